@@ -1,0 +1,4 @@
+//! The daemon: decides emergency requests, mints short-lived credentials, and writes it all down.
+
+pub mod clock;
+pub mod entropy;
