@@ -6,5 +6,7 @@
 
 pub mod bytes;
 pub mod id;
+pub mod note;
 pub mod principal;
 pub mod time;
+pub mod tree;
