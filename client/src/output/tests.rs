@@ -1,0 +1,103 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use breakglass_ledger::time::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Kept(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn streams(format: Format) -> (Output, Kept, Kept) {
+    let (stdout, stderr) = (Kept::default(), Kept::default());
+    let output = Output::to_streams(format, Box::new(stdout.clone()), Box::new(stderr.clone()));
+    (output, stdout, stderr)
+}
+
+fn text(kept: &Kept) -> String {
+    String::from_utf8(kept.0.borrow().clone()).unwrap()
+}
+
+#[test]
+fn stdout_carries_the_result_alone() {
+    let (mut output, stdout, stderr) = streams(Format::Text);
+    output.say("waiting");
+    output.progress("1 of 2");
+    output.result("req-1", &serde_json::json!({"id": "req-1"})).unwrap();
+    assert_eq!(text(&stdout), "req-1\n");
+    assert_eq!(text(&stderr), "waiting\n1 of 2\n");
+}
+
+#[test]
+fn json_is_one_object_on_one_line() {
+    let (mut output, stdout, _) = streams(Format::Json);
+    output.result("req-1", &serde_json::json!({"id": "req-1"})).unwrap();
+    assert_eq!(text(&stdout), "{\"id\":\"req-1\"}\n");
+}
+
+#[test]
+fn without_a_terminal_there_is_no_colour_and_no_question() {
+    let (mut output, _, stderr) = streams(Format::Text);
+    assert_eq!(output.strong("x"), "x");
+    let failure = output.ask("really?").unwrap_err();
+    assert_eq!(failure.exit(), Exit::Usage);
+    assert!(failure.to_string().contains("--yes"));
+    assert_eq!(text(&stderr), "");
+}
+
+#[test]
+fn times_are_relative_then_local_then_utc() {
+    let now = Timestamp::from_unix_seconds(1_795_341_600);
+    let zone = TimeZone::fixed(jiff::tz::offset(2));
+    assert_eq!(when(now.minus(14), now, &zone), "14 s ago (11:59:46 +02, 09:59:46 UTC)");
+    assert_eq!(when(now.plus(780), now, &TimeZone::UTC), "in 13 m (10:13:00 UTC)");
+    let tomorrow = when(now.plus(80_000), now, &zone);
+    assert!(tomorrow.contains("(2026-11-23 10:13:20 +02, 08:13:20 UTC)"), "{tomorrow}");
+}
+
+#[test]
+fn lengths_of_time_are_read_with_their_unit_only() {
+    assert_eq!(parse_duration("30m"), Ok(1800));
+    assert_eq!(parse_duration("1h30m"), Ok(5400));
+    assert_eq!(parse_duration("90s"), Ok(90));
+    for bad in ["", "30", "0s", "m", "1m1h", "-5m", "1.5h", "1h 5m", "99999999999999999999s"] {
+        assert!(parse_duration(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn lengths_of_time_are_said_in_two_units_at_most() {
+    assert_eq!(duration(1800), "30 minutes");
+    assert_eq!(duration(3661), "1 hour 1 minute");
+    assert_eq!(duration(0), "0 seconds");
+    assert_eq!(short_duration(250), "4 m 10 s");
+}
+
+/// R22: an approver must not be shown another text than the one that was signed.
+#[test]
+fn escape_sequences_and_reordering_characters_are_shown_not_obeyed() {
+    let tricky = "fix\u{1b}[2Jall \u{202e}gnihton\u{200b}\nscope: toy";
+    let shown = clean(tricky);
+    assert_eq!(shown, "fix\\u{1b}[2Jall \\u{202e}gnihton\\u{200b}\\u{a}scope: toy");
+    assert_eq!(clean("Zürich – déjà vu"), "Zürich – déjà vu");
+}
+
+#[test]
+fn a_table_is_aligned_and_has_no_trailing_blanks() {
+    let mut table = Table::new(&["ID", "WHO"]);
+    table.row(&["req-1".to_owned(), "sam".to_owned()]);
+    table.row(&["x\u{7}".to_owned(), String::new()]);
+    assert_eq!(table.render(), "ID      WHO\nreq-1   sam\nx\\u{7}");
+}
