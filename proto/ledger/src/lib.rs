@@ -6,7 +6,10 @@
 
 pub mod bytes;
 pub mod id;
+pub mod key;
 pub mod note;
 pub mod principal;
+pub mod sshsig;
+pub mod statement;
 pub mod time;
 pub mod tree;

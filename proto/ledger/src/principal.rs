@@ -1,4 +1,5 @@
-//! Names: of principals, groups, scopes and stages, and the origin of a ledger.
+//! Names: of principals, groups, scopes, stages, targets and dependencies, and the origin of a
+//! ledger.
 
 use std::fmt;
 use std::str::FromStr;
@@ -68,6 +69,10 @@ names! {
     ScopeId;
     /// One link of an approver chain, named within its scope.
     StageId;
+    /// One host or service that accepts credentials.
+    TargetId;
+    /// One watched dependency, an identity provider for instance.
+    DependencyId;
 }
 
 /// Whether a principal is a person or something a person answers for.
