@@ -1,6 +1,8 @@
 //! The daemon: decides emergency requests, mints short-lived credentials, and writes it all down.
 
 pub mod clock;
+pub mod crowd;
 pub mod entropy;
 pub mod krl;
+pub mod rpc;
 pub mod sshwire;

@@ -1,0 +1,130 @@
+//! Every limit of the network door, each with its reason.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::crowd::Rate;
+
+/// Largest request message. A policy bundle is the only large thing anybody sends: four files and
+/// up to 32 signatures; a statement is checked against its own 4,096 bytes before anything else.
+pub const MESSAGE_MAX_BYTES: usize = 1 << 20;
+
+/// Largest answer. A page of views, or a policy; exports travel in parts below
+/// [`EXPORT_PART_BYTES`]. The same as tonic's default for what a client accepts.
+pub const ANSWER_MAX_BYTES: usize = 4 << 20;
+
+/// Most header bytes of one call: real ones have under 300.
+pub const HEADER_MAX_BYTES: u32 = 8 << 10;
+
+/// Calls at once on one connection: a client makes two or three; the rest is head-of-line trouble.
+pub const STREAMS_PER_CONNECTION: u32 = 64;
+
+/// A handshake takes one round trip; who needs longer than this holds a slot for nothing.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Handshakes at once: each costs about a millisecond of CPU and 40 KiB.
+pub const HANDSHAKES_AT_ONCE: usize = 256;
+
+/// A dead peer is noticed after this silence plus [`KEEPALIVE_TIMEOUT`], and its seat freed.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long a peer may take to answer a keep-alive ping.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection is asked to close after this, so that idle ones do not hold their seats for ever.
+/// Longer than any session, so that no stream ends early.
+pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// How long a call may still run on a connection that has reached [`CONNECTION_AGE_MAX`]: as long
+/// as a session lives.
+pub const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(15 * 60);
+
+/// From a call's arrival to its answer (for a stream: to its start). The desk answers in
+/// milliseconds; past this the client should ask somebody else. Repeating the same act is safe.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A watcher hears from us at least this often, though nothing changed, and so notices a silent
+/// broker.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Shortest time between two looks at one watched request, so that a thousand watchers do not
+/// read the database at every commit. A first change is still told at once.
+pub const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// Views that wait for a slow watcher; one more and its stream is ended.
+pub const WATCH_BUFFER: usize = 4;
+
+/// How long a reader may leave a part of a stream untaken before the stream is ended: a stream
+/// holds a seat.
+pub const SLOW_READER: Duration = Duration::from_secs(30);
+
+/// Entry bytes in one part of an export: small enough to need little memory, large enough that the
+/// framing is free.
+pub const EXPORT_PART_BYTES: usize = 256 << 10;
+
+/// Parts of an export that wait for a slow reader.
+pub const EXPORT_BUFFER: usize = 2;
+
+/// Views of one page unless asked for otherwise.
+pub const PAGE_DEFAULT: u32 = 50;
+
+/// Most views of one page.
+pub const PAGE_MAX: u32 = 100;
+
+/// Requests looked at for one page: bounds the work for a caller who may see none of them.
+pub const PAGE_LOOKS_MAX: usize = 400;
+
+/// Approvers named in one stage's view: whom to wake is a screenful, not a directory.
+pub const MAY_APPROVE_MAX: usize = 256;
+
+/// Verified sessions kept: each is a few hundred bytes, and one user has one or two.
+pub const SESSIONS_MAX: usize = 4096;
+
+/// Retry advice to whom found the queue full: it empties within a commit or two.
+pub const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// How long streams and calls in flight get at shutdown before their connections are cut.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// Database connections kept for reading; more readers than this open and close their own.
+pub const READERS_KEPT: usize = 8;
+
+/// The limits that a deployment may set: how many people and machines it has is its own business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// TLS connections at once. Default 1,024: about 60 MiB if all are used.
+    pub connections: usize,
+    /// Connections at once from one address. Default 128: a bastion with a whole team behind it.
+    pub connections_per_address: usize,
+    /// New connections from one address. Default 20/s, 100 at once.
+    pub connects: Rate,
+    /// Calls from one address, counted before any signature is looked at. Default 100/s, 400 at
+    /// once: a hundred verifications are about 6 ms of CPU.
+    pub calls_per_address: Rate,
+    /// Acts of one principal, counted once the signature is known to be theirs. Default 2/s, 30 at
+    /// once: a person makes ten in an emergency, and each, even if refused, grows the ledger.
+    pub acts_per_principal: Rate,
+    /// Reads of one principal. Default 10/s, 60 at once: a client polling every second, thrice.
+    pub reads_per_principal: Rate,
+    /// Streams at once (watching and exporting). Default 512: half of the connections.
+    pub streams: usize,
+    /// Streams at once of one principal. Default 8: a few terminals.
+    pub streams_per_principal: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            connections_per_address: 128,
+            connects: Rate::new(20, 100),
+            calls_per_address: Rate::new(100, 400),
+            acts_per_principal: Rate::new(2, 30),
+            reads_per_principal: Rate::new(10, 60),
+            streams: 512,
+            streams_per_principal: 8,
+        }
+    }
+}
