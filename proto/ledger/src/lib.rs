@@ -5,6 +5,8 @@
 //! `FORMAT.md` beside this crate is the published description of the same bytes.
 
 pub mod bytes;
+pub mod chain;
+pub mod entry;
 pub mod id;
 pub mod key;
 pub mod note;

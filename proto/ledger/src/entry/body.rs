@@ -1,0 +1,397 @@
+//! The bodies of all entry types. No secret ever enters one: these plain structs are all there is.
+
+use crate::bytes::Digest;
+use crate::entry::EntryError;
+use crate::entry::fields::{Part, Read, Written, bodies};
+use crate::entry::part::{Cause, ConfigChange, Decision, KeyRole, Link, Numbered, Outcome, Signed};
+use crate::id::RequestId;
+use crate::principal::{DependencyId, PrincipalId, ScopeId, StageId, TargetId};
+use crate::statement::{ActKind, Kind};
+use crate::time::Timestamp;
+
+bodies! {
+    /// The first entry: who this ledger is and which keys its broker holds.
+    Genesis = "genesis" {
+        /// Name of the deployment, the first half of the origin.
+        deployment: String = "deployment",
+        /// The log's key as a signed-note verifier key.
+        log_key: String = "log-key",
+        /// The SSH CA's public key as an OpenSSH line.
+        ssh_ca: String = "ssh-ca",
+        /// The key that signs revocation lists, as an OpenSSH line.
+        lists_key: String = "lists-key",
+        /// SHA-256 of the DER of the daemon's own TLS CA.
+        tls_ca: Digest = "tls-ca",
+        /// Name and version of the program that wrote it.
+        software: String = "software",
+    }
+
+    /// A policy came into force.
+    Policy = "policy" {
+        /// Its number: 1, then one more each time.
+        version: u64 = "version",
+        /// SHA-256 of the manifest.
+        digest: Digest = "digest",
+        /// The manifest's exact text.
+        statement: String = "statement",
+        /// Armored SSHSIGs of the authority over it.
+        signatures: Vec<String> = "signatures",
+    }
+
+    /// Somebody asked for access.
+    Requested = "requested" {
+        /// First of its grant.
+        link: Link = "grant",
+        /// The request.
+        signed: Signed = "statement",
+        /// Why it was accepted.
+        decision: Decision = "decision",
+        /// First second at which it can no longer be approved or collected.
+        lapses: Timestamp = "lapses",
+    }
+
+    /// An approver said yes.
+    Approved = "approved" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The approval.
+        signed: Signed = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+        /// The stage it counts for.
+        stage: StageId = "stage",
+        /// Approvals still missing over all stages.
+        missing: u64 = "missing",
+    }
+
+    /// An approver or owner said no to a pending request.
+    Denied = "denied" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The denial or cancellation.
+        signed: Signed = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+    }
+
+    /// The requester took a pending request back.
+    Withdrawn = "withdrawn" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The withdrawal.
+        signed: Signed = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+    }
+
+    /// An unanswered stage was passed on to others.
+    Escalated = "escalated" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The escalation, absent when the clock did it.
+        signed: Option<Signed> = "statement",
+        /// Why it was due.
+        decision: Decision = "decision",
+        /// The stage passed on.
+        stage: StageId = "stage",
+    }
+
+    /// A request was not approved and collected in time.
+    Lapsed = "lapsed" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// Why it was due.
+        decision: Decision = "decision",
+    }
+
+    /// A credential was made.
+    Issued = "issued" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The collecting, signed by the subject key.
+        signed: Signed = "statement",
+        /// Why it was allowed.
+        decision: Decision = "decision",
+        /// What it is.
+        kind: Kind = "kind",
+        /// The full public certificate as an OpenSSH line.
+        certificate: String = "certificate",
+        /// Its serial: the `seq` of this entry.
+        serial: u64 = "serial",
+        /// SHA-256 of the subject key's wire form.
+        subject: Digest = "subject",
+        /// First second at which it is valid.
+        valid_after: Timestamp = "valid-after",
+        /// First second at which it is no longer valid.
+        valid_before: Timestamp = "valid-before",
+        /// Names on the target that it opens.
+        principals: Vec<String> = "principals",
+        /// `seq` of every `approved` entry that was counted, ascending.
+        approvals: Vec<u64> = "approvals",
+    }
+
+    /// The holder confirmed to have the credential.
+    PickedUp = "picked-up" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The confirmation, signed by the subject key.
+        signed: Signed = "statement",
+    }
+
+    /// A host reports that a credential was used.
+    Used = "used" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The host's report.
+        signed: Signed = "statement",
+    }
+
+    /// A credential was taken back, or expired.
+    Revoked = "revoked" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// The act that ended it, absent when the clock or a policy did.
+        signed: Option<Signed> = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+        /// Why it ended.
+        cause: Cause = "cause",
+        /// Serial of the credential.
+        serial: u64 = "serial",
+        /// First second at which it would no longer have been valid.
+        valid_before: Timestamp = "valid-before",
+    }
+
+    /// A host reports which revocation list it enforces.
+    Applied = "applied" {
+        /// The host's report.
+        signed: Signed = "statement",
+    }
+
+    /// A grant is over; its last entry.
+    Closed = "closed" {
+        /// Of this grant.
+        link: Link = "grant",
+        /// How it ended.
+        outcome: Outcome = "outcome",
+    }
+
+    /// An act was refused. Not part of any grant's chain: a stranger cannot grow one.
+    Refused = "refused" {
+        /// What was said.
+        signed: Signed = "statement",
+        /// Why it was refused.
+        decision: Decision = "decision",
+        /// Who said it, if the key belongs to somebody.
+        by: Option<PrincipalId> = "by",
+        /// What was tried.
+        act: ActKind = "act",
+        /// Number and name of the refusal.
+        refusal: Numbered = "refusal",
+        /// Digest of the request it was about.
+        request: Option<Digest> = "request",
+    }
+
+    /// Something was locked.
+    Locked = "locked" {
+        /// The lock.
+        signed: Signed = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+    }
+
+    /// A lock was lifted.
+    Unlocked = "unlocked" {
+        /// The unlocking, absent when the lock ran out.
+        signed: Option<Signed> = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+        /// Digest of the lock's statement.
+        lock: Digest = "lock",
+    }
+
+    /// A watched dependency is down.
+    OutageBegan = "outage-began" {
+        /// The declaration, absent when it was measured.
+        signed: Option<Signed> = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+        /// Which dependency.
+        dependency: DependencyId = "dependency",
+    }
+
+    /// A watched dependency is up again.
+    OutageEnded = "outage-ended" {
+        /// The resolution, absent when it was measured or ran out.
+        signed: Option<Signed> = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+        /// Which dependency.
+        dependency: DependencyId = "dependency",
+    }
+
+    /// A grant was reviewed afterwards. Not part of its chain, which ended with `closed`.
+    Reviewed = "reviewed" {
+        /// The review.
+        signed: Signed = "statement",
+        /// Why it counts.
+        decision: Decision = "decision",
+        /// The grant reviewed.
+        request: RequestId = "request",
+    }
+
+    /// A drill of a scope was completed.
+    Drill = "drill" {
+        /// The request made in the drill lane.
+        request: RequestId = "request",
+        /// The scope that was practised.
+        scope: ScopeId = "scope",
+        /// Whether the credential worked and its end took effect.
+        passed: bool = "passed",
+    }
+
+    /// The newest checkpoint before this entry, so that silence is provable.
+    Anchor = "anchor" {
+        /// The checkpoint's signed text: three lines.
+        checkpoint: String = "checkpoint",
+        /// Signature lines of the note without the dash: `name base64`, the log's own first.
+        cosignatures: Vec<String> = "cosignatures",
+    }
+
+    /// One of the broker's keys other than the log's was replaced.
+    Keys = "keys" {
+        /// Which.
+        role: KeyRole = "role",
+        /// The key from now on, in the form `genesis` has for it.
+        key: String = "key",
+    }
+
+    /// What a target reports was compared with the ledger.
+    Reconciled = "reconciled" {
+        /// The target.
+        target: TargetId = "target",
+        /// Credentials the target saw and the ledger knows.
+        matched: u64 = "matched",
+        /// Serials the target saw and the ledger does not know.
+        unlogged: Vec<u64> = "unlogged",
+    }
+
+    /// The operator changed something outside of any request.
+    Config = "config" {
+        /// What.
+        what: ConfigChange = "what",
+    }
+}
+
+impl Body {
+    /// Where the entry stands in its grant's chain, if it belongs to one.
+    #[must_use]
+    pub const fn link(&self) -> Option<&Link> {
+        match self {
+            Self::Requested(Requested { link, .. })
+            | Self::Approved(Approved { link, .. })
+            | Self::Denied(Denied { link, .. })
+            | Self::Withdrawn(Withdrawn { link, .. })
+            | Self::Escalated(Escalated { link, .. })
+            | Self::Lapsed(Lapsed { link, .. })
+            | Self::Issued(Issued { link, .. })
+            | Self::PickedUp(PickedUp { link, .. })
+            | Self::Used(Used { link, .. })
+            | Self::Revoked(Revoked { link, .. })
+            | Self::Closed(Closed { link, .. }) => Some(link),
+            Self::Genesis(_)
+            | Self::Policy(_)
+            | Self::Applied(_)
+            | Self::Refused(_)
+            | Self::Locked(_)
+            | Self::Unlocked(_)
+            | Self::OutageBegan(_)
+            | Self::OutageEnded(_)
+            | Self::Reviewed(_)
+            | Self::Drill(_)
+            | Self::Anchor(_)
+            | Self::Keys(_)
+            | Self::Reconciled(_)
+            | Self::Config(_) => None,
+        }
+    }
+
+    /// What was said and signed, if the entry was made from a statement. A policy's manifest has
+    /// several signatures and is not given here.
+    #[must_use]
+    pub const fn signed(&self) -> Option<&Signed> {
+        match self {
+            Self::Requested(Requested { signed, .. })
+            | Self::Approved(Approved { signed, .. })
+            | Self::Denied(Denied { signed, .. })
+            | Self::Withdrawn(Withdrawn { signed, .. })
+            | Self::Issued(Issued { signed, .. })
+            | Self::PickedUp(PickedUp { signed, .. })
+            | Self::Used(Used { signed, .. })
+            | Self::Applied(Applied { signed, .. })
+            | Self::Refused(Refused { signed, .. })
+            | Self::Locked(Locked { signed, .. })
+            | Self::Reviewed(Reviewed { signed, .. }) => Some(signed),
+            Self::Escalated(Escalated { signed, .. })
+            | Self::Revoked(Revoked { signed, .. })
+            | Self::Unlocked(Unlocked { signed, .. })
+            | Self::OutageBegan(OutageBegan { signed, .. })
+            | Self::OutageEnded(OutageEnded { signed, .. }) => signed.as_ref(),
+            Self::Genesis(_)
+            | Self::Policy(_)
+            | Self::Lapsed(_)
+            | Self::Closed(_)
+            | Self::Drill(_)
+            | Self::Anchor(_)
+            | Self::Keys(_)
+            | Self::Reconciled(_)
+            | Self::Config(_) => None,
+        }
+    }
+
+    /// What the decision saw, if the entry records one.
+    #[must_use]
+    pub const fn decision(&self) -> Option<&Decision> {
+        match self {
+            Self::Requested(Requested { decision, .. })
+            | Self::Approved(Approved { decision, .. })
+            | Self::Denied(Denied { decision, .. })
+            | Self::Withdrawn(Withdrawn { decision, .. })
+            | Self::Escalated(Escalated { decision, .. })
+            | Self::Lapsed(Lapsed { decision, .. })
+            | Self::Issued(Issued { decision, .. })
+            | Self::Revoked(Revoked { decision, .. })
+            | Self::Refused(Refused { decision, .. })
+            | Self::Locked(Locked { decision, .. })
+            | Self::Unlocked(Unlocked { decision, .. })
+            | Self::OutageBegan(OutageBegan { decision, .. })
+            | Self::OutageEnded(OutageEnded { decision, .. })
+            | Self::Reviewed(Reviewed { decision, .. }) => Some(decision),
+            Self::Genesis(_)
+            | Self::Policy(_)
+            | Self::PickedUp(_)
+            | Self::Used(_)
+            | Self::Applied(_)
+            | Self::Closed(_)
+            | Self::Drill(_)
+            | Self::Anchor(_)
+            | Self::Keys(_)
+            | Self::Reconciled(_)
+            | Self::Config(_) => None,
+        }
+    }
+
+    /// Appends the body's canonical object to `out`.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), EntryError> {
+        self.fields()?.into_object(out);
+        Ok(())
+    }
+
+    /// The body of an entry of type `tag` from its object.
+    pub(super) fn read(tag: &str, object: &str) -> Result<Self, EntryError> {
+        let mut from = Read::object(object)?;
+        let body = Self::from_fields(tag, &mut from)?;
+        from.end()?;
+        Ok(body)
+    }
+}
