@@ -9,4 +9,7 @@ pub mod config;
 pub mod entropy;
 pub mod failure;
 pub mod output;
+pub mod signer;
 pub mod sshwire;
+pub mod state;
+pub mod trust;
