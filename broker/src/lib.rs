@@ -4,5 +4,6 @@ pub mod clock;
 pub mod crowd;
 pub mod entropy;
 pub mod krl;
+pub mod mint;
 pub mod rpc;
 pub mod sshwire;

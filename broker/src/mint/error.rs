@@ -1,0 +1,122 @@
+//! Why something was not signed.
+
+use std::io;
+use std::path::PathBuf;
+
+use breakglass_ledger::note::NoteError;
+use breakglass_ledger::principal::ParseNameError;
+use breakglass_ledger::sshsig::SshSigError;
+
+use crate::entropy::EntropyError;
+use crate::krl::KrlError;
+
+/// A key that cannot be used, or something that was not signed. Nothing was handed out.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// There are keys already; they are never overwritten.
+    #[error("{} exists already; keys are never overwritten", path.display())]
+    Exists {
+        /// The directory of keys.
+        path: PathBuf,
+    },
+    /// Others than the owner may read or replace a key.
+    #[error(
+        "{} has mode {mode:04o}, so others than its owner can reach a private key; \
+         run `chmod {remedy:o} {}`, and replace the keys if somebody may have read them",
+        path.display(), path.display()
+    )]
+    Permissions {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its permission bits now.
+        mode: u32,
+        /// What they should be.
+        remedy: u32,
+    },
+    /// The file system failed.
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        /// What was tried: `read`, `create`, …
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file in the directory of keys is not what it should be.
+    #[error("{} {rule}; restore it from your backup", path.display())]
+    KeyFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        rule: &'static str,
+    },
+    /// The deployment's name is not a name.
+    #[error("the deployment's name cannot be part of a log origin")]
+    Deployment(#[from] ParseNameError),
+    /// One of the broker's public keys is not one that anybody would accept.
+    #[error("a key of our own is weak; restore it from your backup")]
+    WeakKey,
+    /// The log key does not fit its origin.
+    #[error("the log key does not fit its origin")]
+    LogKey(#[from] NoteError),
+    /// No randomness.
+    #[error("no randomness to sign with")]
+    Entropy(#[from] EntropyError),
+    /// The clearance is for a kind of credential that is not made here.
+    #[error("only SSH certificates can be minted")]
+    Kind,
+    /// Serial 0, which could never be revoked.
+    #[error("serial 0 cannot be revoked, so it is not signed")]
+    SerialZero,
+    /// The cleared life is empty or over the hard cap.
+    #[error("the cleared life is empty or longer than any grant may be")]
+    Lifetime,
+    /// The key to certify is one of the broker's own.
+    #[error("the subject key is one of the broker's own keys")]
+    OwnKey,
+    /// A value that could mean more than one thing inside a certificate.
+    #[error("{field} {rule}")]
+    Value {
+        /// Which part of the certificate.
+        field: &'static str,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// The certificate could not be put together.
+    #[error("the certificate could not be built")]
+    Build(#[from] ssh_key::Error),
+    /// What was signed is not what was cleared; it was thrown away.
+    #[error("the signed certificate does not match the clearance in its {field}; thrown away")]
+    Mismatch {
+        /// The first part that differs.
+        field: &'static str,
+    },
+    /// A checkpoint of another ledger.
+    #[error("the checkpoint belongs to another log")]
+    ForeignCheckpoint,
+    /// The revocation list could not be made.
+    #[error("the revocation list could not be made")]
+    List(#[from] KrlError),
+    /// The list that was made does not say what it should; it was thrown away.
+    #[error("the revocation list does not read back as what it should say; thrown away")]
+    ListMismatch,
+    /// A signature that was made does not verify.
+    #[error("a signature of our own does not verify")]
+    Signature(#[from] SshSigError),
+    /// A name or address that cannot stand in a server certificate.
+    #[error("{name:?} is neither a DNS name nor an IP address")]
+    ServerName {
+        /// As configured.
+        name: String,
+    },
+    /// A TLS certificate could not be made.
+    #[error("the TLS certificate could not be made")]
+    Certificate(#[from] rcgen::Error),
+    /// A TLS certificate that was made is not accepted by a TLS client.
+    #[error("TLS could not be set up")]
+    Tls(#[from] rustls::Error),
+    /// A date that does not fit a certificate.
+    #[error("the time does not fit a certificate")]
+    Date(#[from] time::error::ComponentRange),
+}

@@ -1,0 +1,168 @@
+//! The only holder of private keys: certificates, revocation lists, checkpoints, the daemon's TLS.
+//!
+//! There is no general "sign these bytes". It knows no store and no clock; what time it is comes with each call.
+
+mod error;
+mod keys;
+mod lists;
+mod pem;
+mod tls;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use breakglass_ledger::key::{KeyType, PublicKey};
+use breakglass_ledger::note::{Checkpoint, SignedCheckpoint, VerifierKey};
+use breakglass_ledger::principal::Origin;
+use breakglass_ledger::time::Timestamp;
+
+use crate::entropy::Entropy;
+use crate::sshwire::put_string;
+
+pub use crate::krl::SignedList;
+pub use error::MintError;
+pub use tls::SERVER_NAME;
+
+use keys::{Ed25519Key, Keys};
+
+/// The broker's private keys, and what they may be used for.
+///
+/// It shows itself to nobody, neither by `Debug` nor by `Display`:
+///
+/// ```compile_fail,E0277
+/// fn show(mint: &breakglass_broker::mint::Mint) -> String {
+///     format!("{mint:?}")
+/// }
+/// ```
+pub struct Mint {
+    log: Ed25519Key,
+    lists: Ed25519Key,
+    tls: Arc<tls::Authority>,
+    public: PublicParts,
+}
+
+/// What everybody may know about the broker's keys.
+#[derive(Clone, Debug)]
+pub struct PublicParts {
+    /// Which ledger this broker writes.
+    pub origin: Origin,
+    /// Verifies its checkpoints.
+    pub log: VerifierKey,
+    /// Signs SSH user certificates: what hosts put into `TrustedUserCAKeys`.
+    pub ssh_ca: PublicKey,
+    /// Signs revocation lists.
+    pub lists: PublicKey,
+    /// The authority over the daemon's TLS certificates, DER: what clients pin.
+    pub tls_ca_der: Vec<u8>,
+}
+
+impl PublicParts {
+    /// [`tls_ca_der`](Self::tls_ca_der) as PEM text.
+    #[must_use]
+    pub fn tls_ca_pem(&self) -> String {
+        String::from_utf8_lossy(&pem::encode("CERTIFICATE", &self.tls_ca_der)).into_owned()
+    }
+}
+
+impl Mint {
+    /// Makes fresh keys in the directory `keys` inside `dir`, which exists: all of them or none.
+    ///
+    /// Files have mode 0600 and the directory 0700. The TLS authority's certificate begins an hour
+    /// before `now`. Its key is always drawn from the system; the others from `entropy`.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Exists`] if there are keys already, which stay as they are; any other if the
+    /// keys could not be made durable.
+    pub fn create(dir: &Path, entropy: &dyn Entropy, now: Timestamp) -> Result<(), MintError> {
+        keys::create(dir, entropy, now)
+    }
+
+    /// Opens the keys in the directory `keys` inside `dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Permissions`] if anybody but the owner may reach one, [`MintError::Deployment`]
+    /// if `deployment` is not a name; any other if a file is missing or not what it should be.
+    pub fn open(dir: &Path, deployment: &str) -> Result<Self, MintError> {
+        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der } = keys::open(dir)?;
+        let origin = Origin::new(deployment, log.public())?;
+        let verifier = VerifierKey::of_log(&origin, log.public())?;
+        let public = PublicParts {
+            origin,
+            log: verifier,
+            ssh_ca: ssh_key_of(&ssh_ca)?,
+            lists: ssh_key_of(&lists)?,
+            tls_ca_der,
+        };
+        let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
+        Ok(Self { log, lists, tls, public })
+    }
+
+    /// What everybody may know.
+    #[must_use]
+    pub const fn public(&self) -> &PublicParts {
+        &self.public
+    }
+
+    /// Signs a checkpoint of this broker's own log: the note's text.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::ForeignCheckpoint`] if it is of another log.
+    pub fn sign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<String, MintError> {
+        if checkpoint.origin != self.public.origin {
+            return Err(MintError::ForeignCheckpoint);
+        }
+        let signature = self.log.sign(checkpoint.body().as_bytes());
+        Ok(SignedCheckpoint::assemble(checkpoint, &self.public.log, &signature))
+    }
+
+    /// Makes and signs the list that revokes exactly the serials `revoked` (ascending).
+    ///
+    /// It is read back before it is signed.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::List`] if the serials do not ascend or include 0, [`MintError::ListMismatch`]
+    /// if what was written does not say what it should. Nothing was signed.
+    pub fn krl(
+        &self,
+        revoked: &[u64],
+        version: u64,
+        generated: Timestamp,
+    ) -> Result<SignedList, MintError> {
+        lists::make(&self.public, &self.lists, revoked, version, generated)
+    }
+
+    /// The daemon's TLS: 1.3 only, HTTP/2 only, no session resumption.
+    ///
+    /// The server certificate names [`SERVER_NAME`], `names` and `addresses`, is valid for seven
+    /// days, and is replaced by itself at a handshake after half of them. `now` is asked at every
+    /// handshake.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::ServerName`] if a name cannot stand in a certificate; any other if none could be
+    /// made.
+    pub fn tls(
+        &self,
+        names: &[String],
+        addresses: &[IpAddr],
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Result<Arc<rustls::ServerConfig>, MintError> {
+        tls::server_config(Arc::clone(&self.tls), names, addresses, now)
+    }
+}
+
+/// The public half in SSH's form (RFC 8709, section 4).
+fn ssh_key_of(key: &Ed25519Key) -> Result<PublicKey, MintError> {
+    let mut wire = Vec::new();
+    put_string(&mut wire, KeyType::Ed25519.name().as_bytes());
+    put_string(&mut wire, key.public());
+    PublicKey::from_wire(&wire).map_err(|_| MintError::WeakKey)
+}
+
+#[cfg(test)]
+mod tests;
