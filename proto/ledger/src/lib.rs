@@ -10,6 +10,7 @@ pub mod entry;
 pub mod id;
 pub mod key;
 pub mod note;
+pub mod policy;
 pub mod principal;
 pub mod sshsig;
 pub mod statement;

@@ -1,0 +1,287 @@
+//! Reads `scopes.toml`.
+
+use std::collections::BTreeSet;
+
+use super::fault::{FaultKind, Faults, shown};
+use super::incident::IncidentPattern;
+use super::later;
+use super::lookalike::Ids;
+use super::read::{Document, Table, Value};
+use super::scopes::{
+    Approval, LIVE_MAX, Owners, PENDING_MAX_SECONDS, SCOPES_MAX, STAGE_QUORUM_MAX, STAGES_MAX,
+    Scope, Sensitivity, Stage,
+};
+use super::ssh;
+use super::values::{self, Referred};
+use crate::policy::{File, Members};
+use crate::principal::{PrincipalKind, ScopeId, StageId};
+use crate::statement::Lane;
+use crate::time::Ttl;
+
+/// A scope as the file has it.
+pub(super) struct Draft {
+    /// The line of its header.
+    pub(super) line: u32,
+    /// The scope; where the file has faults it holds placeholders.
+    pub(super) scope: Scope,
+    /// The line of each stage, in order.
+    pub(super) stage_lines: Vec<u32>,
+    /// Whether requesters, kinds and approval stand there as written, so that they can be judged.
+    pub(super) is_judgeable: bool,
+}
+
+/// All scopes and all they refer to.
+#[derive(Default)]
+pub(super) struct Register {
+    /// The scopes in the file's order.
+    pub(super) drafts: Vec<Draft>,
+    /// Every group and principal that any of them names.
+    pub(super) references: Referred,
+}
+
+/// Reads the file.
+pub(super) fn read(document: &Document<'_>, faults: &mut Faults) -> Register {
+    let mut file = document.table();
+    let mut ids = Ids::of("scope", File::Scopes);
+    let mut register = Register::default();
+    for mut table in file.tables("scope", SCOPES_MAX, faults) {
+        let draft = scope(&mut table, &mut ids, &mut register.references, faults);
+        register.drafts.extend(draft);
+        table.finish(faults);
+    }
+    file.finish(faults);
+    register
+}
+
+fn scope(
+    table: &mut Table<'_>,
+    ids: &mut Ids,
+    references: &mut Referred,
+    faults: &mut Faults,
+) -> Option<Draft> {
+    let line = table.line();
+    let id = table.need("id", faults).and_then(|id| values::name::<ScopeId>(&id, faults));
+    let called = id.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+    let requesters = table.need("requesters", faults);
+    let requesters = requesters.and_then(|list| refer(&list, references, faults));
+    let kinds = table.need("kinds", faults).and_then(|list| kinds(&list, faults));
+    let (approval, stage_lines) = approval(table, &called, references, faults);
+    let is_judgeable = requesters.is_some() && kinds.is_some() && approval.is_some();
+    let limits = limits(table, faults);
+    let owners = owners(table, &called, references, faults);
+    let words = words(table, faults);
+    let on_warning = table.take("on-warning");
+    let on_warning = on_warning.and_then(|list| refer(&list, references, faults));
+    let drill_every = table.take("drill-every").and_then(|every| values::seconds(&every, faults));
+    let lanes = table.need("lanes", faults).and_then(|list| lanes(&list, faults));
+    let require_reason =
+        table.take("require-reason").and_then(|reason| reason.flag(faults)).unwrap_or(true);
+    let require_incident =
+        table.take("require-incident").and_then(|pattern| incident(&pattern, faults));
+    later::refuse_in_scope(table, faults);
+    let ssh = table.table("ssh", faults).map(|table| ssh::read(table, faults));
+    let id = id?;
+    if ssh.is_none() {
+        table.fault(FaultKind::NoCredential { scope: called }, faults);
+    }
+    ids.meet(id.as_str(), line, faults);
+    let scope = Scope {
+        id,
+        title: words.title,
+        purpose: words.purpose,
+        owners,
+        partner: words.partner,
+        sensitivity: words.sensitivity,
+        runbook: words.runbook,
+        ttl_max: limits.ttl_max,
+        pending_max: limits.pending_max,
+        live_max: limits.live_max,
+        requesters: requesters.unwrap_or_default(),
+        kinds: kinds.unwrap_or_default(),
+        lanes: lanes.unwrap_or_default(),
+        require_incident,
+        require_reason,
+        approval: approval.unwrap_or(Approval::Stages(Vec::new())),
+        ssh,
+        drill_every,
+        on_warning: on_warning.unwrap_or_default(),
+    };
+    Some(Draft { line, scope, stage_lines, is_judgeable })
+}
+
+/// Reads references, and keeps them with their lines for [`Register::references`].
+fn refer(
+    value: &Value<'_>,
+    references: &mut Referred,
+    faults: &mut Faults,
+) -> Option<Vec<Members>> {
+    let referred = values::members(value, faults)?;
+    let members = referred.iter().map(|(_, members)| members.clone()).collect();
+    references.extend(referred);
+    Some(members)
+}
+
+/// The words for people.
+struct Words {
+    title: String,
+    purpose: String,
+    partner: Option<String>,
+    sensitivity: Sensitivity,
+    runbook: Option<String>,
+}
+
+fn words(table: &mut Table<'_>, faults: &mut Faults) -> Words {
+    let title = table.need("title", faults).and_then(|title| values::line(&title, faults));
+    let purpose = table.need("purpose", faults).and_then(|text| values::line(&text, faults));
+    let partner = table.take("partner").and_then(|text| values::line(&text, faults));
+    let runbook = table.take("runbook").and_then(|text| values::line(&text, faults));
+    let sensitivity = table.need("sensitivity", faults).and_then(|value| {
+        value.parsed("low, high or critical", faults, |text| match text {
+            "low" => Some(Sensitivity::Low),
+            "high" => Some(Sensitivity::High),
+            "critical" => Some(Sensitivity::Critical),
+            _ => None,
+        })
+    });
+    Words {
+        title: title.unwrap_or_default(),
+        purpose: purpose.unwrap_or_default(),
+        partner,
+        sensitivity: sensitivity.unwrap_or(Sensitivity::Critical),
+        runbook,
+    }
+}
+
+/// The numbers.
+struct Limits {
+    ttl_max: Ttl,
+    pending_max: u32,
+    live_max: u32,
+}
+
+fn limits(table: &mut Table<'_>, faults: &mut Faults) -> Limits {
+    let ttl_max = table.need("ttl-max", faults).and_then(|ttl| values::ttl(&ttl, faults));
+    let pending_max = table
+        .need("pending-max", faults)
+        .and_then(|pending| values::seconds_within(&pending, PENDING_MAX_SECONDS, faults));
+    let live_max = table.need("live-max", faults).and_then(|live| live.number(1, LIVE_MAX, faults));
+    Limits {
+        ttl_max: ttl_max.unwrap_or(Ttl::MAX),
+        pending_max: pending_max.unwrap_or(1),
+        live_max: live_max.unwrap_or(1),
+    }
+}
+
+fn owners(
+    table: &mut Table<'_>,
+    scope: &str,
+    references: &mut Referred,
+    faults: &mut Faults,
+) -> Owners {
+    let mut owner = |field: &'static str| {
+        let Some(list) = table.take(field) else {
+            let scope = scope.to_owned();
+            table.fault(FaultKind::MissingOwner { scope, field }, faults);
+            return Vec::new();
+        };
+        refer(&list, references, faults).unwrap_or_default()
+    };
+    Owners {
+        business: owner("business-owner"),
+        technical: owner("technical-owner"),
+        identity: owner("identity-owner"),
+    }
+}
+
+fn kinds(list: &Value<'_>, faults: &mut Faults) -> Option<BTreeSet<PrincipalKind>> {
+    let kinds = values::set(list, 4, faults, values::kind)?;
+    Some(kinds.into_iter().collect())
+}
+
+fn lanes(list: &Value<'_>, faults: &mut Faults) -> Option<BTreeSet<Lane>> {
+    let lanes = values::set(list, 4, faults, |value, faults| {
+        let lane = later::lane(value, faults)?;
+        if lane != Lane::Normal {
+            let field = format!("lane {}", value.text(faults).unwrap_or_default());
+            value.fault(FaultKind::NotSupportedYet { field }, faults);
+        }
+        Some(lane)
+    })?;
+    Some(lanes.into_iter().collect())
+}
+
+fn incident(value: &Value<'_>, faults: &mut Faults) -> Option<IncidentPattern> {
+    let text = value.text(faults)?;
+    match text.parse::<IncidentPattern>() {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            let kind = FaultKind::IncidentPattern { value: shown(text), rule: error.0 };
+            value.fault(kind, faults);
+            None
+        }
+    }
+}
+
+/// Stages, or the explicit word that there are none; `None` after adding a fault (R02, R24).
+fn approval(
+    table: &mut Table<'_>,
+    scope: &str,
+    references: &mut Referred,
+    faults: &mut Faults,
+) -> (Option<Approval>, Vec<u32>) {
+    let word = table.take("approval").map(|value| {
+        value.parsed("\"none\", or leave it out and add stages", faults, |text| {
+            (text == "none").then_some(())
+        })
+    });
+    let mut ids = Ids::of("stage", File::Scopes);
+    let tables = table.tables("stage", STAGES_MAX, faults);
+    let (count, mut stages, mut lines) = (tables.len(), Vec::new(), Vec::new());
+    for mut stage_table in tables {
+        if let Some(stage) = stage(&mut stage_table, &mut ids, scope, references, faults) {
+            stages.push(stage);
+            lines.push(stage_table.line());
+        }
+        stage_table.finish(faults);
+    }
+    let scope = scope.to_owned();
+    match (word, count) {
+        (None, 0) => table.fault(FaultKind::NoStages { scope }, faults),
+        (Some(Some(())), 0) => return (Some(Approval::None), lines),
+        (None, count) if stages.len() == count => return (Some(Approval::Stages(stages)), lines),
+        (Some(_), 1..) => table.fault(FaultKind::ApprovalAndStages { scope }, faults),
+        (Some(None), 0) | (None, _) => {}
+    }
+    (None, lines)
+}
+
+fn stage(
+    table: &mut Table<'_>,
+    ids: &mut Ids,
+    scope: &str,
+    references: &mut Referred,
+    faults: &mut Faults,
+) -> Option<Stage> {
+    let name = table.need("name", faults).and_then(|name| values::name::<StageId>(&name, faults));
+    let quorum = table.need("quorum", faults);
+    let quorum_at = quorum.clone();
+    let quorum = quorum.and_then(|quorum| quorum.number(0, STAGE_QUORUM_MAX, faults));
+    let called = name.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+    if let (Some(0), Some(at)) = (quorum, quorum_at) {
+        let of = format!("stage {called} of {scope}");
+        at.fault(FaultKind::QuorumZero { of }, faults);
+    }
+    let approvers = table.need("approvers", faults);
+    let approvers = approvers.and_then(|list| {
+        if list.is_list() && list.elements(values::REFERENCES_MAX, faults)?.is_empty() {
+            let kind = FaultKind::EmptyApprovers { scope: scope.to_owned(), stage: called };
+            list.fault(kind, faults);
+            return None;
+        }
+        refer(&list, references, faults)
+    });
+    later::refuse_in_stage(table, references, faults);
+    let name = name?;
+    ids.meet(name.as_str(), table.line(), faults);
+    Some(Stage { name, approvers: approvers?, quorum: quorum.filter(|quorum| *quorum > 0)? })
+}
