@@ -80,6 +80,10 @@ impl KeyFile {
 }
 
 impl Pair {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "foreign and non-exhaustive: RSA, DSA, other curves, FIDO handles"
+    )]
     fn of(data: &KeypairData) -> Result<Self, String> {
         match data {
             KeypairData::Ed25519(pair) => Ed25519KeyPair::from_seed_and_public_key(
@@ -98,10 +102,6 @@ impl Pair {
                 .map(Self::P256)
                 .map_err(|error| error.to_string())
             }
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "foreign and non-exhaustive: RSA, DSA, other curves, FIDO handles"
-            )]
             _ => Err("only Ed25519 and P-256 keys are read here; \
                       load a FIDO key into ssh-agent, or use ssh-keygen:PATH"
                 .to_owned()),
