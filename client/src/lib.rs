@@ -4,6 +4,7 @@
 //! has verified itself. It never imports the broker, and only the room `broker` speaks gRPC.
 
 pub mod agent;
+pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod entropy;

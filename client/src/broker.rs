@@ -1,0 +1,257 @@
+//! The far side: the only room that speaks gRPC, and the only one that waits asynchronously.
+//!
+//! Everything here blocks for its caller. Several brokers are tried at once and the first good one
+//! is used; a call that fails because a broker went away is tried again elsewhere with the same
+//! bytes, which the wire promises to be safe.
+
+mod connect;
+mod refused;
+mod stream;
+
+use std::time::Duration;
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::id::RequestId;
+use breakglass_proto::v1;
+use tokio::runtime::Runtime;
+use tonic::{Code, Status};
+
+pub use connect::{Checker, Pinned};
+pub use refused::BrokerError;
+pub use stream::{Flow, Tick};
+
+use connect::{Connected, connect};
+use stream::{export, watch};
+
+/// A connection to the brokers of one deployment.
+pub struct Broker {
+    runtime: Runtime,
+    pinned: Pinned,
+    connected: Connected,
+}
+
+/// What a broker answered about its newest checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// The signed note, not yet believed.
+    pub note: String,
+    /// The proof that it extends the one asked about.
+    pub proof: Vec<Digest>,
+    /// Digest of the policy in force, as the broker says.
+    pub policy: String,
+}
+
+impl Broker {
+    /// Connects to the first of `pinned`'s brokers whose checkpoint `check` believes.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`]: nobody answered, nobody was the pinned broker, or one of them showed a
+    /// checkpoint that cannot be believed.
+    pub fn connect(pinned: Pinned, check: &Checker<'_>) -> Result<Self, BrokerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            // One thread beside the caller's keeps the connection alive while a person reads.
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| BrokerError::Fault(error.to_string()))?;
+        let connected = runtime.block_on(connect(&pinned, check))?;
+        Ok(Self { runtime, pinned, connected })
+    }
+
+    /// Which broker is talked to.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.connected.address
+    }
+
+    /// Asks for the newest checkpoint and the proof that it extends the one of `old_size`.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn checkpoint(&mut self, old_size: u64) -> Result<Offered, BrokerError> {
+        let answer = self.call(|mut client| async move {
+            client.get_checkpoint(v1::GetCheckpointRequest { old_size }).await
+        })?;
+        connect::offered(answer)
+    }
+
+    /// Sends one signed statement. Tried again with the same bytes if a broker goes away.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`]; after [`BrokerError::Unreachable`] the act may or may not be recorded.
+    pub fn submit(&mut self, request: &v1::SubmitRequest) -> Result<v1::SubmitAnswer, BrokerError> {
+        self.call(|mut client| {
+            let request = request.clone();
+            async move { client.submit(request).await }
+        })
+    }
+
+    /// One request as it stands.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn request(
+        &mut self,
+        session: &v1::Session,
+        id: RequestId,
+    ) -> Result<v1::RequestView, BrokerError> {
+        let question = question(session, id);
+        self.call(|mut client| {
+            let question = question.clone();
+            async move { client.get_request(question).await }
+        })
+    }
+
+    /// Requests waiting for somebody, every page of them.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn pending(&mut self, session: &v1::Session) -> Result<Vec<v1::RequestView>, BrokerError> {
+        self.pages(session, |mut client, page| async move { client.list_pending(page).await })
+    }
+
+    /// Grants alive, every page of them.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn grants(&mut self, session: &v1::Session) -> Result<Vec<v1::RequestView>, BrokerError> {
+        self.pages(session, |mut client, page| async move { client.list_grants(page).await })
+    }
+
+    /// The policy in force, as signed.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn policy(&mut self, session: &v1::Session) -> Result<v1::GetPolicyAnswer, BrokerError> {
+        self.call(|mut client| {
+            let question = v1::GetPolicyRequest { session: Some(session.clone()) };
+            async move { client.get_policy(question).await }
+        })
+    }
+
+    /// Follows a request: `on` hears of every change, and every second in between, until it is
+    /// done or the stream ends. A broken stream is an error; the caller asks again.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn watch<T>(
+        &mut self,
+        session: &v1::Session,
+        id: RequestId,
+        on: impl FnMut(Tick) -> Flow<T>,
+    ) -> Result<Option<T>, BrokerError> {
+        let client = self.connected.client.clone();
+        self.runtime.block_on(watch(client, question(session, id), on))
+    }
+
+    /// The ledger from the beginning, or the entries of one request, part by part.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`], or what `on` made of a part.
+    pub fn export<E: From<BrokerError>>(
+        &mut self,
+        session: &v1::Session,
+        id: Option<RequestId>,
+        on: impl FnMut(v1::export_part::Part) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let question = v1::ExportRequest {
+            session: Some(session.clone()),
+            from: 0,
+            request_id: id.map(|id| id.to_string()).unwrap_or_default(),
+        };
+        let client = self.connected.client.clone();
+        self.runtime.block_on(export(client, question, on))
+    }
+
+    /// Connects again, to whichever broker answers first now.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn reconnect(&mut self, check: &Checker<'_>) -> Result<(), BrokerError> {
+        self.connected = self.runtime.block_on(connect(&self.pinned, check))?;
+        Ok(())
+    }
+
+    fn pages<F, A>(
+        &mut self,
+        session: &v1::Session,
+        ask: F,
+    ) -> Result<Vec<v1::RequestView>, BrokerError>
+    where
+        F: Fn(connect::Client, v1::ListRequest) -> A,
+        A: Future<Output = Result<tonic::Response<v1::ListAnswer>, Status>>,
+    {
+        let (mut all, mut page) = (Vec::new(), String::new());
+        for _ in 0..PAGES_MAX {
+            let question = v1::ListRequest { session: Some(session.clone()), page_size: 100, page };
+            let answer = self.call(|client| ask(client, question.clone()))?;
+            all.extend(answer.requests);
+            page = answer.next_page;
+            if page.is_empty() {
+                return Ok(all);
+            }
+        }
+        Err(BrokerError::Malformed("the list does not end"))
+    }
+
+    /// One question and its answer. A broker that is gone or stopping is replaced by the next.
+    fn call<T, A>(&mut self, ask: impl Fn(connect::Client) -> A) -> Result<T, BrokerError>
+    where
+        A: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let mut failed = None;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                let nap = NAP.saturating_mul(attempt);
+                // Whoever answers now was believed when this command began; the act's own answer
+                // carries a checkpoint that is checked again.
+                self.runtime.block_on(tokio::time::sleep(nap));
+                match self.runtime.block_on(connect(&self.pinned, &|_| Ok(()))) {
+                    Ok(connected) => self.connected = connected,
+                    Err(error) => {
+                        failed = Some(error);
+                        continue;
+                    }
+                }
+            }
+            let within = self.pinned.answer_within;
+            let call = ask(self.connected.client.clone());
+            match self.runtime.block_on(async { tokio::time::timeout(within, call).await }) {
+                Ok(Ok(answer)) => return Ok(answer.into_inner()),
+                Ok(Err(status)) if is_gone(&status) => {
+                    failed = Some(BrokerError::of(&status, &self.connected.address));
+                }
+                Ok(Err(status)) => return Err(BrokerError::of(&status, &self.connected.address)),
+                Err(_) => failed = Some(connect::silent(&self.connected.address, within)),
+            }
+        }
+        Err(failed.unwrap_or(BrokerError::Malformed("no attempt was made")))
+    }
+}
+
+fn is_gone(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled)
+}
+
+fn question(session: &v1::Session, id: RequestId) -> v1::GetRequestRequest {
+    v1::GetRequestRequest { session: Some(session.clone()), request_id: id.to_string() }
+}
+
+/// Tries per call: the first, and two more for a broker that is restarting.
+const ATTEMPTS: u32 = 3;
+
+/// Between two tries, times the number of the try.
+const NAP: Duration = Duration::from_millis(300);
+
+/// 100 views a page: more than any deployment has open at once.
+const PAGES_MAX: u32 = 1000;
