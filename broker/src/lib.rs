@@ -7,3 +7,4 @@ pub mod krl;
 pub mod mint;
 pub mod rpc;
 pub mod sshwire;
+pub mod store;

@@ -1,0 +1,250 @@
+//! What the entries say about requests, deadlines, statements and policies, kept in tables.
+//!
+//! Derived from the entry itself, inside the transaction that appends it, so that it can be neither
+//! forgotten nor said differently. The same code derives it again for
+//! [`Read::rebuild_and_compare`](super::Read::rebuild_and_compare).
+//!
+//! The rules of the house are judged before, in `rules`. What is refused here would make the tables
+//! contradict themselves; it is a fault of ours, not of a person.
+
+use data_encoding::BASE64;
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::{
+    Body, ConfigChange, Entry, Issued, Link, Policy, Requested, Signed,
+};
+use breakglass_ledger::principal::{PrincipalId, ScopeId};
+use breakglass_ledger::time::Timestamp;
+
+use super::error::StoreError;
+use super::requests::State;
+
+/// A revoked credential's grant closes this long after its `valid_before`, in seconds: until then a
+/// host whose clock is behind may still take the credential for good, so it stays on the list.
+pub const CLOSE_AFTER_SECONDS: u64 = 300;
+
+/// Records in the derived tables what `entry` says.
+pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), StoreError> {
+    if let Some(signed) = entry.body.signed() {
+        remember(connection, entry.seq, signed)?;
+    }
+    if let Body::Requested(requested) = &entry.body {
+        return begin(connection, entry.seq, requested);
+    }
+    if let Some(link) = entry.grant() {
+        return go_on(connection, entry, link);
+    }
+    if let Body::Policy(policy) = &entry.body {
+        return put_in_force(connection, entry.seq, policy);
+    }
+    Ok(())
+}
+
+/// Deletes the text that `entry` says was erased. Answers whether there was one to delete.
+pub(super) fn erase(connection: &Connection, entry: &Entry) -> Result<bool, StoreError> {
+    let Body::Config(config) = &entry.body else { return Ok(false) };
+    let ConfigChange::Erased { text } = &config.what else { return Ok(false) };
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM text WHERE substr(digest, 1, 8) = substr(?1, 1, 8) AND digest = ?1",
+    )?;
+    Ok(delete.execute([text.as_bytes()])? > 0)
+}
+
+/// One statement makes one entry.
+fn remember(connection: &Connection, seq: u64, signed: &Signed) -> Result<(), StoreError> {
+    let expires: Timestamp = word(seq, &signed.statement, "expires")?;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO statement(expires, digest, seq) VALUES (?1, ?2, ?3)")?;
+    insert
+        .execute((expires.unix_seconds(), signed.digest().as_bytes(), seq))
+        .map_err(|error| or_taken(error, || StoreError::Repeated { seq }))?;
+    Ok(())
+}
+
+fn begin(connection: &Connection, seq: u64, requested: &Requested) -> Result<(), StoreError> {
+    let Requested { link, signed, lapses, .. } = requested;
+    let refused = |rule| StoreError::Grant { seq, request: link.grant, rule };
+    if link.gseq != 0 {
+        return Err(refused("a request is the first of its grant"));
+    }
+    let scope: ScopeId = word(seq, &signed.statement, "scope")?;
+    let by: PrincipalId = word(seq, &signed.statement, "by")?;
+    let subject = subject(seq, &signed.statement)?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO request(seq, id, digest, subject, scope, by, state, due, serial)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)",
+    )?;
+    insert
+        .execute((
+            seq,
+            link.grant.as_bytes(),
+            signed.digest().as_bytes(),
+            subject.as_ref().map(Digest::as_bytes),
+            scope.as_str(),
+            by.as_str(),
+            State::Open.number(),
+            lapses.unix_seconds(),
+        ))
+        .map_err(|error| or_taken(error, || refused("its id is new")))?;
+    enlist(connection, seq, link.gseq, seq)
+        .map_err(|error| or_taken(error, || refused("its id is new")))?;
+    Ok(())
+}
+
+fn go_on(connection: &Connection, entry: &Entry, link: &Link) -> Result<(), StoreError> {
+    let refused = |rule| StoreError::Grant { seq: entry.seq, request: link.grant, rule };
+    let grant = Grant::find(connection, link)?.ok_or_else(|| refused("it was requested before"))?;
+    if grant.state == State::Closed.number() {
+        return Err(refused("nothing follows `closed`"));
+    }
+    enlist(connection, grant.seq, link.gseq, entry.seq)
+        .map_err(|error| or_taken(error, || refused("its place in the grant is free")))?;
+    match &entry.body {
+        Body::Issued(issued) => {
+            if grant.state != State::Open.number() {
+                return Err(refused("a credential is issued once"));
+            }
+            if issued.serial != entry.seq {
+                return Err(refused("a credential's serial is the seq of its entry"));
+            }
+            grant.go_live(connection, issued)
+        }
+        Body::Revoked(revoked) => {
+            if grant.state != State::Live.number() {
+                return Err(refused("only what is live is revoked"));
+            }
+            let due = revoked.valid_before.plus(CLOSE_AFTER_SECONDS);
+            grant.leave(connection, State::Ended, Some(due))
+        }
+        Body::Closed(_) => grant.leave(connection, State::Closed, None),
+        // Denied, withdrawn and lapsed are followed by `closed` in the same transaction.
+        Body::Approved(_)
+        | Body::Denied(_)
+        | Body::Withdrawn(_)
+        | Body::Escalated(_)
+        | Body::Lapsed(_)
+        | Body::PickedUp(_)
+        | Body::Used(_)
+        // The rest belongs to no grant, or was dealt with before.
+        | Body::Requested(_)
+        | Body::Genesis(_)
+        | Body::Policy(_)
+        | Body::Applied(_)
+        | Body::Refused(_)
+        | Body::Locked(_)
+        | Body::Unlocked(_)
+        | Body::OutageBegan(_)
+        | Body::OutageEnded(_)
+        | Body::Reviewed(_)
+        | Body::Drill(_)
+        | Body::Anchor(_)
+        | Body::Keys(_)
+        | Body::Reconciled(_)
+        | Body::Config(_) => Ok(()),
+    }
+}
+
+/// Where a request stands before the entry.
+struct Grant {
+    seq: u64,
+    state: i64,
+    scope: String,
+}
+
+impl Grant {
+    fn find(connection: &Connection, link: &Link) -> Result<Option<Self>, StoreError> {
+        let mut select =
+            connection.prepare_cached("SELECT seq, state, scope FROM request WHERE id = ?1")?;
+        let grant = select.query_row([link.grant.as_bytes()], |row| {
+            Ok(Self { seq: row.get(0)?, state: row.get(1)?, scope: row.get(2)? })
+        });
+        Ok(grant.optional()?)
+    }
+
+    fn go_live(&self, connection: &Connection, issued: &Issued) -> Result<(), StoreError> {
+        let mut update = connection.prepare_cached(
+            "UPDATE request SET state = ?2, due = ?3, serial = ?4 WHERE seq = ?1",
+        )?;
+        let due = issued.valid_before.unix_seconds();
+        update.execute((self.seq, State::Live.number(), due, issued.serial))?;
+        let mut count = connection.prepare_cached(
+            "INSERT INTO scope(id, live) VALUES (?1, 1)
+             ON CONFLICT(id) DO UPDATE SET live = live + 1",
+        )?;
+        count.execute([&self.scope])?;
+        Ok(())
+    }
+
+    fn leave(
+        &self,
+        connection: &Connection,
+        state: State,
+        due: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let mut update =
+            connection.prepare_cached("UPDATE request SET state = ?2, due = ?3 WHERE seq = ?1")?;
+        update.execute((self.seq, state.number(), due.map(Timestamp::unix_seconds)))?;
+        if self.state == State::Live.number() {
+            let mut count =
+                connection.prepare_cached("UPDATE scope SET live = live - 1 WHERE id = ?1")?;
+            count.execute([&self.scope])?;
+        }
+        Ok(())
+    }
+}
+
+fn enlist(
+    connection: &Connection,
+    request: u64,
+    gseq: u64,
+    seq: u64,
+) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached("INSERT INTO grant_entry(request, gseq, seq) VALUES (?1, ?2, ?3)")?
+        .execute((request, gseq, seq))
+}
+
+fn put_in_force(connection: &Connection, seq: u64, policy: &Policy) -> Result<(), StoreError> {
+    let mut insert = connection
+        .prepare_cached("INSERT INTO policy(version, digest, seq) VALUES (?1, ?2, ?3)")?;
+    insert
+        .execute((policy.version, policy.digest.as_bytes(), seq))
+        .map_err(|error| or_taken(error, || StoreError::Repeated { seq }))?;
+    Ok(())
+}
+
+/// `taken` if the row's key was there already.
+fn or_taken(error: rusqlite::Error, taken: impl FnOnce() -> StoreError) -> StoreError {
+    if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) {
+        taken()
+    } else {
+        error.into()
+    }
+}
+
+/// The value of a line of a statement, read as `T`.
+///
+/// The statement was parsed strictly before it was recorded: every line is there once, and no value
+/// holds a line feed. So it is enough to find the line again; parsing the whole of it here would
+/// cost more than the row.
+fn word<T: std::str::FromStr>(seq: u64, statement: &str, key: &str) -> Result<T, StoreError> {
+    let value = line(statement, key).ok_or(StoreError::Statement { seq })?;
+    value.parse().map_err(|_| StoreError::Statement { seq })
+}
+
+/// SHA-256 of the subject key's wire form, from the line `key: <type> <base64>`.
+fn subject(seq: u64, statement: &str) -> Result<Option<Digest>, StoreError> {
+    let unreadable = || StoreError::Statement { seq };
+    let key = line(statement, "key").ok_or_else(unreadable)?;
+    if key == "none" {
+        return Ok(None);
+    }
+    let (_, base64) = key.split_once(' ').ok_or_else(unreadable)?;
+    let wire = BASE64.decode(base64.as_bytes()).map_err(|_| unreadable())?;
+    Ok(Some(Digest::of(&wire)))
+}
+
+fn line<'a>(statement: &'a str, key: &str) -> Option<&'a str> {
+    statement.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "))
+}

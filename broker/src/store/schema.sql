@@ -1,0 +1,104 @@
+-- The ledger on disk. `entry` is the record; `text` and `blob` are what it refers to; `head` says how
+-- far it reaches. Everything else is derived from the entries' bytes, inside the transaction that
+-- appends them, and can be derived again and compared (`Read::check`).
+--
+-- Keys grow with time wherever they can, so that a batch of rows touches the same few pages however
+-- large the ledger is. Random keys (digests) are indexed by their first 8 bytes only and compared in
+-- full in the row.
+
+-- One entry, for ever: rows are only ever added, at the end.
+CREATE TABLE entry(
+    seq   INTEGER PRIMARY KEY,   -- from 0, no gaps
+    leaf  BLOB NOT NULL,         -- 32 bytes, SHA-256(0x00 ‖ bytes); before the bytes, so that
+                                 -- proofs do not read past it
+    bytes BLOB NOT NULL          -- the entry exactly as hashed and exported, without line feed
+) STRICT;
+
+-- How far the ledger reaches. One row, changed in the same transaction as `entry`.
+CREATE TABLE head(
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    size INTEGER NOT NULL,       -- number of entries
+    root BLOB NOT NULL,          -- 32 bytes, root of the tree over them
+    hash BLOB NOT NULL,          -- 32 bytes, SHA-256 of the newest entry's bytes: the next `prev`
+    time INTEGER NOT NULL,       -- of the newest entry, milliseconds since the Unix epoch
+    note TEXT                    -- the signed checkpoint of this size; NULL only while size is 0
+) STRICT;
+
+-- Inner hashes of the tree, every eighth level only: one row per 256 rows of the level below.
+-- The levels between are recombined from at most 255 children.
+CREATE TABLE node(
+    level INTEGER NOT NULL,      -- 8, 16, 24 …: the subtree has 2^level leaves
+    place INTEGER NOT NULL,      -- the subtree begins at leaf place * 2^level
+    hash  BLOB NOT NULL,         -- 32 bytes
+    PRIMARY KEY (level, place)
+) STRICT, WITHOUT ROWID;
+
+-- One request and the grant it may become. Kept after it closed, so that its digest still leads
+-- to its entries.
+CREATE TABLE request(
+    seq     INTEGER PRIMARY KEY, -- of its `requested` entry
+    id      BLOB NOT NULL,       -- 16 bytes, RequestId
+    digest  BLOB NOT NULL,       -- 32 bytes, SHA-256 of the request statement
+    subject BLOB,                -- 32 bytes, SHA-256 of the subject key's wire form; NULL for none
+    scope   TEXT NOT NULL,       -- ScopeId
+    by      TEXT NOT NULL,       -- PrincipalId of the requester
+    state   INTEGER NOT NULL,    -- 1 open, 2 live, 3 ended (revoked, maybe still on hosts' clocks),
+                                 -- 4 closed
+    due     INTEGER,             -- seconds since the epoch: when the clock must lapse (open), expire
+                                 -- (live) or close (ended) it; NULL when closed
+    serial  INTEGER              -- of its credential: the seq of its `issued` entry; NULL before
+) STRICT;
+CREATE UNIQUE INDEX request_id ON request(id);
+CREATE INDEX request_digest ON request(substr(digest, 1, 8));
+CREATE INDEX request_subject ON request(substr(subject, 1, 8)) WHERE subject IS NOT NULL;
+-- What is not closed, by state and then by deadline: the clock's agenda, the list of pending
+-- requests, of live grants, and of revoked serials, all without reading the rows of closed ones.
+CREATE INDEX request_due ON request(state, due) WHERE state < 4;
+-- Finds the request that a duplicate repeats.
+CREATE INDEX request_open ON request(by, scope) WHERE state = 1;
+
+-- Which entries belong to a request.
+CREATE TABLE grant_entry(
+    request INTEGER NOT NULL,    -- request.seq
+    gseq    INTEGER NOT NULL,    -- from 0, no gaps
+    seq     INTEGER NOT NULL,    -- entry.seq
+    PRIMARY KEY (request, gseq)
+) STRICT, WITHOUT ROWID;
+
+-- How many grants of a scope are live, so that `live-max` costs one read.
+CREATE TABLE scope(
+    id   TEXT PRIMARY KEY,       -- ScopeId
+    live INTEGER NOT NULL        -- number of requests in state 2
+) STRICT, WITHOUT ROWID;
+
+-- Statements that made an entry, so that a repeated one is recognised. Ordered by expiry, which the
+-- statement itself carries. Removed a day after it: from then on it is refused as expired.
+CREATE TABLE statement(
+    expires INTEGER NOT NULL,    -- seconds since the epoch
+    digest  BLOB NOT NULL,       -- 32 bytes, SHA-256 of the statement
+    seq     INTEGER NOT NULL,    -- the first entry that carries it
+    PRIMARY KEY (expires, digest)
+) STRICT, WITHOUT ROWID;
+
+-- Which policy was in force from which entry on.
+CREATE TABLE policy(
+    version INTEGER PRIMARY KEY, -- from 1
+    digest  BLOB NOT NULL,       -- 32 bytes, SHA-256 of the manifest
+    seq     INTEGER NOT NULL     -- its `policy` entry
+) STRICT;
+
+-- Openings of the salted commitments in statements. Erased on demand; the only rows of the record
+-- that may go.
+CREATE TABLE text(
+    number INTEGER PRIMARY KEY,  -- order of arrival, never shown
+    digest BLOB NOT NULL,        -- 32 bytes, SHA-256(salt ‖ text)
+    salt   BLOB NOT NULL,        -- 32 bytes
+    text   TEXT NOT NULL
+) STRICT;
+CREATE INDEX text_digest ON text(substr(digest, 1, 8));
+
+-- Files of policies, by content.
+CREATE TABLE blob(
+    digest BLOB PRIMARY KEY,     -- 32 bytes, SHA-256 of bytes
+    bytes  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

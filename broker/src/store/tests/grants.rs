@@ -1,0 +1,210 @@
+//! What the derived tables say while a grant lives.
+
+use super::*;
+
+fn grant(number: u32) -> Grant {
+    Grant { number, at: Timestamp::from_unix_seconds(START) }
+}
+
+#[test]
+fn a_grant_is_followed_from_request_to_close() {
+    let (house, mut store) = House::founded();
+    let one = grant(1);
+    let scope = one.scope().parse().unwrap();
+    let due = |store: &Store| {
+        let reader = store.reader().unwrap();
+        reader.rebuild_and_compare().unwrap();
+        let due = reader.due(Timestamp::MAX, 10).unwrap();
+        assert_eq!(reader.next_due().unwrap(), due.first().map(|(_, _, at)| *at));
+        due
+    };
+
+    house.write(&mut store, [one.requested()]).unwrap();
+    assert_eq!(due(&store), [(one.id(), Due::Lapse, one.lapses())]);
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.open_of(&"sam".parse().unwrap(), &scope).unwrap(), Some(one.id()));
+    assert_eq!(reader.open_of(&"ada".parse().unwrap(), &scope).unwrap(), None);
+    assert_eq!(reader.open_requests(None, 10).unwrap().len(), 1);
+    assert_eq!(reader.due(one.lapses().minus(1), 10).unwrap(), []);
+    assert_eq!(reader.due(one.lapses(), 10).unwrap().len(), 1);
+
+    house.write(&mut store, [one.approved(), one.issued()]).unwrap();
+    assert_eq!(due(&store), [(one.id(), Due::Expire, one.valid_before())]);
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.live_in_scope(&scope).unwrap(), 1);
+    assert_eq!(reader.open_of(&"sam".parse().unwrap(), &scope).unwrap(), None);
+    let live = reader.live_grants(None, 10).unwrap();
+    assert_eq!((live[0].serial, live[0].state), (Some(3), State::Live));
+    assert!(reader.revoked_serials().unwrap().is_empty());
+
+    house.write(&mut store, [one.revoked()]).unwrap();
+    let closes = one.valid_before().plus(CLOSE_AFTER_SECONDS);
+    assert_eq!(due(&store), [(one.id(), Due::Close, closes)]);
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.live_in_scope(&scope).unwrap(), 0);
+    assert_eq!(reader.revoked_serials().unwrap(), [3]);
+
+    house.write(&mut store, [one.closed(4, Outcome::Revoked)]).unwrap();
+    assert_eq!(due(&store), []);
+    let reader = store.reader().unwrap();
+    assert!(reader.revoked_serials().unwrap().is_empty());
+    assert_eq!(reader.request(one.id()).unwrap().unwrap().state, State::Closed);
+    let seqs: Vec<_> =
+        reader.grant_entries(one.id()).unwrap().iter().map(|record| record.seq).collect();
+    assert_eq!(seqs, [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_request_is_found_by_its_digest_and_subject_key_even_when_closed() {
+    let (house, mut store) = House::founded();
+    let (one, two) = (grant(1), grant(2));
+    house.write(&mut store, [one.requested(), two.requested()]).unwrap();
+    house.write(&mut store, one.lapsed(1)).unwrap();
+    let reader = store.reader().unwrap();
+    for grant in [one, two] {
+        assert_eq!(reader.request_by_digest(grant.digest()).unwrap(), Some(grant.id()));
+        let subject = Digest::of(&grant.wire());
+        assert_eq!(reader.request_by_subject(subject).unwrap(), Some(grant.id()));
+    }
+    assert_eq!(reader.request_by_digest(Digest::of(b"other")).unwrap(), None);
+    assert_eq!(reader.request_by_subject(Digest::of(b"other")).unwrap(), None);
+    assert_eq!(reader.request(grant(3).id()).unwrap(), None);
+}
+
+#[test]
+fn two_digests_that_begin_alike_are_told_apart() {
+    let (house, mut store) = House::founded();
+    house.write(&mut store, [grant(1).requested()]).unwrap();
+    let mut alike = *grant(1).digest().as_bytes();
+    alike[31] ^= 1;
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.request_by_digest(Digest::from_bytes(alike)).unwrap(), None);
+}
+
+#[test]
+fn pages_of_open_requests_are_complete_and_in_order_of_their_deadlines() {
+    let (house, mut store) = House::founded();
+    let at = |number: u32| Timestamp::from_unix_seconds(START + u64::from(number % 7));
+    let asked = (0..50).map(|number| Grant { number, at: at(number) }.requested());
+    house.write(&mut store, asked).unwrap();
+    let reader = store.reader().unwrap();
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let page = reader.open_requests(after, 8).unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.cursor();
+        seen.extend(page.iter().map(|row| (row.due.unwrap(), row.seq)));
+    }
+    assert!(seen.is_sorted());
+    assert_eq!(seen.len(), 50);
+    let due = reader.due(Timestamp::MAX, 20).unwrap();
+    assert_eq!(due.len(), 20);
+    assert!(due.is_sorted_by_key(|(_, _, at)| *at));
+}
+
+/// R01, R29: one statement makes one entry, whoever brings it again.
+#[test]
+fn a_statement_is_recorded_once_and_remembered_until_a_day_after_it_expired() {
+    let (mut house, mut store) = House::founded();
+    let (one, expires) = (grant(1), grant(1).at.plus(600));
+    house.write(&mut store, [one.requested()]).unwrap();
+    let seq = |store: &Store| store.reader().unwrap().statement_seq(one.digest(), expires).unwrap();
+    assert_eq!(seq(&store), Some(1));
+    assert!(matches!(
+        house.write(&mut store, [one.requested()]),
+        Err(StoreError::Repeated { seq: 2 })
+    ));
+    house.pass(600 + STATEMENT_KEPT_SECONDS);
+    house.write(&mut store, [software(1)]).unwrap();
+    assert_eq!(seq(&store), Some(1));
+    house.pass(1);
+    house.write(&mut store, [software(2)]).unwrap();
+    assert_eq!(seq(&store), None);
+    store.reader().unwrap().rebuild_and_compare().unwrap();
+}
+
+#[test]
+fn forgetting_is_bounded_by_what_is_appended() {
+    let (mut house, mut store) = House::founded();
+    house.write(&mut store, (0..100).map(|number| grant(number).requested())).unwrap();
+    house.pass(100_000);
+    let left = |house: &House| -> i64 {
+        house.intruder().query_row("SELECT count(*) FROM statement", (), |row| row.get(0)).unwrap()
+    };
+    house.write(&mut store, [software(1)]).unwrap();
+    assert_eq!(left(&house), 98);
+    store.reader().unwrap().rebuild_and_compare().unwrap();
+    house.write(&mut store, (0..49).map(software)).unwrap();
+    assert_eq!(left(&house), 0);
+    store.reader().unwrap().rebuild_and_compare().unwrap();
+}
+
+#[test]
+fn what_does_not_fit_its_grant_is_refused_and_nothing_is_written() {
+    let (house, mut store) = House::founded();
+    let (one, two, three) = (grant(1), grant(2), grant(3));
+    house.write(&mut store, [one.requested(), two.requested()]).unwrap();
+    house.write(&mut store, two.lapsed(1)).unwrap();
+    let mut late = one;
+    late.at = one.at.plus(1);
+    let before = store.head();
+    for (bodies, expected) in [
+        (vec![three.approved()], "it was requested before"),
+        (vec![late.requested()], "its id is new"),
+        (vec![one.revoked()], "only what is live is revoked"),
+        (vec![two.closed(3, Outcome::Lapsed)], "nothing follows `closed`"),
+        (vec![one.closed(0, Outcome::Lapsed)], "its place in the grant is free"),
+        (vec![one.approved(), one.closed(1, Outcome::Lapsed)], "its place in the grant is free"),
+    ] {
+        let answer = house.write(&mut store, bodies);
+        assert!(
+            matches!(&answer, Err(StoreError::Grant { rule, .. }) if *rule == expected),
+            "{expected}: {answer:?}"
+        );
+        assert_eq!(store.head(), before);
+    }
+    store.reader().unwrap().rebuild_and_compare().unwrap();
+}
+
+/// R40: a serial is the place of its entry, so it is never 0 and never given twice.
+#[test]
+fn a_serial_that_is_not_the_seq_of_its_entry_is_refused() {
+    let (house, mut store) = House::founded();
+    let one = grant(1);
+    house.write(&mut store, [one.requested(), one.approved()]).unwrap();
+    let answer = store.write(|write| write.append(&house.entry(write.head(), one.issued())));
+    assert!(matches!(answer, Err(StoreError::Grant { rule, .. }) if rule.contains("serial")));
+}
+
+#[test]
+fn every_look_up_uses_an_index() {
+    let (house, _store) = House::founded();
+    let intruder = house.intruder();
+    for look_up in [
+        "SELECT id FROM request WHERE substr(digest, 1, 8) = substr(?1, 1, 8) AND digest = ?1",
+        "SELECT id FROM request WHERE substr(subject, 1, 8) = substr(?1, 1, 8) AND subject = ?1
+         ORDER BY seq DESC LIMIT 1",
+        "SELECT number FROM text WHERE substr(digest, 1, 8) = substr(?1, 1, 8) AND digest = ?1",
+        "SELECT id, due FROM request WHERE state = ?1 AND state < 4 AND due <= ?2
+         ORDER BY due, seq LIMIT ?3",
+        "SELECT due FROM request WHERE state = ?1 AND state < 4 AND due IS NOT NULL
+         ORDER BY due LIMIT 1",
+        "SELECT seq FROM request WHERE state = ?1 AND state < 4 AND due >= ?2
+         AND (due, seq) > (?2, ?3) ORDER BY due, seq LIMIT ?4",
+        "SELECT id FROM request WHERE by = ?1 AND scope = ?2 AND state = 1 ORDER BY seq LIMIT 1",
+        "SELECT serial FROM request WHERE state = 3 AND state < 4 AND serial IS NOT NULL",
+        "SELECT expires, digest FROM statement WHERE expires < ?1 ORDER BY expires LIMIT ?2",
+        "SELECT max(seq) FROM entry",
+    ] {
+        let mut explain = intruder.prepare(&format!("EXPLAIN QUERY PLAN {look_up}")).unwrap();
+        let count = explain.parameter_count();
+        let plan: Vec<String> = explain
+            .query_map(rusqlite::params_from_iter(vec![0; count]), |row| row.get(3))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let plan = plan.join("; ");
+        assert!(plan.contains("SEARCH"), "{look_up}: {plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{look_up}: {plan}");
+    }
+}
