@@ -16,10 +16,15 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use self::wire::Reader;
 use crate::bytes::{Digest, text_serde};
 
+mod curve;
+mod error;
 mod fingerprint;
+mod key_type;
 pub(crate) mod wire;
 
+pub use error::KeyError;
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub use key_type::KeyType;
 
 /// Longest text of a key, in bytes: the longest allowed key is under 600, the rest is comment.
 pub const KEY_LINE_MAX: usize = 1024;
@@ -27,9 +32,6 @@ pub const KEY_LINE_MAX: usize = 1024;
 /// Longest application string of an `sk-` key, in bytes. OpenSSH makes `ssh:` and at most a short
 /// name; a `WebAuthn` host name is at most 253.
 pub const APPLICATION_MAX: usize = 255;
-
-/// Longest type name quoted back in an error, in bytes: longer than any that OpenSSH has.
-const TYPE_NAME_MAX: usize = 64;
 
 /// The only curve, as RFC 5656 (10.1) names it.
 const P256: &[u8] = b"nistp256";
@@ -177,10 +179,8 @@ fn p256(reader: &mut Reader<'_>) -> Result<Verifier, KeyError> {
     let point = reader.string().ok_or(KeyError::Malformed)?;
     let point: [u8; 65] = point.try_into().map_err(|_| KeyError::Malformed)?;
     // SEC 1, 2.3.3: 4 marks an uncompressed point, the only form that RFC 5656 (3.1) demands of all.
-    if curve != P256 || point.first() != Some(&4) {
-        return Err(KeyError::Malformed);
-    }
-    Ok(Verifier::P256(point))
+    let is_valid = curve == P256 && point.first() == Some(&4) && curve::holds(&point);
+    if is_valid { Ok(Verifier::P256(point)) } else { Err(KeyError::Malformed) }
 }
 
 fn application(reader: &mut Reader<'_>) -> Result<Box<str>, KeyError> {
@@ -243,75 +243,3 @@ impl FromStr for PublicKey {
 }
 
 text_serde!(PublicKey);
-
-/// The allowed types of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyType {
-    /// `ssh-ed25519`
-    Ed25519,
-    /// `ecdsa-sha2-nistp256`
-    EcdsaP256,
-    /// `sk-ssh-ed25519@openssh.com`: Ed25519 in a FIDO security key.
-    SkEd25519,
-    /// `sk-ecdsa-sha2-nistp256@openssh.com`: P-256 in a FIDO security key.
-    SkEcdsaP256,
-}
-
-impl KeyType {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ed25519, Self::EcdsaP256, Self::SkEd25519, Self::SkEcdsaP256];
-
-    /// OpenSSH's name, of the key and of its signatures alike.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ed25519 => "ssh-ed25519",
-            Self::EcdsaP256 => "ecdsa-sha2-nistp256",
-            Self::SkEd25519 => "sk-ssh-ed25519@openssh.com",
-            Self::SkEcdsaP256 => "sk-ecdsa-sha2-nistp256@openssh.com",
-        }
-    }
-
-    /// The type of this name, or which kind of wrong it is.
-    fn named(name: &[u8]) -> Result<Self, KeyError> {
-        if let Some(known) = Self::ALL.into_iter().find(|known| known.name().as_bytes() == name) {
-            return Ok(known);
-        }
-        // What is not even a name (RFC 4251, 6) is not quoted back.
-        let is_name = !name.is_empty()
-            && name.len() <= TYPE_NAME_MAX
-            && name.iter().all(u8::is_ascii_graphic);
-        match str::from_utf8(name) {
-            Ok(name) if is_name => Err(KeyError::Type(name.to_owned())),
-            Ok(_) | Err(_) => Err(KeyError::Malformed),
-        }
-    }
-}
-
-impl fmt::Display for KeyType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Why something is not accepted as a public key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Not a key at all, or not in its one canonical form.
-    #[error("not a public key in OpenSSH form (type, blank, base64, on one line)")]
-    Malformed,
-    /// A type that is not allowed: RSA, DSA, another curve, a certificate. `E_KEY_TYPE`.
-    #[error(
-        "key type {0} is not allowed; use ssh-ed25519, ecdsa-sha2-nistp256 or their sk- variants, \
-         and no certificates"
-    )]
-    Type(String),
-    /// An Ed25519 point of small order, for which one signature fits many messages. `E_KEY_WEAK`.
-    #[error(
-        "the key is weak (a point of small order); nobody made it by accident, refuse its owner"
-    )]
-    Weak,
-    /// Over [`KEY_LINE_MAX`].
-    #[error("longer than any allowed public key")]
-    TooLong,
-}

@@ -9,17 +9,23 @@ use crate::principal::{Origin, PrincipalId};
 use crate::time::Timestamp;
 
 mod act;
+mod bodies;
 mod error;
 mod field;
 mod lines;
+mod lists;
+mod target;
 mod words;
 
-pub use act::{
-    About, Act, Applied, Approve, Ask, Collect, Declare, Lock, Manifest, ParseTargetError, Pickup,
-    Resolve, Review, Serial, Session, Target, Unlock, Use,
+pub use act::Act;
+pub use bodies::{
+    About, Applied, Approve, Ask, Collect, Declare, Lock, Manifest, Pickup, Resolve, Review,
+    Session, Unlock, Use,
 };
 pub use error::{Rule, StatementError};
-pub use field::{DELEGATION_MAX, FILE_NAME_MAX, FILES_MAX, INCIDENT_MAX, INTEGER_MAX};
+pub use field::{INCIDENT_MAX, INTEGER_MAX};
+pub use lists::{DELEGATION_MAX, FILE_NAME_MAX, FILES_MAX};
+pub use target::{ParseTargetError, Serial, Target};
 pub use words::{ActKind, Canary, Kind, Lane, List, ParseWordError, ReviewVerdict};
 
 use field::Field;
