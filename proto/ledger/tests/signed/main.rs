@@ -1,0 +1,11 @@
+//! What people sign: keys, signatures and statements, against stock OpenSSH and against vectors.
+#![cfg(test)]
+
+mod acts;
+mod grammar;
+mod keys;
+mod mutation;
+mod openssh;
+mod signatures;
+mod signer;
+mod vectors;
