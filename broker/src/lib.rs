@@ -5,6 +5,7 @@ pub mod crowd;
 pub mod entropy;
 pub mod krl;
 pub mod mint;
+pub mod publish;
 pub mod rpc;
 pub mod sshwire;
 pub mod store;

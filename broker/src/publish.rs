@@ -1,0 +1,280 @@
+//! Revocation lists as files for `sshd`: replaced as a whole, never backwards, never half.
+//!
+//! ```text
+//! lists/
+//! ├── current -> 17        replaced by rename: `RevokedKeys …/lists/current/krl`
+//! ├── 16/                  the lists before, for readers that are at them, and for people
+//! └── 17/
+//!     ├── krl              for sshd, mode 0644
+//!     └── krl.sig          SSHSIG over krl, namespace krl.v1@breakglass
+//! ```
+//!
+//! List and signature change in the same instant, because one link leads to both. Whoever reads
+//! both follows the link once and opens the two files in the directory it led to; whoever opens
+//! `current/krl` and then `current/krl.sig` may meet two different lists and must read again.
+//!
+//! A crash at any moment leaves `current` as it was or as it should be: the new directory is complete
+//! and durable, and was read back, before the link is replaced. A list that is missing, cut off or
+//! malformed makes sshd refuse everybody, and one of zero bytes makes it refuse nobody, so none of
+//! these is ever in place, not for a moment. Holds no key.
+
+mod error;
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::sshsig::SshSig;
+
+use crate::krl::{self, Krl, LIST_MAX, NAMESPACE, SignedList};
+
+pub use error::PublishError;
+
+/// The directory of lists of one authority. One publisher writes to it.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    dir: PathBuf,
+    authority: PublicKey,
+    signer: PublicKey,
+}
+
+/// What publishing did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The list is in place now.
+    Now,
+    /// It was in place already.
+    Before,
+}
+
+impl Publisher {
+    /// Publishes in `dir`, which is made if it is missing, lists about certificates of `authority`,
+    /// signed by `signer`.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::Io`] if the directory cannot be made.
+    pub fn open(dir: &Path, authority: PublicKey, signer: PublicKey) -> Result<Self, PublishError> {
+        if !dir.try_exists().map_err(failed("look at", dir))? {
+            create_dir(dir)?;
+            if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                sync(parent)?;
+            }
+        }
+        Ok(Self { dir: dir.to_owned(), authority, signer })
+    }
+
+    /// Puts `list` in place. When this returns, the next login is judged by it, whatever crashes.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; what was in place before still is, except that after a failing write of
+    /// the directory itself (`Io` on it) either list may be, each of them whole.
+    pub fn publish(&self, list: &SignedList) -> Result<Published, PublishError> {
+        let offered = self.read(list)?;
+        if let Some((published, name)) = self.place()? {
+            if published > list.version {
+                return Err(PublishError::Lower { published, offered: list.version });
+            }
+            if published == list.version
+                && let Ok(same) = self.load(published, &name).and_then(|list| self.read(&list))
+            {
+                let is_same = same.runs() == offered.runs();
+                let conflict = PublishError::Conflict { version: list.version };
+                return if is_same { Ok(Published::Before) } else { Err(conflict) };
+            }
+        }
+        let name = self.write(list)?;
+        self.point_at(&name)?;
+        self.prune(&name);
+        Ok(Published::Now)
+    }
+
+    /// The list in place, checked; `None` before the first.
+    ///
+    /// A reader that was overtaken by so many lists that its own is gone reads the newest.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`] if it cannot be read, or is not a whole list with its signature.
+    pub fn current(&self) -> Result<Option<SignedList>, PublishError> {
+        loop {
+            let Some((version, name)) = self.place()? else { return Ok(None) };
+            let list = self.load(version, &name).and_then(|list| self.read(&list).map(|_| list));
+            if list.is_ok() || self.place()? == Some((version, name)) {
+                return list.map(Some);
+            }
+        }
+    }
+
+    /// Reads a list as a host would, and checks who signed it.
+    fn read(&self, list: &SignedList) -> Result<Krl, PublishError> {
+        let read = krl::read(&list.krl, self.authority.wire())?;
+        if read.version != list.version {
+            return Err(PublishError::Version { inside: read.version, offered: list.version });
+        }
+        let signature = SshSig::parse(&list.signature)?;
+        signature.verify(NAMESPACE, &list.krl)?;
+        if *signature.public_key() != self.signer {
+            return Err(PublishError::Signer);
+        }
+        Ok(read)
+    }
+
+    /// The version and the directory that `current` leads to.
+    fn place(&self) -> Result<Option<(u64, String)>, PublishError> {
+        let link = self.dir.join(CURRENT);
+        match fs::read_link(&link) {
+            Ok(target) => {
+                let name = target.to_string_lossy().into_owned();
+                let version = version_of(&name).ok_or(PublishError::Foreign { path: link })?;
+                Ok(Some((version, name)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // Not a link at all: somebody put something else there.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                Err(PublishError::Foreign { path: link })
+            }
+            Err(error) => Err(failed("look at", &link)(error)),
+        }
+    }
+
+    fn load(&self, version: u64, name: &str) -> Result<SignedList, PublishError> {
+        let dir = self.dir.join(name);
+        let krl = read_file(&dir.join(KRL))?;
+        let signature = read_file(&dir.join(SIGNATURE))?;
+        let signature = String::from_utf8_lossy(&signature).into_owned();
+        Ok(SignedList { version, krl, signature })
+    }
+
+    /// Makes the list durable in a directory of its own, reads it back, and returns its name.
+    fn write(&self, list: &SignedList) -> Result<String, PublishError> {
+        let unfinished = self.dir.join(UNFINISHED);
+        remove(&unfinished)?;
+        create_dir(&unfinished)?;
+        for (name, content) in [(KRL, list.krl.as_slice()), (SIGNATURE, list.signature.as_bytes())]
+        {
+            let path = unfinished.join(name);
+            write_file(&path, content)?;
+            if read_file(&path)? != content {
+                return Err(PublishError::ReadBack { path });
+            }
+        }
+        sync(&unfinished)?;
+        let name = self.unused_name(list.version)?;
+        let path = self.dir.join(&name);
+        fs::rename(&unfinished, &path).map_err(failed("put in place", &path))?;
+        sync(&self.dir)?;
+        Ok(name)
+    }
+
+    /// The version, or with a suffix if a damaged or never published list has taken that name.
+    fn unused_name(&self, version: u64) -> Result<String, PublishError> {
+        let plain = std::iter::once(version.to_string());
+        for name in plain.chain((1..REPAIRS_MAX).map(|n| format!("{version}-{n}"))) {
+            let path = self.dir.join(&name);
+            if !path.try_exists().map_err(failed("look at", &path))? {
+                return Ok(name);
+            }
+        }
+        Err(PublishError::Foreign { path: self.dir.clone() })
+    }
+
+    fn point_at(&self, name: &str) -> Result<(), PublishError> {
+        let (link, fresh) = (self.dir.join(CURRENT), self.dir.join(FRESH_LINK));
+        remove(&fresh)?;
+        symlink(name, &fresh).map_err(failed("create", &fresh))?;
+        fs::rename(&fresh, &link).map_err(failed("replace", &link))?;
+        sync(&self.dir)
+    }
+
+    /// Removes all but the newest lists. The list is in place by now, so trouble is only told.
+    fn prune(&self, current: &str) {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut old: Vec<(u64, String)> = names
+            .filter(|name| name != current)
+            .filter_map(|name| Some((version_of(&name)?, name)))
+            .collect();
+        old.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, name) in old.iter().skip(KEPT) {
+            if let Err(error) = remove(&self.dir.join(name)) {
+                tracing::warn!(%error, "an old revocation list was not removed");
+            }
+        }
+    }
+}
+
+/// The version in a directory's name; `None` if it is not one of ours.
+fn version_of(name: &str) -> Option<u64> {
+    let (version, repair) = name.split_once('-').unwrap_or((name, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if is_number(version) && is_number(repair) { version.parse().ok() } else { None }
+}
+
+fn create_dir(path: &Path) -> Result<(), PublishError> {
+    DirBuilder::new().mode(DIR_MODE).create(path).map_err(failed("create", path))?;
+    // The umask may have taken bits away.
+    let permissions = fs::Permissions::from_mode(DIR_MODE);
+    fs::set_permissions(path, permissions).map_err(failed("create", path))
+}
+
+fn write_file(path: &Path, content: &[u8]) -> Result<(), PublishError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(failed("create", path))?;
+    file.set_permissions(fs::Permissions::from_mode(FILE_MODE)).map_err(failed("create", path))?;
+    file.write_all(content).map_err(failed("write", path))?;
+    file.sync_all().map_err(failed("write", path))
+}
+
+/// Reads a file of at most [`LIST_MAX`] bytes; a longer one comes cut, and is then no list.
+fn read_file(path: &Path) -> Result<Vec<u8>, PublishError> {
+    let file = File::open(path).map_err(failed("open", path))?;
+    let most = u64::try_from(LIST_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let mut content = Vec::new();
+    file.take(most).read_to_end(&mut content).map_err(failed("read", path))?;
+    Ok(content)
+}
+
+/// Removes a directory with what is in it, or a file, or nothing.
+fn remove(path: &Path) -> Result<(), PublishError> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed.map_err(failed("remove", path))
+}
+
+fn sync(dir: &Path) -> Result<(), PublishError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("write", dir))
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PublishError {
+    let path = path.to_owned();
+    move |source| PublishError::Io { doing, path, source }
+}
+
+/// Names in the directory.
+const CURRENT: &str = "current";
+const FRESH_LINK: &str = "current.new";
+const UNFINISHED: &str = "unfinished";
+const KRL: &str = "krl";
+const SIGNATURE: &str = "krl.sig";
+/// Everybody may read: sshd does before it knows who comes.
+const FILE_MODE: u32 = 0o644;
+const DIR_MODE: u32 = 0o755;
+/// Lists kept besides the one in place, so that a reader who has just followed the link finds them.
+const KEPT: usize = 8;
+/// Most names tried for one version; each was taken by a list that was found damaged.
+const REPAIRS_MAX: u32 = 100;
+
+#[cfg(test)]
+mod tests;
