@@ -6,6 +6,7 @@ mod grammar;
 mod keys;
 mod mutation;
 mod openssh;
+mod published;
 mod signatures;
 mod signer;
 mod vectors;
