@@ -69,21 +69,20 @@ pub(super) fn read(document: &Document<'_>, faults: &mut Faults) -> Authority {
     let mut ids = Ids::of("signer", File::Authority);
     let mut holders = BTreeMap::new();
     let mut signers = Vec::new();
-    let tables = file.tables("signer", SIGNERS_MAX, faults);
-    for mut table in tables.into_iter() {
-        if let Some(signer) = signer(&mut table, &mut ids, &mut holders, faults) {
-            signers.push(signer);
-        }
+    let before = faults.count();
+    for mut table in file.tables("signer", SIGNERS_MAX, faults) {
+        signers.extend(signer(&mut table, &mut ids, &mut holders, faults));
         table.finish(faults);
     }
+    // Signers that could not be read are not missed a second time.
+    let are_all = faults.count() == before;
+    let count = signers.len();
     let quorum = quorum_at.and_then(|value| {
         let quorum = value.number(0, QUORUM_MAX, faults)?;
-        let of = "the authority".to_owned();
         if quorum == 0 {
-            value.fault(FaultKind::QuorumZero { of }, faults);
-        } else if usize::try_from(quorum).is_ok_and(|quorum| quorum > signers.len()) {
-            let signers = signers.len();
-            value.fault(FaultKind::AuthorityQuorum { quorum, signers }, faults);
+            value.fault(FaultKind::QuorumZero { of: "the authority".to_owned() }, faults);
+        } else if are_all && usize::try_from(quorum).is_ok_and(|quorum| quorum > count) {
+            value.fault(FaultKind::AuthorityQuorum { quorum, signers: count }, faults);
         }
         Some(quorum)
     });

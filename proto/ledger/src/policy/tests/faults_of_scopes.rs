@@ -1,0 +1,328 @@
+use super::*;
+
+/// R02, R24: a stage of quorum 0 is satisfied by nobody, so it is refused, not skipped.
+#[test]
+fn a_stage_of_quorum_zero_is_refused() {
+    let files = changed(File::Scopes, "\"group:leads\"\nquorum = 1", "\"group:leads\"\nquorum = 0");
+    assert_eq!(told(&files), "scopes.toml:19 quorum-zero");
+}
+
+/// R02, R24: no stages means nobody can agree, unless the file says in so many words that nobody
+/// has to.
+#[test]
+fn no_stages_without_the_word_none_is_refused() {
+    let files = changed(File::Scopes, "approval = \"none\"\n", "");
+    assert_eq!(told(&files), "scopes.toml:54 no-stages");
+    let empty = changed(File::Scopes, "approval = \"none\"\n", "stage = []\n");
+    assert_eq!(told(&empty), "scopes.toml:54 no-stages");
+    for word in ["\"\"", "\"None\"", "\"no\"", "false"] {
+        let files = changed(File::Scopes, "approval = \"none\"", &format!("approval = {word}"));
+        assert!(["bad-value", "wrong-type"].contains(kinds(&files).first().unwrap()), "{word}");
+    }
+}
+
+#[test]
+fn stages_and_the_word_none_exclude_each_other() {
+    let files = changed(File::Scopes, "live-max = 2", "live-max = 2\napproval = \"none\"");
+    assert_eq!(told(&files), "scopes.toml:1 approval-and-stages");
+}
+
+/// R24: an empty set of approvers is nobody, never everybody.
+#[test]
+fn a_stage_without_approvers_is_refused() {
+    let literal = changed(File::Scopes, "approvers = \"group:security\"", "approvers = []");
+    assert_eq!(told(&literal), "scopes.toml:23 empty-approvers");
+    let no_members = changed(File::People, "groups = [\"leads\"]\n", "");
+    assert_eq!(told(&no_members), "scopes.toml:16 empty-approvers");
+}
+
+#[test]
+fn approvers_that_are_not_human_do_not_count() {
+    let mut files = changed(File::People, "groups = [\"leads\"]\n", "");
+    files = change(
+        files,
+        File::People,
+        "id = \"leads\"\n",
+        "id = \"leads\"\nmembers = [\"principal:deploy-bot\"]\n",
+    );
+    let key = public("bot").to_openssh();
+    let text = String::from_utf8(files.people).unwrap()
+        + &format!(
+            "[[principal]]\nid = \"deploy-bot\"\nkind = \"agent\"\nname = \"x\"\n\
+             sponsor = \"sam\"\nkeys = [\"{key}\"]\n"
+        );
+    files.people = text.into_bytes();
+    assert_eq!(told(&files), "scopes.toml:16 approvers-not-human");
+}
+
+#[test]
+fn an_approver_without_a_key_does_not_count() {
+    let keys = format!("keys = [\"{}\"]\n", public("ada").to_openssh());
+    let files = changed(File::People, &keys, "");
+    assert_eq!(told(&files), "scopes.toml:16 approvers-not-human");
+}
+
+#[test]
+fn a_stage_that_needs_more_people_than_it_has_is_refused() {
+    let files =
+        changed(File::Scopes, "\"group:security\"\nquorum = 1", "\"group:security\"\nquorum = 3");
+    assert_eq!(told(&files), "scopes.toml:1 unsatisfiable");
+    let enough =
+        changed(File::Scopes, "\"group:security\"\nquorum = 1", "\"group:security\"\nquorum = 2");
+    assert_eq!(told(&enough), "");
+}
+
+/// The only lead may ask, and could then not agree to it.
+#[test]
+fn the_requester_is_left_out_of_the_count() {
+    let files = changed(
+        File::Scopes,
+        "requesters = \"group:oncall\"",
+        "requesters = [\"group:oncall\", \"principal:ada\"]",
+    );
+    let faults = check(&files).unwrap_err();
+    assert_eq!(told(&files), "scopes.toml:1 unsatisfiable");
+    assert!(faults.first().unwrap().to_string().contains("when ada asks, app-owner"));
+    // If only programs may ask, no human is the requester.
+    let files = change(files, File::Scopes, "kinds = [\"human\"]", "kinds = [\"agent\"]");
+    assert_eq!(told(&files), "");
+}
+
+/// Each stage alone has enough people, but it is the same two for three places.
+#[test]
+fn one_person_is_counted_in_one_stage_only() {
+    let mut files =
+        changed(File::Scopes, "\"group:leads\"\nquorum = 1", "\"group:security\"\nquorum = 1");
+    files = change(
+        files,
+        File::Scopes,
+        "\"group:security\"\nquorum = 1\n\n[scope.ssh]",
+        "\"group:security\"\nquorum = 2\n\n[scope.ssh]",
+    );
+    let message = check(&files).unwrap_err().first().unwrap().to_string();
+    assert!(
+        message.contains("app-owner and security need 3 different people and 2 are left"),
+        "{message}"
+    );
+}
+
+/// Two of three people may be in either stage; only one way of dealing them out works.
+#[test]
+fn a_chain_that_can_be_satisfied_in_one_way_only_is_accepted() {
+    let files = changed(
+        File::Scopes,
+        "approvers = \"group:leads\"\nquorum = 1",
+        "approvers = [\"group:leads\", \"group:security\"]\nquorum = 1",
+    );
+    let files = change(
+        files,
+        File::Scopes,
+        "approvers = \"group:security\"\nquorum = 1",
+        "approvers = \"group:security\"\nquorum = 2",
+    );
+    assert_eq!(told(&files), "");
+}
+
+#[test]
+fn every_scope_names_three_owners() {
+    for (field, group) in
+        [("business-owner", "leads"), ("technical-owner", "oncall"), ("identity-owner", "security")]
+    {
+        let files = changed(File::Scopes, &format!("{field} = \"group:{group}\"\n"), "");
+        assert_eq!(kinds(&files), ["missing-owner"], "{field}");
+    }
+    let empty = changed(File::Scopes, "business-owner = \"group:leads\"", "business-owner = []");
+    assert_eq!(kinds(&empty), ["empty-list"]);
+}
+
+#[test]
+fn a_ttl_over_twelve_hours_is_refused() {
+    let ttl =
+        |ttl: &str| changed(File::Scopes, "ttl-max = \"1h\"", &format!("ttl-max = \"{ttl}\""));
+    assert_eq!(told(&ttl("12h")), "");
+    assert_eq!(told(&ttl("43201s")), "scopes.toml:9 ttl-over-cap");
+    assert_eq!(told(&ttl("1d")), "scopes.toml:9 ttl-over-cap");
+    for bad in ["", "0s", "1", "1w", "1h30m", "-1h", "1.5h", "99999999999h", "99999d"] {
+        assert_eq!(told(&ttl(bad)), "scopes.toml:9 bad-value", "{bad}");
+    }
+}
+
+#[test]
+fn a_request_waits_a_day_at_most() {
+    let pending = |pending: &str| {
+        changed(File::Scopes, "pending-max = \"15m\"", &format!("pending-max = \"{pending}\""))
+    };
+    assert_eq!(told(&pending("24h")), "");
+    assert_eq!(told(&pending("86401s")), "scopes.toml:10 out-of-range");
+}
+
+#[test]
+fn at_least_one_grant_may_live_and_not_any_number() {
+    for bad in ["0", "-1", "1001"] {
+        let files = changed(File::Scopes, "live-max = 2", &format!("live-max = {bad}"));
+        assert_eq!(told(&files), "scopes.toml:11 out-of-range", "{bad}");
+    }
+}
+
+/// R07: an empty principal list and patterns stand for anybody; R08: separators make two of one.
+#[test]
+fn ssh_principals_are_atoms() {
+    let principals = |list: &str| changed(File::Scopes, "[\"bg-root\"]", list);
+    assert_eq!(told(&principals("[]")), "scopes.toml:27 empty-list");
+    for bad in ["", "*", "bg-*", "a?", "!a", "a,b", "a b", r"a\nb", r"a\u0000", r"\u00e9"] {
+        let files = principals(&format!("[\"{bad}\"]"));
+        assert_eq!(told(&files), "scopes.toml:27 ssh-principal", "{bad}");
+    }
+    assert_eq!(told(&principals("[\"a\", \"a\"]")), "scopes.toml:27 repeated");
+    let many: Vec<String> = (0..17).map(|n| format!("\"p{n}\"")).collect();
+    assert_eq!(told(&principals(&format!("[{}]", many.join(",")))), "scopes.toml:27 too-many");
+}
+
+#[test]
+fn what_a_certificate_says_is_checked_before_it_is_signed() {
+    let with =
+        |line: &str| changed(File::Scopes, "[\"bg-root\"]\n", &format!("[\"bg-root\"]\n{line}\n"));
+    assert_eq!(told(&with("source-address = [\"10.20.0.0/16\", \"2001:db8::/32\"]")), "");
+    assert_eq!(told(&with("source-address = [\"10.20.0.1/16\"]")), "scopes.toml:28 source-address");
+    assert_eq!(told(&with("source-address = []")), "scopes.toml:28 empty-list");
+    assert_eq!(told(&with("force-command = \"/usr/bin/id -u\"")), "");
+    for bad in ["", " ", r"a\nb", r"\u00e9", &"x".repeat(1025)] {
+        let files = with(&format!("force-command = \"{bad}\""));
+        assert_eq!(told(&files), "scopes.toml:28 force-command", "{bad}");
+    }
+    for bad in ["permit-everything", "no-touch-required", "permit-pty ", ""] {
+        let files = changed(File::Scopes, "[\"permit-pty\"]", &format!("[\"{bad}\"]"));
+        assert_eq!(kinds(&files), ["ssh-extension"], "{bad}");
+    }
+}
+
+#[test]
+fn extensions_are_kept_in_the_order_a_certificate_has_them() {
+    let files = changed(
+        File::Scopes,
+        "[\"permit-pty\"]",
+        "[\"permit-user-rc\", \"permit-X11-forwarding\", \"permit-pty\"]",
+    );
+    let checked = check(&files).unwrap();
+    let scope = checked.scopes.get(&"quick".parse().unwrap()).unwrap();
+    let expected = ["permit-X11-forwarding", "permit-pty", "permit-user-rc"];
+    assert_eq!(scope.ssh.as_ref().unwrap().extensions, expected);
+}
+
+#[test]
+fn a_scope_that_offers_nothing_is_refused() {
+    let ssh = "[scope.ssh]\nprincipals = [\"bg-status\"]\nforce-command = \"/usr/local/bin/status-page\"\n";
+    assert_eq!(told(&changed(File::Scopes, ssh, "")), "scopes.toml:54 no-credential");
+}
+
+#[test]
+fn an_incident_pattern_is_read_or_refused() {
+    let with = |pattern: &str| {
+        changed(
+            File::Scopes,
+            "live-max = 2",
+            &format!("live-max = 2\nrequire-incident = '{pattern}'"),
+        )
+    };
+    let checked = check(&with("INC-[0-9]+")).unwrap();
+    let scope = checked.scopes.get(&"root-on-host".parse().unwrap()).unwrap();
+    assert!(scope.require_incident.as_ref().unwrap().matches("INC-7"));
+    assert_eq!(told(&with("INC-(1|2)")), "scopes.toml:12 incident-pattern");
+}
+
+#[test]
+fn a_reason_is_required_unless_the_scope_says_otherwise() {
+    let files = changed(File::Scopes, "live-max = 2", "live-max = 2\nrequire-reason = false");
+    let checked = check(&files).unwrap();
+    let scope = |id: &str| checked.scopes.get(&id.parse().unwrap()).unwrap();
+    assert!(!scope("root-on-host").require_reason);
+    assert!(scope("quick").require_reason);
+}
+
+/// A limit that is accepted and not acted on is worse than none.
+#[test]
+fn controls_of_later_work_are_refused_by_name() {
+    let in_scope = [
+        "budget = \"4h/7d\"",
+        "cooldown = \"10m\"",
+        "outage = \"okta\"",
+        "ends-with-outage = true",
+        "ends-with-outage = false",
+        "grace = \"10m\"",
+        "review-within = \"72h\"",
+        "review-gate = true",
+        "emergency = { after = \"10m\", ttl-max = \"15m\", delay = \"2m\" }",
+        "x509 = { organizational-units = [\"breakglass\"], uri = \"spiffe://example.com/x\" }",
+        "jwt = { aud = \"x\" }",
+    ];
+    for field in in_scope {
+        let files = changed(File::Scopes, "live-max = 2", &format!("live-max = 2\n{field}"));
+        assert_eq!(told(&files), "scopes.toml:12 not-supported-yet", "{field}");
+    }
+    for field in ["within = \"5m\"", "escalate = \"group:leads\""] {
+        let to = format!("name = \"security\"\n{field}");
+        let files = changed(File::Scopes, "name = \"security\"", &to);
+        assert_eq!(told(&files), "scopes.toml:23 not-supported-yet", "{field}");
+    }
+    for lane in ["outage", "emergency", "drill"] {
+        let files = changed(File::Scopes, "[\"normal\"]", &format!("[\"normal\", \"{lane}\"]"));
+        assert_eq!(kinds(&files), ["not-supported-yet"], "{lane}");
+    }
+}
+
+#[test]
+fn controls_of_later_work_are_read_as_strictly_as_all_others() {
+    for (field, expected) in [
+        ("budget = \"7d/4h\"", "bad-value"),
+        ("cooldown = 10", "wrong-type"),
+        ("review-gate = \"yes\"", "wrong-type"),
+        ("emergency = { after = \"x\" }", "bad-value"),
+        ("emergency = { surprise = 1 }", "unknown-field"),
+        ("x509 = { uri = \"nowhere\" }", "bad-value"),
+        ("lanes = [\"night\"]", "syntax"),
+    ] {
+        let files = changed(File::Scopes, "live-max = 2", &format!("live-max = 2\n{field}"));
+        assert!(kinds(&files).contains(&expected), "{field}");
+    }
+    let lane = changed(File::Scopes, "[\"normal\"]", "[\"night\"]");
+    assert_eq!(kinds(&lane), ["bad-value"]);
+}
+
+#[test]
+fn rules_are_comments_until_rules_are_judged() {
+    let rules = |text: &str| told(&Files { rules: text.as_bytes().to_vec(), ..five() });
+    assert_eq!(rules(""), "");
+    assert_eq!(rules("// one\r\n\n   // two\n\t\n"), "");
+    assert_eq!(
+        rules("// one\npermit (principal, action, resource);"),
+        "rules.cedar:2 not-supported-yet"
+    );
+    assert_eq!(rules("/ x"), "rules.cedar:1 not-supported-yet");
+}
+
+#[test]
+fn words_that_only_describe_are_accepted() {
+    let words = "partner = \"Acme Hosting\"\nrunbook = \"runbooks/break-glass.md\"\n\
+        drill-every = \"90d\"\non-warning = [\"group:leads\", \"principal:sam\"]\n";
+    let files = changed(File::Scopes, "live-max = 2\n", &format!("live-max = 2\n{words}"));
+    let checked = check(&files).unwrap();
+    let scope = checked.scopes.get(&"root-on-host".parse().unwrap()).unwrap();
+    assert_eq!(scope.drill_every, Some(90 * 86_400));
+    assert_eq!(scope.on_warning.len(), 2);
+}
+
+#[test]
+fn there_are_at_most_eight_stages() {
+    let stages = |count: usize| -> String {
+        let stage = |n: usize| {
+            format!(
+                "[[scope.stage]]\nname = \"s{}\"\napprovers = \"group:security\"\nquorum = 1\n",
+                n + 2
+            )
+        };
+        (0..count).map(stage).collect()
+    };
+    let with = |count: usize| changed(File::Scopes, "approval = \"none\"\n", &stages(count));
+    assert!(kinds(&with(STAGES_MAX + 1)).contains(&"too-many"));
+    assert!(!kinds(&with(STAGES_MAX)).contains(&"too-many"));
+}
