@@ -1,1 +1,32 @@
-//! See the crate's description.
+//! The law: who may ask, who says yes, for how long, and what ends it.
+//!
+//! Everything a decision depends on is an argument of [`decide`]: the clock's reading, the policy,
+//! the request folded from the ledger, and the command. There is no clock here, no I/O and no
+//! randomness, so the same ledger gives the same decisions on another machine in another year.
+//! Signatures are verified before a statement gets here, and credentials are made elsewhere:
+//! what comes out is at most a [`Clearance`], permission to sign once.
+
+mod approve;
+mod ask;
+mod clearance;
+mod collect;
+mod decide;
+mod ending;
+mod grounds;
+mod refusal;
+mod request;
+mod stages;
+mod verdict;
+
+pub use clearance::Clearance;
+pub use decide::{Command, Facts, SeenVerdict, decide, refused};
+pub use refusal::{Missing, Refusal};
+pub use request::{Asked, Closed, Ended, FoldError, Given, Issued, Live, Pending, Request};
+pub use verdict::{Event, Verdict};
+
+/// A revoked grant closes, and its serial leaves the revocation list, this many seconds after
+/// the credential is over by itself: hosts whose clocks are slow still find it on the list.
+pub const CLOSE_AFTER_SECONDS: u64 = 300;
+
+/// A credential is valid from this many seconds before it is made, for hosts with slow clocks.
+pub const BACKDATE_SECONDS: u64 = 60;

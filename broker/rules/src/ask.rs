@@ -1,0 +1,176 @@
+//! Asking, and whether the requester may (still) hold what they asked for.
+
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::policy::{Policy, Scope, SshProfile};
+use breakglass_ledger::statement::{Ask, Kind, Lane};
+
+use crate::decide::Facts;
+use crate::grounds::{self, rule};
+use crate::refusal::Refusal;
+use crate::request::Asked;
+use crate::stages;
+use crate::verdict::{Event, Verdict};
+
+/// Judges a request.
+pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
+    let scope = standing(facts.policy, ask)?;
+    stages::chain(scope)?;
+    paperwork(scope, ask)?;
+    room(facts, scope)?;
+    if let Some(first) = facts.open_duplicate {
+        return Err(Refusal::Duplicate { first });
+    }
+    if facts.id_taken {
+        return Err(Refusal::IdTaken { id: ask.id });
+    }
+    subject_key(facts.policy, ask)?;
+    let lapses = facts.second().plus(u64::from(scope.pending_max));
+    let decision = grounds::decision(
+        facts,
+        Some(ask),
+        Some(&ask.by),
+        vec![rule::REQUESTERS.to_owned()],
+        "requested",
+    );
+    Ok(Verdict::Record(Event::Requested { lapses }, decision))
+}
+
+/// The scope that is asked for, if `policy` lets the requester hold it on these terms.
+///
+/// Judged when asking, again when issuing, and again for live grants when the policy changes.
+pub(crate) fn standing<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, Refusal> {
+    let scope = scope(policy, ask)?;
+    let not_entitled =
+        || Refusal::RequesterNotEntitled { by: ask.by.clone(), scope: scope.id.clone() };
+    let requester = policy.principal(&ask.by).ok_or_else(not_entitled)?;
+    if !policy.is_any(&ask.by, &scope.requesters) {
+        return Err(not_entitled());
+    }
+    if !scope.kinds.contains(&requester.kind) {
+        let (scope, kind) = (scope.id.clone(), requester.kind);
+        return Err(Refusal::IdentityKindNotAllowed { scope, kind });
+    }
+    if !ask.on_behalf_of.is_empty() {
+        return Err(Refusal::NotSupportedYet { what: "on-behalf-of" });
+    }
+    lane(scope, ask)?;
+    credentials(scope, ask)?;
+    if ask.ttl > scope.ttl_max {
+        let (ttl, max) = (ask.ttl, scope.ttl_max);
+        return Err(Refusal::TtlTooLong { scope: scope.id.clone(), ttl, max });
+    }
+    Ok(scope)
+}
+
+/// The scope asked for, as `policy` has it.
+pub(crate) fn scope<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, Refusal> {
+    policy.scope(&ask.scope).ok_or_else(|| Refusal::ScopeUnknown { scope: ask.scope.clone() })
+}
+
+/// What an SSH certificate of the scope carries.
+pub(crate) fn ssh_profile(scope: &Scope) -> Result<&SshProfile, Refusal> {
+    scope.ssh.as_ref().ok_or_else(|| not_offered(scope, Kind::Ssh))
+}
+
+/// Whether one more grant of the scope may be alive.
+pub(crate) fn room(facts: &Facts<'_>, scope: &Scope) -> Result<(), Refusal> {
+    let (live, max) = (facts.live_in_scope, scope.live_max);
+    if live >= max {
+        return Err(Refusal::LiveMax { scope: scope.id.clone(), live, max });
+    }
+    Ok(())
+}
+
+/// The key to bind to, if it is fit for that: given, and nobody's signing key.
+pub(crate) fn subject_key<'a>(policy: &Policy, ask: &'a Ask) -> Result<&'a PublicKey, Refusal> {
+    let key = ask.key.as_ref().ok_or(Refusal::SubjectKeyMissing)?;
+    if policy.owner_of(key).is_some() {
+        return Err(Refusal::SubjectKeyEnrolled { key: key.fingerprint() });
+    }
+    Ok(key)
+}
+
+/// Whether the key that signed the request is still one of the requester's.
+pub(crate) fn key_is_still_theirs(policy: &Policy, asked: &Asked) -> Result<(), Refusal> {
+    let requester = policy.principal(&asked.ask.by);
+    let mut keys = requester.into_iter().flat_map(|requester| &requester.keys);
+    if !keys.any(|key| key.fingerprint() == asked.key) {
+        return Err(Refusal::KeyNotTheirs { key: asked.key, by: asked.ask.by.clone() });
+    }
+    Ok(())
+}
+
+/// Whether the scope opens exactly what it opened at the request: what approvers were shown.
+pub(crate) fn unchanged(now: &Policy, then: &Policy, ask: &Ask) -> Result<(), Refusal> {
+    if scope(now, ask)?.ssh != scope(then, ask)?.ssh {
+        return Err(Refusal::ScopeChanged { scope: ask.scope.clone() });
+    }
+    Ok(())
+}
+
+/// Whether the scope still opens at least what it opened at the request, hence what was issued.
+pub(crate) fn still_covered(now: &Policy, then: &Policy, ask: &Ask) -> Result<(), Refusal> {
+    let (wide, narrow) = (ssh_profile(scope(now, ask)?)?, ssh_profile(scope(then, ask)?)?);
+    if !covers(wide, narrow) {
+        return Err(Refusal::ScopeChanged { scope: ask.scope.clone() });
+    }
+    Ok(())
+}
+
+/// Whether everything that `narrow` allows is allowed by `wide`. Networks are compared as text.
+fn covers(wide: &SshProfile, narrow: &SshProfile) -> bool {
+    let all_in = |few: &[String], many: &[String]| few.iter().all(|one| many.contains(one));
+    let from_anywhere = wide.source_address.is_empty();
+    let from_named =
+        !narrow.source_address.is_empty() && all_in(&narrow.source_address, &wide.source_address);
+    let command = wide.force_command.is_none() || wide.force_command == narrow.force_command;
+    all_in(&narrow.principals, &wide.principals)
+        && all_in(&narrow.extensions, &wide.extensions)
+        && command
+        && (from_anywhere || from_named)
+}
+
+fn lane(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
+    if !scope.lanes.contains(&ask.lane) {
+        return Err(Refusal::LaneNotOffered { scope: scope.id.clone(), lane: ask.lane.name() });
+    }
+    match ask.lane {
+        Lane::Normal => Ok(()),
+        Lane::Outage => Err(Refusal::NotSupportedYet { what: "lane outage" }),
+        Lane::Emergency => Err(Refusal::NotSupportedYet { what: "lane emergency" }),
+        Lane::Drill => Err(Refusal::NotSupportedYet { what: "lane drill" }),
+    }
+}
+
+fn credentials(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
+    for kind in &ask.kinds {
+        match kind {
+            Kind::Ssh => ssh_profile(scope).map(drop)?,
+            Kind::X509 => return Err(Refusal::NotSupportedYet { what: "kind x509" }),
+            Kind::Jwt => return Err(Refusal::NotSupportedYet { what: "kind jwt" }),
+        }
+    }
+    Ok(())
+}
+
+fn not_offered(scope: &Scope, kind: Kind) -> Refusal {
+    Refusal::CredentialKindNotOffered { scope: scope.id.clone(), kind: kind.name() }
+}
+
+/// What must be said when asking; later judgements do not ask for it again.
+fn paperwork(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
+    if let Some(pattern) = &scope.require_incident {
+        let Some(incident) = &ask.incident else {
+            let pattern = pattern.to_string();
+            return Err(Refusal::IncidentMissing { scope: scope.id.clone(), pattern });
+        };
+        if !pattern.matches(incident) {
+            let (incident, pattern) = (incident.clone(), pattern.to_string());
+            return Err(Refusal::IncidentMismatch { scope: scope.id.clone(), incident, pattern });
+        }
+    }
+    if scope.require_reason && ask.reason.is_none() {
+        return Err(Refusal::ReasonMissing { scope: scope.id.clone() });
+    }
+    Ok(())
+}

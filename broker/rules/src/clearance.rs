@@ -1,0 +1,127 @@
+//! Permission as a value: what was approved, to be signed once.
+
+use breakglass_ledger::entry::Decision;
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::policy::SshProfile;
+use breakglass_ledger::principal::{PrincipalId, ScopeId};
+use breakglass_ledger::statement::Kind;
+use breakglass_ledger::time::Timestamp;
+
+/// Proof that the approval chain was satisfied, and the terms of the one credential it is good for.
+///
+/// Only [`decide`](crate::decide) makes one and signing consumes it, so the compiler refuses a
+/// signature without approval:
+///
+/// ```compile_fail,E0451
+/// # use breakglass_rules::Clearance;
+/// # fn forge(by: &Clearance) -> Clearance {
+/// Clearance {
+///     request: by.request(),
+///     holder: by.holder().clone(),
+///     scope: by.scope().clone(),
+///     kind: by.kind(),
+///     subject: by.subject().clone(),
+///     profile: by.profile().clone(),
+///     not_before: by.not_before(),
+///     expires_at: by.expires_at(),
+///     approvals: by.approvals().to_vec(),
+///     decision: by.decision().clone(),
+/// }
+/// # }
+/// ```
+///
+/// and a second signature under the same clearance:
+///
+/// ```compile_fail,E0382
+/// # use breakglass_rules::Clearance;
+/// # fn sign(clearance: Clearance) {}
+/// # fn twice(clearance: Clearance) {
+/// sign(clearance);
+/// sign(clearance);
+/// # }
+/// ```
+///
+/// Nor can it be copied first:
+///
+/// ```compile_fail,E0599
+/// # use breakglass_rules::Clearance;
+/// # fn copy(clearance: Clearance) -> (Clearance, Clearance) {
+/// (clearance.clone(), clearance)
+/// # }
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub struct Clearance {
+    pub(crate) request: RequestId,
+    pub(crate) holder: PrincipalId,
+    pub(crate) scope: ScopeId,
+    pub(crate) kind: Kind,
+    pub(crate) subject: PublicKey,
+    pub(crate) profile: SshProfile,
+    pub(crate) not_before: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) approvals: Vec<u64>,
+    pub(crate) decision: Decision,
+}
+
+impl Clearance {
+    /// The request that was approved.
+    #[must_use]
+    pub const fn request(&self) -> RequestId {
+        self.request
+    }
+
+    /// Who will hold the credential: the requester.
+    #[must_use]
+    pub const fn holder(&self) -> &PrincipalId {
+        &self.holder
+    }
+
+    /// What it opens.
+    #[must_use]
+    pub const fn scope(&self) -> &ScopeId {
+        &self.scope
+    }
+
+    /// Which kind of credential.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The key it is bound to: the one in the request, which also signed the collect.
+    #[must_use]
+    pub const fn subject(&self) -> &PublicKey {
+        &self.subject
+    }
+
+    /// What an SSH certificate must carry, no more and no less.
+    #[must_use]
+    pub const fn profile(&self) -> &SshProfile {
+        &self.profile
+    }
+
+    /// First second at which it is valid: [`BACKDATE_SECONDS`](crate::BACKDATE_SECONDS) ago.
+    #[must_use]
+    pub const fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// First second at which it is no longer valid: the ttl counts from issuing.
+    #[must_use]
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// The `approved` entries that counted, ascending by their `seq`.
+    #[must_use]
+    pub fn approvals(&self) -> &[u64] {
+        &self.approvals
+    }
+
+    /// What a stranger needs to reach the same decision; goes into the `issued` entry.
+    #[must_use]
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}

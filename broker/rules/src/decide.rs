@@ -1,0 +1,241 @@
+//! The one door: everything a decision depends on goes in, a verdict or a refusal comes out.
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::Decision;
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::policy::{Policy, Principal};
+use breakglass_ledger::principal::{Origin, PrincipalId};
+use breakglass_ledger::statement::{Act, ActKind, EXPIRES_MAX_SECONDS, Statement};
+use breakglass_ledger::time::Timestamp;
+
+use crate::refusal::Refusal;
+use crate::request::{Live, Pending, Request};
+use crate::verdict::Verdict;
+use crate::{approve, ask, collect, ending, grounds};
+
+/// All that a decision may depend on besides the command. Read in the transaction that records it.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What the clock says, read once per command.
+    pub now: Timestamp,
+    /// The second of the newest entry.
+    pub head_time: Timestamp,
+    /// The origin of this ledger.
+    pub log: &'a Origin,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// The policy in force when the request was made; `None` if it cannot be read. Needed for
+    /// `approve`, `collect` and [`Command::Rejudge`], which treat `None` as a no.
+    pub policy_at_request: Option<&'a Policy>,
+    /// The request that the command is about; for `request` itself, `None`.
+    pub request: Option<&'a Request>,
+    /// Grants of the scope that are alive: issued, not revoked.
+    pub live_in_scope: u32,
+    /// For `request`: another request of the same principal for the same scope that is pending.
+    pub open_duplicate: Option<RequestId>,
+    /// For `request`: whether another request statement has the same id.
+    pub id_taken: bool,
+    /// The entry that already carries this very statement, whatever came of it.
+    pub recorded: Option<u64>,
+    /// Whether the head that the signer saw is in this ledger.
+    pub seen_ok: SeenVerdict,
+    /// Whether the sweep works: a broker that cannot revoke must not grant.
+    pub can_revoke: bool,
+}
+
+/// How the head in a statement's `seen` line relates to this ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenVerdict {
+    /// It is a head that this ledger had (or the statement has none).
+    Ours,
+    /// This ledger had another root at that size.
+    Mismatch,
+    /// This ledger has not reached that size.
+    Future,
+}
+
+/// What somebody, or the clock, wants.
+#[derive(Clone, Copy, Debug)]
+pub enum Command<'a> {
+    /// A signed statement.
+    Statement {
+        /// What was signed.
+        statement: &'a Statement,
+        /// The key that signed it; the signature has been verified.
+        key: &'a PublicKey,
+        /// Whether a security key verified its user (PIN or biometrics), beyond a touch.
+        user_verified: bool,
+    },
+    /// The clock: the request waited too long.
+    Lapse,
+    /// The clock: the credential's time is over.
+    Expire,
+    /// The clock: the revoked credential is over for every host.
+    Close,
+    /// The policy changed: end the grant if it is no longer allowed.
+    Rejudge,
+}
+
+/// Judges `command` by `facts`, and by nothing else.
+///
+/// # Errors
+///
+/// The first [`Refusal`] in the order in which a person would argue them.
+pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refusal> {
+    match command {
+        Command::Statement { statement, key, user_verified: _ } => hear(facts, statement, key),
+        Command::Lapse => ending::lapse(facts),
+        Command::Expire => ending::expire(facts),
+        Command::Close => ending::close(facts),
+        Command::Rejudge => ending::rejudge(facts),
+    }
+}
+
+/// What the `refused` entry must say about the decision to refuse `command`.
+#[must_use]
+pub fn refused(facts: &Facts<'_>, command: &Command<'_>, refusal: &Refusal) -> Decision {
+    let of_request = facts.request.map(|request| &request.asked().ask);
+    let (mut ask, mut actor) = (of_request, None);
+    if let Command::Statement { statement, .. } = command {
+        actor = statement.by();
+        if let Act::Request(asked) = statement.act() {
+            ask = Some(asked);
+        }
+    }
+    grounds::decision(facts, ask, actor, vec![refusal.name().to_owned()], "refused")
+}
+
+fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Verdict, Refusal> {
+    if statement.log() != facts.log {
+        let (expected, found) = (facts.log.clone(), statement.log().clone());
+        return Err(Refusal::OtherLog { expected, found });
+    }
+    in_time(facts, statement)?;
+    if let Some(seq) = facts.recorded {
+        return again(statement, seq);
+    }
+    match facts.seen_ok {
+        SeenVerdict::Ours => {}
+        SeenVerdict::Mismatch => return Err(Refusal::SeenMismatch),
+        SeenVerdict::Future => return Err(Refusal::SeenFuture),
+    }
+    if let Some(by) = statement.by() {
+        speaks_for(facts.policy, key, by)?;
+    }
+    match statement.act() {
+        Act::Request(ask) => ask::open(facts, ask),
+        Act::Approve(approve) => {
+            clock_stands_well(facts)?;
+            approve::approve(facts, approve, key)
+        }
+        Act::Collect(collect) => {
+            clock_stands_well(facts)?;
+            collect::collect(facts, collect, key)
+        }
+        Act::Pickup(pickup) => collect::pick_up(facts, pickup, key),
+        Act::Deny(about) => ending::deny(facts, about),
+        Act::Cancel(about) => ending::cancel(facts, about),
+        Act::Withdraw(about) => ending::withdraw(facts, about),
+        Act::Drop(about) => ending::give_back(facts, about),
+        Act::Escalate(_)
+        | Act::Lock(_)
+        | Act::Unlock(_)
+        | Act::Declare(_)
+        | Act::Resolve(_)
+        | Act::Review(_)
+        | Act::Applied(_)
+        | Act::Use(_)
+        | Act::Session(_)
+        | Act::Policy(_) => Err(Refusal::NotSupportedYet { what: statement.act().kind().name() }),
+    }
+}
+
+fn in_time(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal> {
+    let Some(at) = statement.expires() else { return Ok(()) };
+    let now = facts.second();
+    if now >= at {
+        return Err(Refusal::Expired { at, now });
+    }
+    let latest = now.plus(EXPIRES_MAX_SECONDS);
+    if at > latest {
+        return Err(Refusal::ExpiresTooFar { at, latest });
+    }
+    Ok(())
+}
+
+/// A retry of an act whose answer is worth repeating gets it again; any other is told.
+fn again(statement: &Statement, seq: u64) -> Result<Verdict, Refusal> {
+    if matches!(statement.act().kind(), ActKind::Request | ActKind::Collect) {
+        return Ok(Verdict::Again { seq });
+    }
+    Err(Refusal::Repeated { seq })
+}
+
+/// The principal that `key` speaks for, if that is `by`.
+pub(crate) fn speaks_for<'a>(
+    policy: &'a Policy,
+    key: &PublicKey,
+    by: &PrincipalId,
+) -> Result<&'a Principal, Refusal> {
+    let Some(owner) = policy.owner_of(key) else {
+        return Err(Refusal::KeyUnknown { key: key.fingerprint() });
+    };
+    if owner.id != *by {
+        return Err(Refusal::KeyNotTheirs { key: key.fingerprint(), by: by.clone() });
+    }
+    Ok(owner)
+}
+
+/// Nothing is granted on a clock that went back; endings need no clock to be right.
+fn clock_stands_well(facts: &Facts<'_>) -> Result<(), Refusal> {
+    if facts.now < facts.head_time {
+        return Err(Refusal::ClockBehind { now: facts.now, head: facts.head_time });
+    }
+    Ok(())
+}
+
+impl<'a> Facts<'a> {
+    /// The second that the outcome will be dated: never before the newest entry.
+    pub(crate) fn second(&self) -> Timestamp {
+        self.now.max(self.head_time)
+    }
+
+    /// The request that was looked up for a statement about `digest`.
+    pub(crate) fn about(&self, digest: Digest) -> Result<&'a Request, Refusal> {
+        let request = self.request.ok_or(Refusal::RequestUnknown { digest })?;
+        let found = request.asked().statement;
+        if found != digest {
+            return Err(Refusal::RequestMismatch { signed: digest, found });
+        }
+        Ok(request)
+    }
+
+    /// The request that the clock's command is about.
+    pub(crate) fn given_request(&self) -> Result<&'a Request, Refusal> {
+        self.request.ok_or(Refusal::WrongState { state: "unknown", needs: "known" })
+    }
+
+    /// The request, if it still waits: a deadline counts before its entry is written.
+    pub(crate) fn waiting<'r>(&self, request: &'r Request) -> Result<&'r Pending, Refusal> {
+        let Request::Pending(pending) = request else {
+            return Err(Refusal::WrongState { state: request.state(), needs: "pending" });
+        };
+        let (lapsed_at, now) = (pending.asked.lapses, self.second());
+        if now >= lapsed_at {
+            return Err(Refusal::Late { lapsed_at, now });
+        }
+        Ok(pending)
+    }
+
+    /// The grant, if its credential is out and not over by itself.
+    pub(crate) fn alive<'r>(&self, request: &'r Request) -> Result<&'r Live, Refusal> {
+        let Request::Live(live) = request else {
+            return Err(Refusal::WrongState { state: request.state(), needs: "live" });
+        };
+        if self.second() >= live.issued.valid_before {
+            return Err(Refusal::WrongState { state: "expired", needs: "live" });
+        }
+        Ok(live)
+    }
+}

@@ -1,0 +1,176 @@
+//! Every way in which a request or a grant ends, by people, by the clock and by policy.
+
+use breakglass_ledger::entry::Cause;
+use breakglass_ledger::principal::PrincipalId;
+use breakglass_ledger::statement::About;
+use breakglass_ledger::time::Timestamp;
+
+use crate::decide::Facts;
+use crate::grounds::{self, rule};
+use crate::refusal::Refusal;
+use crate::request::{Asked, Ended, Live, Pending, Request};
+use crate::verdict::{Event, Verdict};
+use crate::{CLOSE_AFTER_SECONDS, ask, stages};
+
+/// Who acted; `None` for the clock and the policy.
+type Actor<'a> = Option<&'a PrincipalId>;
+
+/// An approver of any stage says no, before anything is issued.
+pub(crate) fn deny(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal> {
+    let request = facts.about(about.request)?;
+    person(facts, &about.by)?;
+    approver(facts, request.asked(), &about.by)?;
+    let Pending { asked, .. } = facts.waiting(request)?;
+    Ok(record(facts, asked, Some(&about.by), Event::Denied, rule::APPROVER))
+}
+
+/// An approver or an owner ends it: a waiting request is denied, a live grant revoked.
+pub(crate) fn cancel(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal> {
+    let request = facts.about(about.request)?;
+    let asked = request.asked();
+    let rule = match owner(facts, asked, &about.by) {
+        Ok(()) => rule::OWNER,
+        Err(_) => {
+            person(facts, &about.by)?;
+            approver(facts, asked, &about.by)?;
+            rule::APPROVER
+        }
+    };
+    match request {
+        Request::Live(_) => {
+            let live = facts.alive(request)?;
+            Ok(revoke(facts, live, Some(&about.by), Cause::Cancelled, rule))
+        }
+        Request::Pending(_) | Request::Ended(_) | Request::Closed(_) => {
+            let Pending { asked, .. } = facts.waiting(request)?;
+            Ok(record(facts, asked, Some(&about.by), Event::Denied, rule))
+        }
+    }
+}
+
+/// The requester takes back what was not issued yet.
+pub(crate) fn withdraw(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal> {
+    let request = facts.about(about.request)?;
+    requester(request.asked(), &about.by)?;
+    let Pending { asked, .. } = facts.waiting(request)?;
+    Ok(record(facts, asked, Some(&about.by), Event::Withdrawn, rule::REQUESTER))
+}
+
+/// The holder gives the grant back.
+pub(crate) fn give_back(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal> {
+    let request = facts.about(about.request)?;
+    requester(request.asked(), &about.by)?;
+    let live = facts.alive(request)?;
+    Ok(revoke(facts, live, Some(&about.by), Cause::Dropped, rule::REQUESTER))
+}
+
+/// The clock: it waited as long as it may.
+pub(crate) fn lapse(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
+    let request = facts.given_request()?;
+    let Request::Pending(Pending { asked, .. }) = request else {
+        return Err(wrong(request, "pending"));
+    };
+    due(facts, asked.lapses)?;
+    Ok(record(facts, asked, None, Event::Lapsed, rule::PENDING_MAX))
+}
+
+/// The clock: the credential's time is over.
+pub(crate) fn expire(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
+    let live = live(facts.given_request()?)?;
+    due(facts, live.issued.valid_before)?;
+    Ok(revoke(facts, live, None, Cause::Expired, rule::TTL))
+}
+
+/// The clock: even a host whose clock is [`CLOSE_AFTER_SECONDS`] slow agrees that it is over.
+pub(crate) fn close(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
+    let request = facts.given_request()?;
+    let Request::Ended(Ended { asked, outcome, issued }) = request else {
+        return Err(wrong(request, "ended"));
+    };
+    if let Some(issued) = issued {
+        due(facts, issued.valid_before.plus(CLOSE_AFTER_SECONDS))?;
+    }
+    Ok(record(facts, asked, None, Event::Closed { outcome: *outcome }, rule::CLOSE_AFTER))
+}
+
+/// The policy changed: what is no longer allowed ends now.
+///
+/// The approvals are not counted again: they were good when the credential was issued, and an
+/// approver who leaves does not take back what others hold.
+pub(crate) fn rejudge(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
+    let live = live(facts.given_request()?)?;
+    match may_go_on(facts, &live.asked) {
+        Ok(()) => Err(Refusal::StillAllowed),
+        Err(why) => Ok(revoke(facts, live, None, Cause::PolicyChanged, why.name())),
+    }
+}
+
+fn may_go_on(facts: &Facts<'_>, asked: &Asked) -> Result<(), Refusal> {
+    let then = stages::policy_then(facts, asked)?;
+    ask::standing(facts.policy, &asked.ask)?;
+    ask::key_is_still_theirs(facts.policy, asked)?;
+    ask::subject_key(facts.policy, &asked.ask)?;
+    ask::still_covered(facts.policy, then, &asked.ask)
+}
+
+fn person(facts: &Facts<'_>, by: &PrincipalId) -> Result<(), Refusal> {
+    facts.policy.principal(by).map_or(Ok(()), stages::is_person)
+}
+
+fn approver(facts: &Facts<'_>, asked: &Asked, by: &PrincipalId) -> Result<(), Refusal> {
+    let scope = ask::scope(facts.policy, &asked.ask)?;
+    if !stages::is_approver(facts.policy, scope, by) {
+        return Err(Refusal::NotEntitledToEnd { by: by.clone(), scope: scope.id.clone() });
+    }
+    Ok(())
+}
+
+fn owner(facts: &Facts<'_>, asked: &Asked, by: &PrincipalId) -> Result<(), Refusal> {
+    let scope = ask::scope(facts.policy, &asked.ask)?;
+    let owners = &scope.owners;
+    let is_owner = [&owners.business, &owners.technical, &owners.identity]
+        .into_iter()
+        .any(|members| facts.policy.is_any(by, members));
+    if !is_owner {
+        return Err(Refusal::NotEntitledToEnd { by: by.clone(), scope: scope.id.clone() });
+    }
+    Ok(())
+}
+
+fn requester(asked: &Asked, by: &PrincipalId) -> Result<(), Refusal> {
+    if asked.ask.by != *by {
+        return Err(Refusal::NotYours { by: by.clone() });
+    }
+    Ok(())
+}
+
+fn due(facts: &Facts<'_>, due: Timestamp) -> Result<(), Refusal> {
+    let now = facts.second();
+    if now < due {
+        return Err(Refusal::NotDue { due, now });
+    }
+    Ok(())
+}
+
+fn live(request: &Request) -> Result<&Live, Refusal> {
+    match request {
+        Request::Live(live) => Ok(live),
+        Request::Pending(_) | Request::Ended(_) | Request::Closed(_) => Err(wrong(request, "live")),
+    }
+}
+
+fn wrong(request: &Request, needs: &'static str) -> Refusal {
+    Refusal::WrongState { state: request.state(), needs }
+}
+
+fn record(facts: &Facts<'_>, asked: &Asked, actor: Actor<'_>, event: Event, rule: &str) -> Verdict {
+    let rules = vec![rule.to_owned()];
+    let decision = grounds::decision(facts, Some(&asked.ask), actor, rules, event.name());
+    Verdict::Record(event, decision)
+}
+
+fn revoke(facts: &Facts<'_>, live: &Live, actor: Actor<'_>, cause: Cause, rule: &str) -> Verdict {
+    let issued = &live.issued;
+    let event = Event::Revoked { cause, serial: issued.serial, valid_before: issued.valid_before };
+    record(facts, &live.asked, actor, event, rule)
+}

@@ -1,0 +1,60 @@
+//! What a decision entry says about how it was reached, so that a stranger can reach it too.
+
+use breakglass_ledger::entry::{Context, Decision, OutageState};
+use breakglass_ledger::principal::PrincipalId;
+use breakglass_ledger::statement::Ask;
+
+use crate::decide::Facts;
+
+/// The grounds of a decision about `ask` and an act of `actor` (`None`: the clock or a stranger);
+/// `rules` are the ids of the rules that determined it.
+pub(crate) fn decision(
+    facts: &Facts<'_>,
+    ask: Option<&Ask>,
+    actor: Option<&PrincipalId>,
+    rules: Vec<String>,
+    outcome: &str,
+) -> Decision {
+    let actor = actor.and_then(|actor| facts.policy.principal(actor));
+    Decision {
+        policy: facts.policy.digest,
+        rules,
+        context: Context {
+            lane: ask.map(|ask| ask.lane),
+            outage: OutageState::None,
+            time: facts.second(),
+            kind: actor.map(|actor| actor.kind),
+            delegation: ask.map(|ask| ask.on_behalf_of.clone()).unwrap_or_default(),
+        },
+        outcome: outcome.to_owned(),
+    }
+}
+
+/// Ids of the built-in rules, as they stand in decision entries.
+pub(crate) mod rule {
+    use breakglass_ledger::principal::StageId;
+
+    /// The requester is among those who may ask.
+    pub(crate) const REQUESTERS: &str = "requesters";
+    /// The scope says in so many words that no approval is needed.
+    pub(crate) const NO_APPROVAL: &str = "approval:none";
+    /// The signer is an approver of the scope.
+    pub(crate) const APPROVER: &str = "approver";
+    /// The signer is one of the scope's owners.
+    pub(crate) const OWNER: &str = "owner";
+    /// The signer made the request.
+    pub(crate) const REQUESTER: &str = "requester";
+    /// The request waited as long as the scope allows.
+    pub(crate) const PENDING_MAX: &str = "pending-max";
+    /// The credential lived as long as was asked for.
+    pub(crate) const TTL: &str = "ttl";
+    /// The time after which a revoked grant closes.
+    pub(crate) const CLOSE_AFTER: &str = "close-after";
+    /// The subject key of the request signed.
+    pub(crate) const SUBJECT_KEY: &str = "subject-key";
+
+    /// The quorum of a stage.
+    pub(crate) fn stage(stage: &StageId) -> String {
+        format!("stage:{stage}")
+    }
+}

@@ -1,0 +1,462 @@
+//! Every way of saying no: one variant, one number, one name, one sentence.
+//!
+//! Longer than our files should be, because the list is only useful whole.
+
+mod missing;
+mod numbers;
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::Fingerprint;
+use breakglass_ledger::principal::{Origin, PrincipalId, PrincipalKind, ScopeId, StageId};
+use breakglass_ledger::time::{Timestamp, Ttl};
+
+pub use missing::Missing;
+
+/// Why a command did not go through. An ordinary outcome: recorded, numbered, told in full.
+///
+/// `Display` says what happened, what it means and what to do, in that order.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The statement was signed for another ledger.
+    #[error(
+        "the statement is for log {found}, this is {expected}; it is worthless here: \
+         check which broker the client talks to and sign again"
+    )]
+    OtherLog {
+        /// The origin of this ledger.
+        expected: Origin,
+        /// The origin in the statement.
+        found: Origin,
+    },
+    /// The statement's `expires` has come.
+    #[error("the statement expired at {at} and it is {now}; it was not acted on: sign it again")]
+    Expired {
+        /// First second at which it no longer counts.
+        at: Timestamp,
+        /// The second it was judged at.
+        now: Timestamp,
+    },
+    /// The statement's `expires` is more than a day ahead.
+    #[error(
+        "the statement expires at {at}, later than {latest}; so long a promise is not taken: \
+         check the clock of the machine that signed and sign again"
+    )]
+    ExpiresTooFar {
+        /// The statement's `expires`.
+        at: Timestamp,
+        /// The last `expires` accepted now.
+        latest: Timestamp,
+    },
+    /// This very statement has been recorded before.
+    #[error(
+        "this statement was already recorded as entry {seq}; a statement counts once: \
+         look at that entry, and sign a new statement if more is meant"
+    )]
+    Repeated {
+        /// The entry that carries it.
+        seq: u64,
+    },
+    /// The head that the signer saw is not in this ledger.
+    #[error(
+        "the checkpoint in the statement's seen line is not part of this log; one of the two \
+         histories is false: stop, keep the client's state and run `breakglass audit verify`"
+    )]
+    SeenMismatch,
+    /// The head that the signer saw is beyond this ledger's.
+    #[error(
+        "the checkpoint in the statement's seen line is newer than this log; the broker may have \
+         been rolled back: stop, keep the client's state and tell the operator"
+    )]
+    SeenFuture,
+    /// The clock stands before the newest entry.
+    #[error(
+        "the broker's clock says {now}, its newest entry is of {head}; nothing is granted on a \
+         clock that went back: have the operator set the clock, then try again"
+    )]
+    ClockBehind {
+        /// What the clock says.
+        now: Timestamp,
+        /// The time of the newest entry.
+        head: Timestamp,
+    },
+    /// Nobody in the policy in force holds the key that signed.
+    #[error(
+        "key {key} belongs to nobody in the policy in force; its statements do not count: \
+         sign with an enrolled key, or have this one enrolled"
+    )]
+    KeyUnknown {
+        /// The key that signed.
+        key: Fingerprint,
+    },
+    /// The key that signed is not one of the named principal's keys.
+    #[error(
+        "key {key} is not a key of {by} in the policy in force; nobody speaks for another: \
+         sign with a key of {by}, or name the key's owner"
+    )]
+    KeyNotTheirs {
+        /// The key that signed.
+        key: Fingerprint,
+        /// Who the statement says is speaking.
+        by: PrincipalId,
+    },
+    /// Only people may do this.
+    #[error("{by} is of kind {kind}; only people decide over requests: ask a person")]
+    NotHuman {
+        /// Who tried.
+        by: PrincipalId,
+        /// What they are.
+        kind: PrincipalKind,
+    },
+    /// The policy in force has no such scope.
+    #[error(
+        "the policy in force has no scope {scope}; it cannot be asked for or held: \
+         check the name with `breakglass policy explain`"
+    )]
+    ScopeUnknown {
+        /// The scope named.
+        scope: ScopeId,
+    },
+    /// Not among those who may ask for the scope.
+    #[error(
+        "{by} is not among the requesters of {scope}; the policy in force does not let them hold \
+         it: ask somebody who is, or the scope's owners"
+    )]
+    RequesterNotEntitled {
+        /// The requester.
+        by: PrincipalId,
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// The scope is not for this kind of identity.
+    #[error("{scope} is not open to identities of kind {kind}: let a permitted kind ask")]
+    IdentityKindNotAllowed {
+        /// The scope.
+        scope: ScopeId,
+        /// What the requester is.
+        kind: PrincipalKind,
+    },
+    /// The scope does not offer the lane.
+    #[error("{scope} does not offer the lane {lane}: ask in a lane that its policy lists")]
+    LaneNotOffered {
+        /// The scope.
+        scope: ScopeId,
+        /// The lane asked for.
+        lane: &'static str,
+    },
+    /// The scope does not offer this kind of credential.
+    #[error("{scope} does not offer {kind} credentials: ask for a kind that its policy lists")]
+    CredentialKindNotOffered {
+        /// The scope.
+        scope: ScopeId,
+        /// The kind of credential.
+        kind: &'static str,
+    },
+    /// Part of the format, but not of this version of the broker.
+    #[error(
+        "{what} is not supported yet; this broker would have to ignore it, so it does nothing: \
+         leave it out, or use a newer broker"
+    )]
+    NotSupportedYet {
+        /// What is not supported, as in `lane outage` or `act lock`.
+        what: &'static str,
+    },
+    /// Longer than the scope allows.
+    #[error(
+        "a ttl of {ttl} s was asked for, {scope} allows {max} s: ask again for {max} s or less"
+    )]
+    TtlTooLong {
+        /// The scope.
+        scope: ScopeId,
+        /// What was asked for.
+        ttl: Ttl,
+        /// The most that the scope allows.
+        max: Ttl,
+    },
+    /// The scope wants an incident and none was named.
+    #[error("{scope} is only given for an incident matching {pattern}: ask again naming one")]
+    IncidentMissing {
+        /// The scope.
+        scope: ScopeId,
+        /// What the incident must match.
+        pattern: String,
+    },
+    /// The incident has the wrong form.
+    #[error("incident {incident} does not match {pattern}, which {scope} wants: check it")]
+    IncidentMismatch {
+        /// The scope.
+        scope: ScopeId,
+        /// The incident named.
+        incident: String,
+        /// What it must match.
+        pattern: String,
+    },
+    /// The scope wants a reason and none was given.
+    #[error("{scope} is only given for a reason, and none was given: ask again with --reason")]
+    ReasonMissing {
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// As many grants are alive as the scope allows.
+    #[error(
+        "{live} grants of {scope} are alive and it allows {max}; no more is given now: \
+         have a holder drop one, or wait until one ends"
+    )]
+    LiveMax {
+        /// The scope.
+        scope: ScopeId,
+        /// Grants alive.
+        live: u32,
+        /// The most at once.
+        max: u32,
+    },
+    /// The same person already asks for the same scope.
+    #[error(
+        "{first} by the same person for the same scope is still open; a second one would split \
+         its approvals: follow {first}, or withdraw it first"
+    )]
+    Duplicate {
+        /// The request that is already open.
+        first: RequestId,
+    },
+    /// Another request has this id.
+    #[error("another request already has the id {id}; ids are never used twice: draw a new one")]
+    IdTaken {
+        /// The id.
+        id: RequestId,
+    },
+    /// No key to bind the credential to.
+    #[error(
+        "the request brings no subject key; a certificate must be bound to one: \
+         ask again with a fresh public key"
+    )]
+    SubjectKeyMissing,
+    /// The subject key signs for somebody.
+    #[error(
+        "subject key {key} is enrolled for signing; a key that signs for a person never carries a \
+         credential: ask again with a fresh key"
+    )]
+    SubjectKeyEnrolled {
+        /// The subject key.
+        key: Fingerprint,
+    },
+    /// No request has this digest.
+    #[error(
+        "this log has no request with digest {digest}; nothing was decided: \
+         check that the request was made here"
+    )]
+    RequestUnknown {
+        /// What the statement is about.
+        digest: Digest,
+    },
+    /// The statement is about another request than the one looked up.
+    #[error(
+        "the statement is about request {signed}, not {found}; it does not carry over: \
+         sign for the request that is meant"
+    )]
+    RequestMismatch {
+        /// The digest that was signed.
+        signed: Digest,
+        /// The digest of the request it was presented for.
+        found: Digest,
+    },
+    /// The request is past, or not yet at, the point where this makes sense.
+    #[error("the request is {state}; this needs it to be {needs}: look at `breakglass status`")]
+    WrongState {
+        /// What the request is: `pending`, `live`, `denied`, `withdrawn`, `lapsed`, `revoked`, …
+        state: &'static str,
+        /// What it would have to be.
+        needs: &'static str,
+    },
+    /// The request's time ran out.
+    #[error(
+        "the request lapsed at {lapsed_at} and it is {now}; nothing revives it: \
+         make a new request"
+    )]
+    Late {
+        /// First second at which it no longer waited.
+        lapsed_at: Timestamp,
+        /// The second it was judged at.
+        now: Timestamp,
+    },
+    /// The approver was shown another policy than the one in force.
+    #[error(
+        "the approval was given under policy {shown}, in force is {in_force}; what was shown may \
+         no longer hold: look again and approve again"
+    )]
+    PolicyNotInForce {
+        /// The digest in the approval.
+        shown: Digest,
+        /// The digest of the policy in force.
+        in_force: Digest,
+    },
+    /// A policy that the decision needs cannot be read.
+    #[error(
+        "policy {digest}, under which the request was made, cannot be read; what cannot be judged \
+         is not granted: have the operator restore it, or make a new request"
+    )]
+    PolicyUnreadable {
+        /// The policy that is missing.
+        digest: Digest,
+    },
+    /// The scope's chain of approval can never be satisfied honestly.
+    #[error(
+        "the approval chain of {scope} has no stage, or one that nobody needs to approve; that is \
+         never \"no approval needed\": have the policy corrected"
+    )]
+    ChainUnsound {
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// The scope, as approvers were shown it, has changed.
+    #[error(
+        "what {scope} opens has changed since the request; approvals cover only what was shown: \
+         make a new request"
+    )]
+    ScopeChanged {
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// The scope has no such stage.
+    #[error(
+        "{scope} has no stage {stage}, at the request and now; an approval counts only for a \
+         stage of this scope: check the stage and sign again"
+    )]
+    StageUnknown {
+        /// The scope.
+        scope: ScopeId,
+        /// The stage named.
+        stage: StageId,
+    },
+    /// Not among the stage's approvers.
+    #[error(
+        "{by} is not among the approvers of stage {stage} of {scope}; the approval does not \
+         count: ask somebody who is"
+    )]
+    ApproverNotEntitled {
+        /// Who tried.
+        by: PrincipalId,
+        /// The scope.
+        scope: ScopeId,
+        /// The stage.
+        stage: StageId,
+    },
+    /// Became an approver after the request was made.
+    #[error(
+        "{by} became an approver of stage {stage} of {scope} after the request was made; who \
+         joins later does not decide over what was already open: ask an approver of that time"
+    )]
+    ApproverJoinedLater {
+        /// Who tried.
+        by: PrincipalId,
+        /// The scope.
+        scope: ScopeId,
+        /// The stage.
+        stage: StageId,
+    },
+    /// The requester approves.
+    #[error("{by} made this request; nobody approves their own: ask somebody else")]
+    SelfApproval {
+        /// The requester.
+        by: PrincipalId,
+    },
+    /// A key of the requester approves, under whatever name.
+    #[error(
+        "key {key} is a key of the requester; nobody approves their own request under another \
+         name: let somebody else approve, with their own key"
+    )]
+    SelfApprovalByKey {
+        /// The key that signed.
+        key: Fingerprint,
+    },
+    /// The same person approved before.
+    #[error(
+        "{by} already approved in stage {stage} (entry {seq}); a person counts once, in one \
+         stage: ask somebody else"
+    )]
+    AlreadyApproved {
+        /// Who tried.
+        by: PrincipalId,
+        /// The stage of the first approval.
+        stage: StageId,
+        /// The entry of the first approval.
+        seq: u64,
+    },
+    /// The approval covers less than was asked for.
+    #[error(
+        "the approval covers {ttl_max} s, {ttl} s were asked for; approvers accept or refuse and \
+         never change: approve {ttl} s or deny"
+    )]
+    TtlMaxBelow {
+        /// What the approval covers.
+        ttl_max: Ttl,
+        /// What was asked for.
+        ttl: Ttl,
+    },
+    /// Only the requester may do this.
+    #[error("the request is not {by}'s; only who made it may withdraw it or give it back")]
+    NotYours {
+        /// Who tried.
+        by: PrincipalId,
+    },
+    /// Neither approver nor owner.
+    #[error(
+        "{by} may not end requests or grants of {scope}; only its approvers and, for cancel, its \
+         owners may: ask one of them"
+    )]
+    NotEntitledToEnd {
+        /// Who tried.
+        by: PrincipalId,
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// Signed by another key than the one the request named.
+    #[error(
+        "key {key} is not the request's subject key; a credential goes only to the key it was \
+         approved for: collect from the machine that made the request"
+    )]
+    NotTheSubjectKey {
+        /// The key that signed.
+        key: Fingerprint,
+    },
+    /// The request did not ask for this kind of credential.
+    #[error("the request did not ask for a credential of kind {kind}: collect what was asked for")]
+    KindNotAsked {
+        /// The kind of credential.
+        kind: &'static str,
+    },
+    /// Approvals are missing.
+    #[error("not approved yet, {missing}; nothing was issued: wait, or tell the approvers")]
+    NotApprovedYet {
+        /// What is missing, per stage.
+        missing: Missing,
+    },
+    /// The broker cannot end grants at the moment, so it makes none.
+    #[error(
+        "the broker's sweep is failing, so it could not revoke what it issues; nothing is issued \
+         until it recovers: tell the operator, then collect again"
+    )]
+    CannotRevoke,
+    /// The pickup names another credential.
+    #[error(
+        "entry {named} is not the issue of this request, {issued} is; nothing was recorded: \
+         sign for the credential that was received"
+    )]
+    PickupMismatch {
+        /// The digest in the statement.
+        named: Digest,
+        /// The digest of the request's `issued` entry.
+        issued: Digest,
+    },
+    /// The clock came too early.
+    #[error("this is due at {due} and it is {now}; nothing ends before its time")]
+    NotDue {
+        /// First second at which it is due.
+        due: Timestamp,
+        /// The second it was judged at.
+        now: Timestamp,
+    },
+    /// The policy in force still allows this.
+    #[error("the policy in force still allows this; nothing was ended")]
+    StillAllowed,
+}

@@ -1,0 +1,108 @@
+//! The numbers and names of refusals, as ledgers and wires carry them.
+
+use crate::refusal::Refusal;
+
+/// Numbers reach the ledger: written out, never reused, never renumbered.
+macro_rules! numbered {
+    ($($variant:ident = $number:literal, $name:literal;)+) => {
+        impl Refusal {
+            /// Number and name of every refusal there is.
+            pub const ALL: &'static [(u32, &'static str)] = &[$(($number, $name)),+];
+
+            /// The number that the ledger and the wire carry.
+            #[must_use]
+            pub const fn number(&self) -> u32 {
+                match self { $(Self::$variant { .. } => $number),+ }
+            }
+
+            /// The name beside the number: kebab-case, as stable as the number.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $name),+ }
+            }
+        }
+    };
+}
+
+numbered! {
+    OtherLog = 1, "other-log";
+    Expired = 2, "expired";
+    ExpiresTooFar = 3, "expires-too-far";
+    Repeated = 4, "repeated";
+    SeenMismatch = 5, "seen-mismatch";
+    SeenFuture = 6, "seen-future";
+    ClockBehind = 7, "clock-behind";
+    KeyUnknown = 8, "key-unknown";
+    KeyNotTheirs = 9, "key-not-theirs";
+    NotHuman = 10, "not-human";
+    ScopeUnknown = 11, "scope-unknown";
+    RequesterNotEntitled = 12, "requester-not-entitled";
+    IdentityKindNotAllowed = 13, "identity-kind-not-allowed";
+    LaneNotOffered = 14, "lane-not-offered";
+    CredentialKindNotOffered = 15, "credential-kind-not-offered";
+    NotSupportedYet = 16, "not-supported-yet";
+    TtlTooLong = 17, "ttl-too-long";
+    IncidentMissing = 18, "incident-missing";
+    IncidentMismatch = 19, "incident-mismatch";
+    ReasonMissing = 20, "reason-missing";
+    LiveMax = 21, "live-max";
+    Duplicate = 22, "duplicate";
+    IdTaken = 23, "id-taken";
+    SubjectKeyMissing = 24, "subject-key-missing";
+    SubjectKeyEnrolled = 25, "subject-key-enrolled";
+    RequestUnknown = 26, "request-unknown";
+    RequestMismatch = 27, "request-mismatch";
+    WrongState = 28, "wrong-state";
+    Late = 29, "late";
+    PolicyNotInForce = 30, "policy-not-in-force";
+    PolicyUnreadable = 31, "policy-unreadable";
+    ChainUnsound = 32, "chain-unsound";
+    ScopeChanged = 33, "scope-changed";
+    StageUnknown = 34, "stage-unknown";
+    ApproverNotEntitled = 35, "approver-not-entitled";
+    ApproverJoinedLater = 36, "approver-joined-later";
+    SelfApproval = 37, "self-approval";
+    SelfApprovalByKey = 38, "self-approval-by-key";
+    AlreadyApproved = 39, "already-approved";
+    TtlMaxBelow = 40, "ttl-max-below";
+    NotYours = 41, "not-yours";
+    NotEntitledToEnd = 42, "not-entitled-to-end";
+    NotTheSubjectKey = 43, "not-the-subject-key";
+    KindNotAsked = 44, "kind-not-asked";
+    NotApprovedYet = 45, "not-approved-yet";
+    CannotRevoke = 46, "cannot-revoke";
+    PickupMismatch = 47, "pickup-mismatch";
+    NotDue = 48, "not-due";
+    StillAllowed = 49, "still-allowed";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_written_in_order() {
+        let numbers: BTreeSet<u32> = Refusal::ALL.iter().map(|(number, _)| *number).collect();
+        let names: BTreeSet<&str> = Refusal::ALL.iter().map(|(_, name)| *name).collect();
+        assert_eq!(numbers.len(), Refusal::ALL.len());
+        assert_eq!(names.len(), Refusal::ALL.len());
+        assert!(Refusal::ALL.is_sorted());
+    }
+
+    #[test]
+    fn names_are_kebab_case() {
+        for (_, name) in Refusal::ALL {
+            assert!(name.bytes().all(|b| b == b'-' || b.is_ascii_lowercase()), "{name}");
+        }
+    }
+
+    /// Numbers are in ledgers for ever: this pins the ends and one in the middle.
+    #[test]
+    fn numbers_that_are_out_there_stay() {
+        assert_eq!(Refusal::ALL.first(), Some(&(1, "other-log")));
+        assert_eq!(Refusal::ALL.get(36), Some(&(37, "self-approval")));
+        assert_eq!(Refusal::StillAllowed.number(), 49);
+    }
+}

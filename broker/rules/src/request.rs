@@ -1,0 +1,170 @@
+//! What a request is at a point of the ledger. Each state holds what is true in it.
+
+mod fold;
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::{Link, Outcome};
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::Fingerprint;
+use breakglass_ledger::principal::{PrincipalId, StageId};
+use breakglass_ledger::statement::{Ask, Kind};
+use breakglass_ledger::time::{Timestamp, Ttl};
+
+pub use fold::FoldError;
+
+/// A request, folded from its entries; nothing can be read before it exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Waiting for approvers, or for its credential to be collected.
+    Pending(Pending),
+    /// A credential is out.
+    Live(Live),
+    /// Ended, `closed` not yet written.
+    Ended(Ended),
+    /// Nothing more can happen.
+    Closed(Closed),
+}
+
+/// Waiting for approvers, or for its credential to be collected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// What was asked.
+    pub asked: Asked,
+    /// The approvals given so far, in the ledger's order.
+    pub given: Vec<Given>,
+}
+
+/// A credential is out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// What was asked.
+    pub asked: Asked,
+    /// The approvals given before it was issued, in the ledger's order.
+    pub given: Vec<Given>,
+    /// The credential.
+    pub issued: Issued,
+    /// The entry in which the holder confirmed that it arrived, if they did.
+    pub picked_up: Option<u64>,
+}
+
+/// Ended, `closed` not yet written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// What was asked.
+    pub asked: Asked,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The credential that was revoked; `None` if none was issued.
+    pub issued: Option<Issued>,
+}
+
+/// Nothing more can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// What was asked.
+    pub asked: Asked,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// What was asked, and under which law.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The request as signed. It never changes.
+    pub ask: Ask,
+    /// Digest of the request statement: what approvals and other later acts name.
+    pub statement: Digest,
+    /// The key that signed it.
+    pub key: Fingerprint,
+    /// Digest of the policy then in force.
+    pub policy: Digest,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// First second at which it no longer waits.
+    pub lapses: Timestamp,
+    /// The `seq` of its `requested` entry.
+    pub seq: u64,
+    /// The newest entry of the grant.
+    last: Last,
+}
+
+/// One approval on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Who approved.
+    pub by: PrincipalId,
+    /// For which stage.
+    pub stage: StageId,
+    /// The longest grant it covers.
+    pub ttl_max: Ttl,
+    /// The `seq` of its `approved` entry.
+    pub seq: u64,
+    /// The key that signed it.
+    pub key: Fingerprint,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+/// The credential that was issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The `seq` of its `issued` entry.
+    pub seq: u64,
+    /// SHA-256 of that entry: what a pickup names.
+    pub entry: Digest,
+    /// Which kind.
+    pub kind: Kind,
+    /// Its serial.
+    pub serial: u64,
+    /// First second at which it is valid.
+    pub valid_after: Timestamp,
+    /// First second at which it is no longer valid by itself.
+    pub valid_before: Timestamp,
+    /// Digest of the policy in force when it was issued.
+    pub policy: Digest,
+}
+
+/// Where the grant's own chain of entries stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Last {
+    gseq: u64,
+    entry: Digest,
+}
+
+impl Request {
+    /// What was asked.
+    #[must_use]
+    pub const fn asked(&self) -> &Asked {
+        match self {
+            Self::Pending(Pending { asked, .. })
+            | Self::Live(Live { asked, .. })
+            | Self::Ended(Ended { asked, .. })
+            | Self::Closed(Closed { asked, .. }) => asked,
+        }
+    }
+
+    /// The request's id.
+    #[must_use]
+    pub const fn id(&self) -> RequestId {
+        self.asked().ask.id
+    }
+
+    /// The link that the grant's next entry must carry.
+    #[must_use]
+    pub const fn next_link(&self) -> Link {
+        let last = &self.asked().last;
+        Link { grant: self.id(), gseq: last.gseq.saturating_add(1), gprev: last.entry }
+    }
+
+    /// The state in one word, or the outcome once there is one.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::Pending(_) => "pending",
+            Self::Live(_) => "live",
+            Self::Ended(Ended { outcome, .. }) | Self::Closed(Closed { outcome, .. }) => {
+                outcome.name()
+            }
+        }
+    }
+}

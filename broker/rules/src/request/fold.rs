@@ -1,0 +1,294 @@
+//! The fold: a request's state is its entries, in order, and nothing else.
+//!
+//! The same function serves a fresh entry and a reload from the store, so a cache cannot drift.
+//! Signatures are not verified again: what is in the ledger was verified before it got there.
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::{Body, Entry, EntryError, Link, Outcome, Signed};
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::Fingerprint;
+use breakglass_ledger::principal::StageId;
+use breakglass_ledger::sshsig::{SshSig, SshSigError};
+use breakglass_ledger::statement::{Act, Statement, StatementError};
+
+use super::{Asked, Closed, Ended, Given, Issued, Last, Live, Pending, Request};
+
+/// The entry does not continue the request.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// A grant begins with `requested`, and this is something else.
+    #[error("entry {seq} ({entry}) does not begin a grant")]
+    NotABeginning {
+        /// The entry's place in the ledger.
+        seq: u64,
+        /// The entry's type.
+        entry: &'static str,
+    },
+    /// The entry belongs to another grant, or to none.
+    #[error("entry {seq} does not belong to {grant}")]
+    OtherGrant {
+        /// The entry's place in the ledger.
+        seq: u64,
+        /// The grant that was being folded.
+        grant: RequestId,
+    },
+    /// The entry does not follow the grant's previous one.
+    #[error("entry {seq} does not follow the previous entry of {grant}")]
+    BrokenLink {
+        /// The entry's place in the ledger.
+        seq: u64,
+        /// The grant that was being folded.
+        grant: RequestId,
+    },
+    /// Nothing of this type can happen in this state.
+    #[error("entry {seq} ({entry}) cannot happen to a request that is {state}")]
+    Order {
+        /// The entry's place in the ledger.
+        seq: u64,
+        /// The entry's type.
+        entry: &'static str,
+        /// What the request was.
+        state: &'static str,
+    },
+    /// The entry's statement is not the act that the entry records.
+    #[error("entry {seq} carries the statement of another act")]
+    OtherAct {
+        /// The entry's place in the ledger.
+        seq: u64,
+    },
+    /// The statement cannot be read.
+    #[error("the statement of entry {seq} cannot be read")]
+    Statement {
+        /// The entry's place in the ledger.
+        seq: u64,
+        /// What is wrong with it.
+        source: StatementError,
+    },
+    /// The signature cannot be read.
+    #[error("the signature of entry {seq} cannot be read")]
+    Signature {
+        /// The entry's place in the ledger.
+        seq: u64,
+        /// What is wrong with it.
+        source: SshSigError,
+    },
+    /// The entry has no bytes to hash.
+    #[error("entry {seq} cannot be written")]
+    Entry {
+        /// The entry's place in the ledger.
+        seq: u64,
+        /// What is wrong with it.
+        source: EntryError,
+    },
+}
+
+impl Request {
+    /// The request that a `requested` entry begins.
+    ///
+    /// # Errors
+    ///
+    /// [`FoldError`] if the entry is anything else, not the grant's first, or cannot be read.
+    pub fn begin(entry: &Entry) -> Result<Self, FoldError> {
+        Self::begin_hashed(entry, hash(entry)?)
+    }
+
+    /// [`Request::begin`] for a caller who has SHA-256 of the entry's bytes at hand.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Request::begin`].
+    pub fn begin_hashed(entry: &Entry, digest: Digest) -> Result<Self, FoldError> {
+        let seq = entry.seq;
+        let Body::Requested(body) = &entry.body else {
+            return Err(FoldError::NotABeginning { seq, entry: entry.body.type_name() });
+        };
+        let (link, signed) = (&body.link, &body.signed);
+        let statement = read(seq, signed)?;
+        let Act::Request(ask) = statement.act() else { return Err(FoldError::OtherAct { seq }) };
+        if link.grant != ask.id {
+            return Err(FoldError::OtherGrant { seq, grant: ask.id });
+        }
+        if link.gseq != 0 || link.gprev != Digest::ZERO {
+            return Err(FoldError::BrokenLink { seq, grant: ask.id });
+        }
+        let asked = Asked {
+            ask: ask.clone(),
+            statement: statement.digest(),
+            key: signer(seq, signed)?,
+            policy: body.decision.policy,
+            at: entry.time.second(),
+            lapses: body.lapses,
+            seq,
+            last: Last { gseq: 0, entry: digest },
+        };
+        Ok(Self::Pending(Pending { asked, given: Vec::new() }))
+    }
+
+    /// The request after its next entry.
+    ///
+    /// # Errors
+    ///
+    /// [`FoldError`] if the entry is not the grant's next, cannot happen in this state, or cannot
+    /// be read.
+    pub fn apply(self, entry: &Entry) -> Result<Self, FoldError> {
+        self.apply_hashed(entry, hash(entry)?)
+    }
+
+    /// [`Request::apply`] for a caller who has SHA-256 of the entry's bytes at hand.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Request::apply`].
+    pub fn apply_hashed(self, entry: &Entry, digest: Digest) -> Result<Self, FoldError> {
+        let (seq, grant) = (entry.seq, self.id());
+        match entry.grant() {
+            Some(link) if link.grant == grant => self.follows(seq, link)?,
+            Some(_) | None => return Err(FoldError::OtherGrant { seq, grant }),
+        }
+        let state = self.state();
+        let step = Step::of(entry, digest)?;
+        let mut next = self.step(step).ok_or(FoldError::Order {
+            seq,
+            entry: entry.body.type_name(),
+            state,
+        })?;
+        let last = &mut next.asked_mut().last;
+        *last = Last { gseq: last.gseq.saturating_add(1), entry: digest };
+        Ok(next)
+    }
+
+    fn follows(&self, seq: u64, link: &Link) -> Result<(), FoldError> {
+        if *link == self.next_link() {
+            return Ok(());
+        }
+        Err(FoldError::BrokenLink { seq, grant: self.id() })
+    }
+
+    const fn asked_mut(&mut self) -> &mut Asked {
+        match self {
+            Self::Pending(Pending { asked, .. })
+            | Self::Live(Live { asked, .. })
+            | Self::Ended(Ended { asked, .. })
+            | Self::Closed(Closed { asked, .. }) => asked,
+        }
+    }
+}
+
+/// What an entry does to its grant.
+enum Step {
+    Approve(Given),
+    End(Outcome),
+    Issue(Issued),
+    PickUp {
+        seq: u64,
+    },
+    Revoke {
+        serial: u64,
+    },
+    Close(Outcome),
+    /// Begins a grant, belongs to none, or is of later work.
+    Foreign,
+}
+
+impl Step {
+    fn of(entry: &Entry, digest: Digest) -> Result<Self, FoldError> {
+        Ok(match &entry.body {
+            Body::Approved(body) => Self::Approve(given(entry, &body.signed, &body.stage)?),
+            Body::Denied(_) => Self::End(Outcome::Denied),
+            Body::Withdrawn(_) => Self::End(Outcome::Withdrawn),
+            Body::Lapsed(_) => Self::End(Outcome::Lapsed),
+            Body::Issued(body) => Self::Issue(Issued {
+                seq: entry.seq,
+                entry: digest,
+                kind: body.kind,
+                serial: body.serial,
+                valid_after: body.valid_after,
+                valid_before: body.valid_before,
+                policy: body.decision.policy,
+            }),
+            Body::PickedUp(_) => Self::PickUp { seq: entry.seq },
+            Body::Revoked(body) => Self::Revoke { serial: body.serial },
+            Body::Closed(body) => Self::Close(body.outcome),
+            Body::Requested(_)
+            | Body::Escalated(_)
+            | Body::Used(_)
+            | Body::Genesis(_)
+            | Body::Policy(_)
+            | Body::Applied(_)
+            | Body::Refused(_)
+            | Body::Locked(_)
+            | Body::Unlocked(_)
+            | Body::OutageBegan(_)
+            | Body::OutageEnded(_)
+            | Body::Reviewed(_)
+            | Body::Drill(_)
+            | Body::Anchor(_)
+            | Body::Keys(_)
+            | Body::Reconciled(_)
+            | Body::Config(_) => Self::Foreign,
+        })
+    }
+}
+
+impl Request {
+    /// The state after `step`; `None` where it cannot happen.
+    fn step(self, step: Step) -> Option<Self> {
+        match (self, step) {
+            (Self::Pending(mut pending), Step::Approve(given)) => {
+                pending.given.push(given);
+                Some(Self::Pending(pending))
+            }
+            (Self::Pending(Pending { asked, .. }), Step::End(outcome)) => {
+                Some(Self::Ended(Ended { asked, outcome, issued: None }))
+            }
+            (Self::Pending(Pending { asked, given }), Step::Issue(issued)) => {
+                Some(Self::Live(Live { asked, given, issued, picked_up: None }))
+            }
+            (Self::Live(live), Step::PickUp { seq }) if live.picked_up.is_none() => {
+                Some(Self::Live(Live { picked_up: Some(seq), ..live }))
+            }
+            (Self::Live(Live { asked, issued, .. }), Step::Revoke { serial })
+                if serial == issued.serial =>
+            {
+                Some(Self::Ended(Ended { asked, outcome: Outcome::Revoked, issued: Some(issued) }))
+            }
+            (Self::Ended(Ended { asked, outcome, .. }), Step::Close(how)) if how == outcome => {
+                Some(Self::Closed(Closed { asked, outcome }))
+            }
+            (Self::Pending(_) | Self::Live(_) | Self::Ended(_) | Self::Closed(_), _) => None,
+        }
+    }
+}
+
+fn given(entry: &Entry, signed: &Signed, stage: &StageId) -> Result<Given, FoldError> {
+    let seq = entry.seq;
+    let statement = read(seq, signed)?;
+    let Act::Approve(approve) = statement.act() else { return Err(FoldError::OtherAct { seq }) };
+    if approve.stage != *stage {
+        return Err(FoldError::OtherAct { seq });
+    }
+    Ok(Given {
+        by: approve.by.clone(),
+        stage: approve.stage.clone(),
+        ttl_max: approve.ttl_max,
+        seq,
+        key: signer(seq, signed)?,
+        at: entry.time.second(),
+    })
+}
+
+fn read(seq: u64, signed: &Signed) -> Result<Statement, FoldError> {
+    Statement::parse(signed.statement.as_bytes())
+        .map_err(|source| FoldError::Statement { seq, source })
+}
+
+fn signer(seq: u64, signed: &Signed) -> Result<Fingerprint, FoldError> {
+    let signature =
+        SshSig::parse(&signed.signature).map_err(|source| FoldError::Signature { seq, source })?;
+    Ok(signature.public_key().fingerprint())
+}
+
+fn hash(entry: &Entry) -> Result<Digest, FoldError> {
+    let bytes = entry.to_bytes().map_err(|source| FoldError::Entry { seq: entry.seq, source })?;
+    Ok(Digest::of(&bytes))
+}

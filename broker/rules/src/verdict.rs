@@ -1,0 +1,96 @@
+//! What `decide` answers when it does not refuse.
+
+use breakglass_ledger::entry::{Cause, Decision, Outcome};
+use breakglass_ledger::principal::StageId;
+use breakglass_ledger::time::Timestamp;
+
+use crate::clearance::Clearance;
+
+/// What is to be done about a command.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Write this down. If [`Event::closes`] names an outcome, `closed` follows in the same
+    /// transaction.
+    Record(Event, Decision),
+    /// Sign one credential on these terms and write down that it was issued.
+    Sign(Clearance),
+    /// Nothing new: answer from this entry, whatever it says, and write nothing.
+    Again {
+        /// The entry's place in the ledger.
+        seq: u64,
+    },
+}
+
+/// What happened, as far as the rules know it: what the entry says beyond the statement itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A request was made.
+    Requested {
+        /// First second at which it no longer waits.
+        lapses: Timestamp,
+    },
+    /// An approval counts.
+    Approved {
+        /// The stage it counts in.
+        stage: StageId,
+        /// Approvals still missing after this one, over all stages.
+        missing: u64,
+    },
+    /// The request was denied (or cancelled while it waited).
+    Denied,
+    /// The requester took it back.
+    Withdrawn,
+    /// Nobody collected in time.
+    Lapsed,
+    /// The holder confirmed that the credential arrived.
+    PickedUp,
+    /// The grant ended; its credential belongs on the revocation list.
+    Revoked {
+        /// Why.
+        cause: Cause,
+        /// The credential's serial.
+        serial: u64,
+        /// First second at which the credential is no longer valid by itself.
+        valid_before: Timestamp,
+    },
+    /// Nothing more can happen to the grant.
+    Closed {
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+impl Event {
+    /// The outcome of the `closed` entry that must follow in the same transaction, if one must.
+    ///
+    /// A revoked grant closes later, by [`Command::Close`](crate::Command::Close): its serial stays
+    /// on the list until hosts with slow clocks agree that the credential is over.
+    #[must_use]
+    pub const fn closes(&self) -> Option<Outcome> {
+        match self {
+            Self::Denied => Some(Outcome::Denied),
+            Self::Withdrawn => Some(Outcome::Withdrawn),
+            Self::Lapsed => Some(Outcome::Lapsed),
+            Self::Requested { .. }
+            | Self::Approved { .. }
+            | Self::PickedUp
+            | Self::Revoked { .. }
+            | Self::Closed { .. } => None,
+        }
+    }
+
+    /// The type of the entry that says so.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Requested { .. } => "requested",
+            Self::Approved { .. } => "approved",
+            Self::Denied => "denied",
+            Self::Withdrawn => "withdrawn",
+            Self::Lapsed => "lapsed",
+            Self::PickedUp => "picked-up",
+            Self::Revoked { .. } => "revoked",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}

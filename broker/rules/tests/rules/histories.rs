@@ -1,0 +1,180 @@
+//! Generated histories under the judge, and what the generator reaches.
+
+use std::collections::BTreeSet;
+
+use breakglass_ledger::entry::{Body, Entry};
+use breakglass_rules::Request;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::house::House;
+use crate::law::CHANGES;
+use crate::play::Player;
+
+/// Longest history: enough for a handful of grants from request to close.
+const STEPS: usize = 60;
+
+/// Histories whose reach is measured.
+const MEASURED: usize = 200;
+
+/// Biased towards histories that get somewhere: uniform ones hardly ever reach a credential.
+fn steps() -> impl Strategy<Value = Vec<String>> {
+    let one = |step: String| vec![step];
+    prop_oneof![
+        2 => whole_way(),
+        3 => request().prop_map(one),
+        8 => approval().prop_map(one),
+        6 => of().prop_map(|of| vec![format!("subject: collect of={of}")]),
+        6 => mischief().prop_map(one),
+        4 => (call(), of()).prop_map(|(call, of)| vec![format!("clock: {call} of={of}")]),
+        2 => of().prop_map(|of| vec![format!("sam: drop of={of}")]),
+        3 => prop::sample::select(vec![1, 30, 300, 599, 600, 900])
+            .prop_map(|seconds| vec![format!("pass {seconds}")]),
+        1 => (approval(), of()).prop_map(|(approval, of)| {
+            vec!["back 1".to_owned(), approval, format!("sam: drop of={of}"), "pass 1".to_owned()]
+        }),
+        1 => of().prop_map(|of| {
+            vec!["blind".to_owned(), format!("subject: collect of={of}"), "sighted".to_owned()]
+        }),
+        3 => prop::sample::select(CHANGES).prop_map(|change| vec![format!("policy {change}")]),
+        2 => Just(vec!["policy base".to_owned()]),
+    ]
+}
+
+/// Which request, counted from 1; beyond the newest it is the newest.
+fn of() -> impl Strategy<Value = usize> {
+    1..5_usize
+}
+
+/// From request to credential, as a good day would have it.
+fn whole_way() -> impl Strategy<Value = Vec<String>> {
+    let lead = prop::sample::select(vec!["ada", "kim"]);
+    let guard = prop::sample::select(vec!["bob", "zoe"]);
+    (lead, guard).prop_map(|(lead, guard)| {
+        let line = |line: &str| format!("{line} of=99");
+        vec![
+            "sam: request".to_owned(),
+            line(&format!("{lead}: approve app-owner")),
+            line(&format!("{guard}: approve security")),
+            line("subject: collect"),
+        ]
+    })
+}
+
+/// By somebody whom the base policy entitles to it.
+fn approval() -> impl Strategy<Value = String> {
+    let entitled = prop::sample::select(vec![
+        ("ada", "app-owner"),
+        ("kim", "app-owner"),
+        ("eve", "app-owner"),
+        ("bob", "security"),
+        ("zoe", "security"),
+        ("eve", "security"),
+        ("dan", "app-owner"),
+        ("ada", "both"),
+        ("kim", "both"),
+        ("eve", "both"),
+    ]);
+    (entitled, of()).prop_map(|((who, stage), of)| format!("{who}: approve {stage} of={of}"))
+}
+
+/// By anybody, with any key, to any stage.
+fn mischief() -> impl Strategy<Value = String> {
+    let anyone = || {
+        prop::sample::select(vec![
+            "sam", "ada", "kim", "eve", "bob", "zoe", "dan", "liz", "joe", "new", "bot",
+        ])
+    };
+    let stage = prop::sample::select(vec!["app-owner", "security", "both", "sec"]);
+    let seed = || prop::sample::select(vec![1_u8, 2, 11, 12, 14, 15, 99, 101, 102]);
+    prop_oneof![
+        3 => (anyone(), stage.clone(), of())
+            .prop_map(|(who, stage, of)| format!("{who}: approve {stage} of={of}")),
+        2 => (anyone(), stage, seed(), of())
+            .prop_map(|(who, stage, seed, of)| format!("{who}: approve {stage} of={of} key={seed}")),
+        1 => (590..601_u32, of())
+            .prop_map(|(ttl, of)| format!("ada: approve app-owner of={of} ttl-max={ttl}")),
+        1 => (seed(), of()).prop_map(|(seed, of)| format!("subject: collect of={of} key={seed}")),
+        1 => of().prop_map(|of| format!("subject: pickup of={of}")),
+        3 => (end(), anyone(), of()).prop_map(|(end, who, of)| format!("{who}: {end} of={of}")),
+        1 => Just("again".to_owned()),
+    ]
+}
+
+fn request() -> impl Strategy<Value = String> {
+    let who = prop::sample::select(vec!["sam", "sam", "eve", "ada", "bot"]);
+    let scope = prop::sample::select(vec!["db", "db", "web", "pair", "open"]);
+    let ttl = prop::sample::select(vec![1, 600, 601, 1800, 3600, 3601]);
+    (who, scope, ttl)
+        .prop_map(|(who, scope, ttl)| format!("{who}: request scope={scope} ttl={ttl}"))
+}
+
+fn end() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["deny", "withdraw", "drop", "cancel"])
+}
+
+fn call() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["lapse", "expire", "close", "rejudge"])
+}
+
+fn history() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(steps(), 1..STEPS).prop_map(|steps| steps.concat())
+}
+
+/// Plays on, whatever is refused; the judge panics at the first entry that should not be there.
+fn run(steps: &[String]) -> House {
+    let mut player = Player::new();
+    for step in steps {
+        drop(player.step(step));
+    }
+    player.house
+}
+
+/// Folds the requests again from the bytes of the entries alone.
+fn reload(house: &House) -> Vec<Request> {
+    let mut requests: Vec<Request> = Vec::new();
+    for entry in &house.entries {
+        let entry = Entry::parse(&entry.to_bytes().unwrap()).unwrap();
+        let Some(link) = entry.grant() else { continue };
+        if let Body::Requested(_) = entry.body {
+            requests.push(Request::begin(&entry).unwrap());
+        } else {
+            let at = requests.iter().position(|request| request.id() == link.grant).unwrap();
+            requests[at] = requests[at].clone().apply(&entry).unwrap();
+        }
+    }
+    requests
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 192, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn every_entry_of_every_history_can_be_derived_again(steps in history()) {
+        let house = run(&steps);
+        prop_assert_eq!(reload(&house), house.requests);
+    }
+}
+
+/// A property is worth what its generator reaches.
+#[test]
+fn most_histories_reach_a_credential_and_together_they_reach_most_refusals() {
+    let mut runner = TestRunner::deterministic();
+    let (mut issued, mut refusals, mut types) = (0, BTreeSet::new(), BTreeSet::new());
+    for _ in 0..MEASURED {
+        let house = run(&history().new_tree(&mut runner).unwrap().current());
+        issued += usize::from(house.issued > 0);
+        refusals.extend(house.refusals.iter().copied());
+        types.extend(house.entries.iter().map(|entry| entry.body.type_name()));
+    }
+    eprintln!(
+        "{issued} of {MEASURED} histories issued a credential; {} kinds of refusal: {refusals:?}; \
+         {} types of entry: {types:?}",
+        refusals.len(),
+        types.len(),
+    );
+    assert!(issued * 2 > MEASURED, "only {issued} of {MEASURED} histories issued a credential");
+    assert!(refusals.len() >= 28, "only {} kinds of refusal", refusals.len());
+    assert_eq!(types.len(), 11, "{types:?}");
+}

@@ -1,0 +1,325 @@
+//! A broker in memory: gathers the facts, asks `decide`, writes real entries, folds them.
+//!
+//! Fakes only the clock, the entropy, the certificate and the raw signatures, none of which are the
+//! rules' business. After every entry the judge reads its bytes.
+
+use std::collections::BTreeMap;
+
+use breakglass_ledger::bytes::{Digest, Salt};
+use breakglass_ledger::entry::{self, Body, Entry, Link, Numbered, Signed};
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::policy::Policy;
+use breakglass_ledger::principal::Origin;
+use breakglass_ledger::sshsig::{assemble, ed25519_signature_blob};
+use breakglass_ledger::statement::{Act, Seen, Statement};
+use breakglass_ledger::time::{Moment, Timestamp};
+use breakglass_rules::{Command, Event, Facts, Refusal, Request, SeenVerdict, Verdict};
+use breakglass_rules::{decide, refused};
+
+use crate::judge::Judge;
+use crate::law::{law, log};
+
+/// When every story begins.
+pub(crate) const START: u64 = 1_795_000_000;
+
+pub(crate) struct House {
+    /// What the clock says.
+    pub(crate) now: Timestamp,
+    pub(crate) can_revoke: bool,
+    pub(crate) seen_ok: SeenVerdict,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) issued: usize,
+    pub(crate) refusals: Vec<&'static str>,
+    log: Origin,
+    policies: Vec<Policy>,
+    prev: Digest,
+    recorded: BTreeMap<Digest, u64>,
+    nonce: u128,
+    judge: Judge,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        let mut house = Self {
+            now: Timestamp::from_unix_seconds(START),
+            can_revoke: true,
+            seen_ok: SeenVerdict::Ours,
+            requests: Vec::new(),
+            entries: Vec::new(),
+            issued: 0,
+            refusals: Vec::new(),
+            log: log(),
+            policies: Vec::new(),
+            prev: Digest::ZERO,
+            recorded: BTreeMap::new(),
+            nonce: 0,
+            judge: Judge::default(),
+        };
+        house.enact("base");
+        house
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        self.policies.last().unwrap()
+    }
+
+    pub(crate) fn policy_named(&self, version: usize) -> Digest {
+        self.policies[version - 1].digest
+    }
+
+    /// Brings a policy into force and ends what it no longer allows.
+    pub(crate) fn enact(&mut self, change: &str) {
+        let version = u64::try_from(self.policies.len()).unwrap() + 1;
+        let (policy, manifest) = law(change, version);
+        self.judge.enact(policy.clone());
+        let body = Body::Policy(entry::Policy {
+            version,
+            digest: policy.digest,
+            statement: manifest.text().to_owned(),
+            signatures: Vec::new(),
+        });
+        self.policies.push(policy);
+        self.append(body);
+        for at in 0..self.requests.len() {
+            drop(self.clock(at, Command::Rejudge));
+        }
+        self.judge.after_policy();
+    }
+
+    /// From now on policies of the past cannot be read.
+    pub(crate) fn forget(&mut self) {
+        self.judge.policies_lost = true;
+    }
+
+    /// A statement as a client would make it now, valid for ten minutes.
+    pub(crate) fn compose(&mut self, act: Act) -> Statement {
+        self.compose_until(act, self.now.plus(600))
+    }
+
+    pub(crate) fn compose_until(&mut self, act: Act, expires: Timestamp) -> Statement {
+        self.nonce += 1;
+        let nonce = Salt::from_bytes(self.nonce.to_be_bytes());
+        let seen = Some(Seen { size: 0, root: None });
+        Statement::compose(&self.log, seen, act, Some(expires), nonce).unwrap()
+    }
+
+    /// What a client would hear.
+    pub(crate) fn submit(
+        &mut self,
+        statement: &Statement,
+        key: &PublicKey,
+    ) -> Result<String, Refusal> {
+        let at = statement
+            .about()
+            .and_then(|digest| self.requests.iter().position(|r| r.asked().statement == digest));
+        let signed = signed(statement, key);
+        let command = Command::Statement { statement, key, user_verified: false };
+        self.carry_out(at, command, Some(signed))
+    }
+
+    /// The clock calls about request number `at`, counted from 0.
+    pub(crate) fn clock(&mut self, at: usize, command: Command<'_>) -> Result<String, Refusal> {
+        self.carry_out(Some(at), command, None)
+    }
+
+    fn carry_out(
+        &mut self,
+        at: Option<usize>,
+        command: Command<'_>,
+        signed: Option<Signed>,
+    ) -> Result<String, Refusal> {
+        let facts = self.facts(at, &command);
+        let verdict = decide(&facts, &command);
+        match verdict {
+            Ok(Verdict::Record(event, decision)) => {
+                let name = event.name().to_owned();
+                let closes = event.closes();
+                self.write(at, event, decision, signed);
+                if let Some(outcome) = closes {
+                    let link = self.requests[at.unwrap()].next_link();
+                    self.append(Body::Closed(entry::Closed { link, outcome }));
+                }
+                Ok(name)
+            }
+            Ok(Verdict::Sign(clearance)) => {
+                assert!(self.can_revoke, "issued by a broker that cannot revoke");
+                let seq = u64::try_from(self.entries.len()).unwrap();
+                let link = self.requests[at.unwrap()].next_link();
+                self.issued += 1;
+                self.append(Body::Issued(entry::Issued {
+                    link,
+                    signed: signed.unwrap(),
+                    kind: clearance.kind(),
+                    certificate: "a certificate".to_owned(),
+                    serial: seq,
+                    subject: clearance.subject().digest(),
+                    valid_after: clearance.not_before(),
+                    valid_before: clearance.expires_at(),
+                    principals: clearance.profile().principals.clone(),
+                    approvals: clearance.approvals().to_vec(),
+                    decision: clearance.decision().clone(),
+                }));
+                Ok("issued".to_owned())
+            }
+            Ok(Verdict::Again { seq }) => Ok(format!("again {seq}")),
+            Err(refusal) => {
+                let decision = refused(&facts, &command, &refusal);
+                self.refuse(at, &refusal, decision, signed);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// People's refusals are written down; the clock's are not, it just came too early.
+    fn refuse(
+        &mut self,
+        at: Option<usize>,
+        refusal: &Refusal,
+        decision: entry::Decision,
+        signed: Option<Signed>,
+    ) {
+        self.refusals.push(refusal.name());
+        if let Refusal::NotApprovedYet { missing } = refusal {
+            self.judge.agrees(self.requests[at.unwrap()].id(), &missing.0);
+        }
+        let Some(signed) = signed else { return };
+        let statement = Statement::parse(signed.statement.as_bytes()).unwrap();
+        self.append(Body::Refused(entry::Refused {
+            signed,
+            decision,
+            by: statement.by().cloned(),
+            act: statement.act().kind(),
+            refusal: Numbered { name: refusal.name().to_owned(), number: refusal.number() },
+            request: statement.about(),
+        }));
+    }
+
+    fn facts(&self, at: Option<usize>, command: &Command<'_>) -> Facts<'_> {
+        let request = at.map(|at| &self.requests[at]);
+        let act = match command {
+            Command::Statement { statement, .. } => Some(*statement),
+            Command::Lapse | Command::Expire | Command::Close | Command::Rejudge => None,
+        };
+        let ask = match act.map(Statement::act) {
+            Some(Act::Request(ask)) => Some(ask),
+            _ => request.map(|request| &request.asked().ask),
+        };
+        let same_scope = |r: &&Request| ask.is_some_and(|ask| r.asked().ask.scope == ask.scope);
+        let live = self.requests.iter().filter(same_scope);
+        let live = live.filter(|r| matches!(r, Request::Live(_))).count();
+        let duplicate = self.requests.iter().filter(same_scope).find(|r| {
+            matches!(r, Request::Pending(_)) && ask.is_some_and(|ask| ask.by == r.asked().ask.by)
+        });
+        let then = request.and_then(|request| {
+            self.policies.iter().find(|policy| policy.digest == request.asked().policy)
+        });
+        Facts {
+            now: self.now,
+            head_time: self.head_time(),
+            log: &self.log,
+            policy: self.policy(),
+            policy_at_request: then.filter(|_| !self.judge.policies_lost),
+            request,
+            live_in_scope: u32::try_from(live).unwrap(),
+            open_duplicate: duplicate.map(Request::id),
+            id_taken: ask.is_some_and(|ask| self.requests.iter().any(|r| r.id() == ask.id)),
+            recorded: act.and_then(|s| self.recorded.get(&s.digest()).copied()),
+            seen_ok: self.seen_ok,
+            can_revoke: self.can_revoke,
+        }
+    }
+
+    fn head_time(&self) -> Timestamp {
+        self.entries.last().map_or(self.now, |entry| entry.time.second())
+    }
+
+    fn write(
+        &mut self,
+        at: Option<usize>,
+        event: Event,
+        decision: entry::Decision,
+        signed: Option<Signed>,
+    ) {
+        let Some(at) = at else {
+            let Event::Requested { lapses } = event else { panic!("{event:?} of nothing") };
+            let signed = signed.unwrap();
+            let statement = Statement::parse(signed.statement.as_bytes()).unwrap();
+            let Act::Request(ask) = statement.act() else { panic!("not a request") };
+            let link = Link { grant: ask.id, gseq: 0, gprev: Digest::ZERO };
+            self.append(Body::Requested(entry::Requested { link, signed, decision, lapses }));
+            return;
+        };
+        let link = self.requests[at].next_link();
+        let body = match event {
+            Event::Requested { .. } => panic!("requested twice"),
+            Event::Approved { stage, missing } => {
+                let signed = signed.unwrap();
+                Body::Approved(entry::Approved { link, signed, decision, stage, missing })
+            }
+            Event::Denied => {
+                Body::Denied(entry::Denied { link, signed: signed.unwrap(), decision })
+            }
+            Event::Withdrawn => {
+                Body::Withdrawn(entry::Withdrawn { link, signed: signed.unwrap(), decision })
+            }
+            Event::Lapsed => Body::Lapsed(entry::Lapsed { link, decision }),
+            Event::PickedUp => Body::PickedUp(entry::PickedUp { link, signed: signed.unwrap() }),
+            Event::Revoked { cause, serial, valid_before } => Body::Revoked(entry::Revoked {
+                link,
+                signed,
+                decision,
+                cause,
+                serial,
+                valid_before,
+            }),
+            Event::Closed { outcome } => Body::Closed(entry::Closed { link, outcome }),
+        };
+        self.append(body);
+    }
+
+    fn append(&mut self, body: Body) {
+        let time = self.now.max(self.head_time());
+        let entry = Entry {
+            seq: u64::try_from(self.entries.len()).unwrap(),
+            time: Moment::from_unix_millis(time.unix_seconds() * 1000),
+            prev: self.prev,
+            salt: Salt::from_bytes([0; 16]),
+            log: self.log.clone(),
+            body,
+        };
+        let bytes = entry.to_bytes().unwrap();
+        self.prev = Digest::of(&bytes);
+        if let Some(signed) = entry.body.signed() {
+            self.recorded.insert(signed.digest(), entry.seq);
+        }
+        if let Body::Requested(_) = entry.body {
+            self.requests.push(Request::begin(&entry).unwrap());
+        } else if let Some(link) = entry.grant() {
+            let at = self.requests.iter().position(|r| r.id() == link.grant).unwrap();
+            self.requests[at] = self.requests[at].clone().apply(&entry).unwrap();
+        }
+        self.judge.read(&bytes);
+        self.entries.push(entry);
+    }
+}
+
+/// The raw signature is nonsense: whether it is good was settled before the rules are asked.
+fn signed(statement: &Statement, key: &PublicKey) -> Signed {
+    let raw = ed25519_signature_blob(&[1; 64]);
+    let signature = assemble(key, &statement.act().kind().namespace(), &raw).unwrap();
+    Signed { statement: statement.text().to_owned(), signature: signature.armored().to_owned() }
+}
+
+impl House {
+    /// Judges a statement against a request that it was not looked up by; writes nothing.
+    pub(crate) fn misfile(
+        &self,
+        statement: &Statement,
+        key: &PublicKey,
+        at: usize,
+    ) -> Result<Verdict, Refusal> {
+        let command = Command::Statement { statement, key, user_verified: false };
+        decide(&self.facts(Some(at), &command), &command)
+    }
+}

@@ -1,0 +1,391 @@
+//! Re-derives from the bytes of the entries, and the policies they name, that every outcome was
+//! right at its place. Shares no code with the rules; knows nothing of requests in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::{self, Body, Cause, Entry, Outcome};
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::{Fingerprint, PublicKey};
+use breakglass_ledger::policy::{Approval, Members, Policy, Scope};
+use breakglass_ledger::principal::{PrincipalId, PrincipalKind, StageId};
+use breakglass_ledger::sshsig::SshSig;
+use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
+use breakglass_ledger::time::Timestamp;
+
+/// Reads a ledger entry by entry and panics at the first that should not be there.
+#[derive(Default)]
+pub(crate) struct Judge {
+    policies: Vec<Policy>,
+    cases: BTreeMap<RequestId, Case>,
+    statements: BTreeSet<Digest>,
+    last_time: Option<Timestamp>,
+    /// Set when policies of the past are lost: then a grant may end for want of them.
+    pub(crate) policies_lost: bool,
+}
+
+/// What the entries said of one grant.
+struct Case {
+    ask: Ask,
+    statement: Digest,
+    key: Fingerprint,
+    /// Which policy was in force.
+    law: usize,
+    lapses: Timestamp,
+    approvals: Vec<Approval1>,
+    issued: Option<Issued>,
+    ended: Option<Outcome>,
+    closed: bool,
+}
+
+struct Approval1 {
+    seq: u64,
+    by: PrincipalId,
+    stage: StageId,
+    ttl_max: u32,
+    key: Fingerprint,
+}
+
+struct Issued {
+    serial: u64,
+    entry: Digest,
+    valid_before: Timestamp,
+    picked_up: bool,
+}
+
+impl Judge {
+    /// The policy that the next `policy` entry puts into force.
+    pub(crate) fn enact(&mut self, policy: Policy) {
+        self.policies.push(policy);
+    }
+
+    /// What lives after a change of policy must be allowed by it.
+    pub(crate) fn after_policy(&self) {
+        for case in self.cases.values() {
+            if case.issued.is_some() && case.ended.is_none() {
+                self.holds(case).unwrap_or_else(|why| panic!("alive and not allowed: {why}"));
+            }
+        }
+    }
+
+    pub(crate) fn read(&mut self, bytes: &[u8]) {
+        let entry = Entry::parse(bytes).unwrap();
+        let at = entry.time.second();
+        assert!(self.last_time.is_none_or(|last| last <= at), "time ran backwards");
+        self.last_time = Some(at);
+        if let Some(decision) = entry.body.decision() {
+            assert_eq!(decision.policy, self.law().digest, "decided under another policy");
+            assert_eq!(decision.context.time, at);
+            assert!(!decision.rules.is_empty());
+        }
+        let refused = matches!(entry.body, Body::Refused(_));
+        if let Some(signed) = entry.body.signed().filter(|_| !refused) {
+            assert!(self.statements.insert(signed.digest()), "one statement, two outcomes");
+            let expires = read(signed).expires().unwrap();
+            assert!(at < expires && expires.since(at) <= 86_400, "an expired statement counted");
+        }
+        let digest = Digest::of(bytes);
+        match &entry.body {
+            Body::Requested(body) => self.requested(body, at),
+            Body::Approved(body) => self.approved(body, entry.seq, at),
+            Body::Denied(body) => self.denied(body, at),
+            Body::Withdrawn(body) => self.withdrawn(body, at),
+            Body::Lapsed(body) => {
+                let case = self.waiting(body.link.grant);
+                assert!(at >= case.lapses, "lapsed before its time");
+                case.ended = Some(Outcome::Lapsed);
+            }
+            Body::Issued(body) => self.issued(body, entry.seq, at, digest),
+            Body::PickedUp(body) => self.picked_up(body),
+            Body::Revoked(body) => self.revoked(body, at),
+            Body::Closed(body) => self.closed(body, at),
+            Body::Policy(_) | Body::Refused(_) => {}
+            other => panic!("an entry of type {} by these rules", other.type_name()),
+        }
+    }
+
+    fn law(&self) -> &Policy {
+        self.policies.last().unwrap()
+    }
+
+    fn case(&mut self, grant: RequestId) -> &mut Case {
+        self.cases.get_mut(&grant).expect("an entry of a grant that nobody asked for")
+    }
+
+    fn waiting(&mut self, grant: RequestId) -> &mut Case {
+        let case = self.case(grant);
+        assert!(case.ended.is_none() && case.issued.is_none(), "{grant} does not wait any more");
+        case
+    }
+
+    fn requested(&mut self, body: &entry::Requested, at: Timestamp) {
+        let statement = read(&body.signed);
+        let Act::Request(ask) = statement.act() else { panic!("not a request") };
+        let key = signer(&body.signed);
+        let case = Case {
+            ask: ask.clone(),
+            statement: statement.digest(),
+            key: key.fingerprint(),
+            law: self.policies.len() - 1,
+            lapses: body.lapses,
+            approvals: Vec::new(),
+            issued: None,
+            ended: None,
+            closed: false,
+        };
+        self.holds(&case).unwrap_or_else(|why| panic!("should not have been asked: {why}"));
+        let scope = self.law().scope(&ask.scope).unwrap();
+        assert_eq!(body.lapses, at.plus(u64::from(scope.pending_max)));
+        assert!(!scope.require_reason || ask.reason.is_some(), "no reason");
+        if let Some(pattern) = &scope.require_incident {
+            assert!(pattern.matches(ask.incident.as_deref().unwrap_or_default()), "no incident");
+        }
+        for other in self.cases.values() {
+            let waits = other.ended.is_none() && other.issued.is_none();
+            let same = other.ask.by == ask.by && other.ask.scope == ask.scope;
+            assert!(!(waits && same), "two open requests of one person for one scope");
+        }
+        assert!(self.cases.insert(ask.id, case).is_none(), "an id used twice");
+    }
+
+    fn approved(&mut self, body: &entry::Approved, seq: u64, at: Timestamp) {
+        let statement = read(&body.signed);
+        let Act::Approve(said) = statement.act() else { panic!("not an approval") };
+        assert_eq!(said.policy, self.law().digest, "approved under another policy");
+        assert_eq!(said.stage, body.stage);
+        let approval = Approval1 {
+            seq,
+            by: said.by.clone(),
+            stage: said.stage.clone(),
+            ttl_max: said.ttl_max.seconds(),
+            key: signer(&body.signed).fingerprint(),
+        };
+        let case = self.waiting(body.link.grant);
+        assert_eq!(said.request, case.statement, "an approval of another request");
+        assert!(at < case.lapses, "a late approval");
+        let again = case.approvals.iter().any(|earlier| earlier.by == approval.by);
+        assert!(!again, "one person, two approvals");
+        case.approvals.push(approval);
+        let case = &self.cases[&body.link.grant];
+        let approval = case.approvals.last().unwrap();
+        self.counts(case, approval).unwrap_or_else(|why| panic!("does not count: {why}"));
+        let missing: u64 = self.missing(case).iter().map(|(_, more)| u64::from(*more)).sum();
+        assert_eq!(body.missing, missing);
+    }
+
+    fn denied(&mut self, body: &entry::Denied, at: Timestamp) {
+        let statement = read(&body.signed);
+        let cancels = matches!(statement.act(), Act::Cancel(_));
+        let (Act::Deny(said) | Act::Cancel(said)) = statement.act() else { panic!("not a denial") };
+        self.owns(&said.by, &signer(&body.signed));
+        let scope = self.cases[&body.link.grant].ask.scope.clone();
+        let scope = self.law().scope(&scope).unwrap();
+        let may = self.approves(scope, &said.by) || cancels && self.is_owner(scope, &said.by);
+        assert!(may, "{} may not deny", said.by);
+        let case = self.waiting(body.link.grant);
+        assert_eq!(said.request, case.statement, "a denial of another request");
+        assert!(at < case.lapses);
+        case.ended = Some(Outcome::Denied);
+    }
+
+    fn withdrawn(&mut self, body: &entry::Withdrawn, at: Timestamp) {
+        let statement = read(&body.signed);
+        let Act::Withdraw(said) = statement.act() else { panic!("not a withdrawal") };
+        self.owns(&said.by, &signer(&body.signed));
+        let case = self.waiting(body.link.grant);
+        assert_eq!(said.request, case.statement);
+        assert_eq!(said.by, case.ask.by, "withdrawn by somebody else");
+        assert!(at < case.lapses);
+        case.ended = Some(Outcome::Withdrawn);
+    }
+
+    fn issued(&mut self, body: &entry::Issued, seq: u64, at: Timestamp, digest: Digest) {
+        let statement = read(&body.signed);
+        let Act::Collect(said) = statement.act() else { panic!("not a collect") };
+        let grant = body.link.grant;
+        let case = self.waiting(grant);
+        assert_eq!(said.request, case.statement, "collected for another request");
+        assert_eq!(Some(&signer(&body.signed)), case.ask.key.as_ref(), "collected by another key");
+        assert_eq!(body.subject, case.ask.key.as_ref().unwrap().digest());
+        assert!(at < case.lapses, "issued after it lapsed");
+        assert_eq!(body.valid_after, at.minus(60));
+        assert_eq!(body.valid_before, at.plus(u64::from(case.ask.ttl.seconds())));
+        assert_eq!(body.serial, seq);
+        assert!(case.ask.kinds.contains(&body.kind));
+        let case = &self.cases[&grant];
+        self.holds(case).unwrap_or_else(|why| panic!("issued and not allowed: {why}"));
+        let missing = self.missing(case);
+        assert!(missing.is_empty(), "issued without its quorum: {missing:?}");
+        for (_, counted) in self.counted(case) {
+            assert!(body.approvals.contains(&counted), "an approval that counted is not named");
+        }
+        let scope = self.law().scope(&case.ask.scope).unwrap();
+        let then = self.policies[case.law].scope(&case.ask.scope).unwrap();
+        assert_eq!(body.principals, scope.ssh.as_ref().unwrap().principals);
+        assert_eq!(scope.ssh, then.ssh, "issued for what approvers were not shown");
+        let alive = |other: &&Case| other.issued.is_some() && other.ended.is_none();
+        let same = |other: &&Case| other.ask.scope == case.ask.scope;
+        let live = self.cases.values().filter(alive).filter(same).count();
+        assert!(live < usize::try_from(scope.live_max).unwrap(), "too many alive");
+        let valid_before = body.valid_before;
+        self.case(grant).issued =
+            Some(Issued { serial: seq, entry: digest, valid_before, picked_up: false });
+    }
+
+    fn picked_up(&mut self, body: &entry::PickedUp) {
+        let statement = read(&body.signed);
+        let Act::Pickup(said) = statement.act() else { panic!("not a pickup") };
+        let case = self.case(body.link.grant);
+        assert_eq!(Some(&signer(&body.signed)), case.ask.key.as_ref());
+        assert!(case.ended.is_none());
+        assert_eq!(said.request, case.statement);
+        let issued = case.issued.as_mut().unwrap();
+        assert_eq!(said.issued, issued.entry);
+        assert!(!issued.picked_up);
+        issued.picked_up = true;
+    }
+
+    fn revoked(&mut self, body: &entry::Revoked, at: Timestamp) {
+        let case = &self.cases[&body.link.grant];
+        let issued = case.issued.as_ref().expect("nothing was issued");
+        assert!(case.ended.is_none(), "revoked twice");
+        assert_eq!((body.serial, body.valid_before), (issued.serial, issued.valid_before));
+        let said = body.signed.as_ref().map(|signed| {
+            let by = read(signed);
+            let by = by.by().unwrap().clone();
+            self.owns(&by, &signer(signed));
+            by
+        });
+        if let Some(signed) = &body.signed {
+            assert_eq!(read(signed).about(), Some(case.statement), "revoked for another request");
+            assert!(at < issued.valid_before);
+        }
+        match (body.cause, said) {
+            (Cause::Expired, None) => assert!(at >= issued.valid_before, "ended before its time"),
+            (Cause::PolicyChanged, None) => {
+                assert!(self.policies_lost || self.holds(case).is_err(), "still allowed");
+            }
+            (Cause::Dropped, Some(by)) => assert_eq!(by, case.ask.by, "dropped by another"),
+            (Cause::Cancelled, Some(by)) => {
+                let scope = self.law().scope(&case.ask.scope).unwrap();
+                let may = self.approves(scope, &by) || self.is_owner(scope, &by);
+                assert!(may, "{by} may not cancel");
+            }
+            (cause, said) => panic!("{cause} by {said:?}"),
+        }
+        self.case(body.link.grant).ended = Some(Outcome::Revoked);
+    }
+
+    fn closed(&mut self, body: &entry::Closed, at: Timestamp) {
+        let case = self.case(body.link.grant);
+        assert_eq!(Some(body.outcome), case.ended, "closed before it ended");
+        assert!(!case.closed, "closed twice");
+        if let Some(issued) = &case.issued {
+            assert!(at >= issued.valid_before.plus(300), "off the list before hosts agree");
+        }
+        case.closed = true;
+    }
+
+    /// A refusal for want of approvals must name what is really missing.
+    pub(crate) fn agrees(&self, grant: RequestId, missing: &[(StageId, u32)]) {
+        assert_eq!(self.missing(&self.cases[&grant]), missing, "refused for what is not missing");
+    }
+
+    /// Whether the policy in force lets the requester hold what the case is about.
+    fn holds(&self, case: &Case) -> Result<(), &'static str> {
+        let (law, ask) = (self.law(), &case.ask);
+        let scope = law.scope(&ask.scope).ok_or("no scope")?;
+        let requester = law.principal(&ask.by).ok_or("no requester")?;
+        require(self.among(&ask.by, &scope.requesters), "not a requester")?;
+        require(scope.kinds.contains(&requester.kind), "kind of identity")?;
+        require(requester.keys.iter().any(|key| key.fingerprint() == case.key), "key")?;
+        require(ask.lane == Lane::Normal && scope.lanes.contains(&ask.lane), "lane")?;
+        require(ask.ttl.seconds() <= scope.ttl_max.seconds(), "ttl")?;
+        let subject = ask.key.as_ref().ok_or("no subject key")?;
+        require(law.owner_of(subject).is_none(), "the subject key is enrolled")?;
+        let now = scope.ssh.as_ref().ok_or("no ssh")?;
+        let then = self.policies[case.law].scope(&ask.scope).ok_or("no scope then")?;
+        let then = then.ssh.as_ref().ok_or("no ssh then")?;
+        let few = |few: &[String], many: &[String]| few.iter().all(|one| many.contains(one));
+        require(few(&then.principals, &now.principals), "principals")?;
+        require(few(&then.extensions, &now.extensions), "extensions")?;
+        let anywhere = now.source_address.is_empty();
+        let from =
+            !then.source_address.is_empty() && few(&then.source_address, &now.source_address);
+        require(anywhere || from, "networks")?;
+        require(now.force_command.is_none() || now.force_command == then.force_command, "command")
+    }
+
+    /// Whether an approval counts at this place.
+    fn counts(&self, case: &Case, approval: &Approval1) -> Result<(), &'static str> {
+        let law = self.law();
+        let then = &self.policies[case.law];
+        require(approval.by != case.ask.by, "self-approval")?;
+        require(approval.key != case.key, "self-approval by key")?;
+        let requester = then.principal(&case.ask.by).ok_or("no requester")?;
+        let own = requester.keys.iter().any(|key| key.fingerprint() == approval.key);
+        require(!own, "self-approval by another key")?;
+        let approver = law.principal(&approval.by).ok_or("no approver")?;
+        require(approver.kind == PrincipalKind::Human, "not a person")?;
+        require(approver.keys.iter().any(|key| key.fingerprint() == approval.key), "key")?;
+        require(approval.ttl_max >= case.ask.ttl.seconds(), "ttl-max")?;
+        for policy in [law, then] {
+            let scope = policy.scope(&case.ask.scope).ok_or("no scope")?;
+            let Approval::Stages(stages) = &scope.approval else { return Err("no stages") };
+            let stage = stages.iter().find(|stage| stage.name == approval.stage);
+            let stage = stage.ok_or("no such stage")?;
+            let among = stage.approvers.iter().any(|of| policy.is_member(&approval.by, of));
+            require(among, "not an approver of the stage")?;
+        }
+        Ok(())
+    }
+
+    fn counted(&self, case: &Case) -> BTreeMap<(StageId, PrincipalId), u64> {
+        let good = case.approvals.iter().filter(|approval| self.counts(case, approval).is_ok());
+        good.map(|approval| ((approval.stage.clone(), approval.by.clone()), approval.seq)).collect()
+    }
+
+    fn missing(&self, case: &Case) -> Vec<(StageId, u32)> {
+        let counted = self.counted(case);
+        let scope = self.law().scope(&case.ask.scope).unwrap();
+        let Approval::Stages(stages) = &scope.approval else { return Vec::new() };
+        assert!(!stages.is_empty());
+        let lacking = stages.iter().map(|stage| {
+            let have = counted.keys().filter(|(name, _)| *name == stage.name).count();
+            (stage.name.clone(), stage.quorum.saturating_sub(u32::try_from(have).unwrap()))
+        });
+        lacking.filter(|(_, more)| *more > 0).collect()
+    }
+
+    fn owns(&self, by: &PrincipalId, key: &PublicKey) {
+        let owner = self.law().owner_of(key).map(|owner| &owner.id);
+        assert_eq!(owner, Some(by), "signed with a key of somebody else");
+    }
+
+    fn approves(&self, scope: &Scope, by: &PrincipalId) -> bool {
+        let person = self.law().principal(by).is_some_and(|p| p.kind == PrincipalKind::Human);
+        let Approval::Stages(stages) = &scope.approval else { return false };
+        person && stages.iter().any(|stage| self.among(by, &stage.approvers))
+    }
+
+    fn is_owner(&self, scope: &Scope, by: &PrincipalId) -> bool {
+        let owners = &scope.owners;
+        [&owners.business, &owners.technical, &owners.identity].iter().any(|o| self.among(by, o))
+    }
+
+    fn among(&self, who: &PrincipalId, members: &[Members]) -> bool {
+        members.iter().any(|of| self.law().is_member(who, of))
+    }
+}
+
+fn require(holds: bool, why: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(why) }
+}
+
+fn read(signed: &entry::Signed) -> Statement {
+    Statement::parse(signed.statement.as_bytes()).unwrap()
+}
+
+fn signer(signed: &entry::Signed) -> PublicKey {
+    SshSig::parse(&signed.signature).unwrap().public_key().clone()
+}
