@@ -1,5 +1,10 @@
 //! The law as stories, as lessons paid for by others, and as generated histories under a judge.
 #![cfg(test)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "an overflow or an unforeseen case is a failing test"
+)]
 
 mod histories;
 mod house;

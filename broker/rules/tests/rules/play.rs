@@ -28,7 +28,7 @@ pub(crate) type Told = Result<String, &'static str>;
 
 /// Plays a story and tells how it ended.
 pub(crate) fn play(story: &str) -> Told {
-    told(&tell(story).1)
+    told(tell(story).1)
 }
 
 /// As [`play`], with the refusal in full.
@@ -51,8 +51,8 @@ pub(crate) fn tell(story: &str) -> (House, Result<String, Refusal>) {
     (player.house, outcome)
 }
 
-pub(crate) fn told(outcome: &Result<String, Refusal>) -> Told {
-    outcome.as_ref().map(Clone::clone).map_err(Refusal::name)
+fn told(outcome: Result<String, Refusal>) -> Told {
+    outcome.map_err(|refusal| refusal.name())
 }
 
 pub(crate) struct Player {
