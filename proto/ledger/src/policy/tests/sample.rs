@@ -24,3 +24,35 @@ fn a_name_given_twice_in_the_sample_has_two_keys() {
     let sam = policy.owner_of(&public("other")).unwrap();
     assert_eq!((sam.id.as_str(), sam.keys.len()), ("sam", 2));
 }
+
+/// The directory that people copy to begin with.
+fn directory() -> Files {
+    Files {
+        authority: include_bytes!("../../../../../runbooks/sample-policy/authority.toml").to_vec(),
+        people: include_bytes!("../../../../../runbooks/sample-policy/people.toml").to_vec(),
+        rules: include_bytes!("../../../../../runbooks/sample-policy/rules.cedar").to_vec(),
+        scopes: include_bytes!("../../../../../runbooks/sample-policy/scopes.toml").to_vec(),
+    }
+}
+
+#[test]
+fn the_sample_directory_is_a_valid_policy() {
+    assert_eq!(told(&directory()), "");
+}
+
+/// What the runbooks' sample shows off is read, not only let through.
+#[test]
+fn the_sample_directory_means_what_its_comments_say() {
+    let checked = check(&directory()).unwrap();
+    let people = &checked.people;
+    let sam = people.principal(&"sam".parse().unwrap()).unwrap();
+    assert_eq!(sam.groups.len(), 2, "nested: payments-oncall and payments");
+    assert_eq!(people.principal(&"eve".parse().unwrap()).unwrap().keys.len(), 2);
+    assert_eq!((checked.authority.quorum(), checked.authority.signers().len()), (2, 3));
+    let scope = checked.scopes.get(&"payments-host-root".parse().unwrap()).unwrap();
+    assert!(scope.require_incident.as_ref().unwrap().matches("INC-4711"));
+    assert_eq!((scope.ttl_max.seconds(), scope.pending_max, scope.live_max), (3600, 900, 2));
+    assert_eq!(scope.ssh.as_ref().unwrap().source_address.len(), 2);
+    let logs = checked.scopes.get(&"payments-logs".parse().unwrap()).unwrap();
+    assert!(people.is_any(&"deploy-bot".parse().unwrap(), &logs.requesters));
+}
