@@ -112,7 +112,10 @@ fn read_bitmap(mut serials: Reader<'_>, runs: &mut Vec<Run>) -> Result<(), KrlEr
     let bits = bitmap_bits(serials.string()?)?;
     serials.finish()?;
     for (index, byte) in (0_u64..).zip(bits.iter().rev()) {
-        for bit in (0_u64..8).filter(|bit| byte & (1 << bit) != 0) {
+        let mut bits = *byte;
+        while bits != 0 {
+            let bit = u64::from(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1); // without its lowest bit
             let above = index.saturating_mul(8).saturating_add(bit);
             let serial = offset.checked_add(above);
             let serial = serial.ok_or(KrlError::Serials("a bitmap beyond the last serial"))?;
@@ -155,14 +158,12 @@ fn push(runs: &mut Vec<Run>, first: u64, last: u64) -> Result<(), KrlError> {
 /// Sorts the runs and joins those that touch or overlap.
 pub(super) fn merge(mut runs: Vec<Run>) -> Vec<Run> {
     runs.sort_unstable();
-    let mut merged: Vec<Run> = Vec::with_capacity(runs.len());
-    for run in runs {
-        match merged.last_mut() {
-            Some(before) if run.first <= before.last.saturating_add(1) => {
-                before.last = before.last.max(run.last);
-            }
-            _ => merged.push(run),
+    runs.dedup_by(|run, before| {
+        let joins = run.first <= before.last.saturating_add(1);
+        if joins {
+            before.last = before.last.max(run.last);
         }
-    }
-    merged
+        joins
+    });
+    runs
 }

@@ -1,8 +1,8 @@
 //! Serials → the fewest bytes that say them.
 
 use super::{
-    BITMAP_BITS_MAX, CERTIFICATES, COMMENT_MAX, FORMAT, Header, KrlError, MAGIC, Run,
-    SERIAL_BITMAP, SERIAL_LIST, SERIAL_RANGE, runs_of,
+    BITMAP_BITS_MAX, CERTIFICATES, COMMENT_MAX, FORMAT, Header, KrlError, MAGIC, Run, Runs,
+    SERIAL_BITMAP, SERIAL_LIST, SERIAL_RANGE, check,
 };
 use crate::sshwire::put_string;
 
@@ -20,7 +20,7 @@ pub fn write(header: &Header<'_>, serials: &[u64]) -> Result<Vec<u8>, KrlError> 
     if !printable || header.comment.len() > COMMENT_MAX {
         return Err(KrlError::Comment);
     }
-    let runs = runs_of(serials)?;
+    check(serials)?;
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&FORMAT.to_be_bytes());
@@ -29,109 +29,116 @@ pub fn write(header: &Header<'_>, serials: &[u64]) -> Result<Vec<u8>, KrlError> 
     out.extend_from_slice(&0_u64.to_be_bytes()); // flags: none are defined
     put_string(&mut out, b""); // reserved
     put_string(&mut out, header.comment.as_bytes());
-    if !runs.is_empty() {
-        let mut body = Vec::new();
-        put_string(&mut body, header.authority);
-        put_string(&mut body, b""); // reserved
-        put_runs(&mut body, &runs);
-        put_section(&mut out, CERTIFICATES, &body);
+    if !serials.is_empty() {
+        put_section(&mut out, CERTIFICATES, |body| {
+            put_string(body, header.authority);
+            put_string(body, b""); // reserved
+            put_serials(body, serials);
+        });
     }
     Ok(out)
 }
 
-/// Writes the runs: far-reaching ones as ranges, neighbours as whatever is smallest.
-fn put_runs(out: &mut Vec<u8>, runs: &[Run]) {
+/// Writes the serials group by group, and those that stand alone in one list at the end.
+fn put_serials(out: &mut Vec<u8>, serials: &[u64]) {
     let mut single = Vec::new();
-    let mut rest = runs;
-    while let Some(count) = neighbours(rest) {
-        let (group, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-        put_group(out, &mut single, group);
-        rest = after;
+    let mut rest = serials;
+    while let Some(group) = Group::first_of(rest) {
+        group.put(out, &mut single);
+        rest = rest.get(group.serials.len()..).unwrap_or_default();
     }
     if !single.is_empty() {
-        put_section(out, SERIAL_LIST, &single);
+        put_section(out, SERIAL_LIST, |body| body.extend_from_slice(&single));
     }
 }
 
-/// How many of the first runs are best looked at together; `None` if there are none.
-fn neighbours(runs: &[Run]) -> Option<usize> {
-    let first = runs.first()?;
-    if first.len() >= LONE_RUN {
-        return Some(1);
-    }
-    let fits = |pair: &&[Run]| match pair {
-        [before, run] => {
-            run.len() < LONE_RUN
-                && run.first.saturating_sub(before.last) <= WIDEST_GAP
-                && run.last.saturating_sub(first.first) < BITMAP_BITS_MAX
+/// Serials that are best looked at together: neighbours, or one long run.
+struct Group<'a> {
+    serials: &'a [u64],
+    /// From the first to the last.
+    span: Run,
+    /// How many runs they make.
+    runs: u64,
+}
+
+impl<'a> Group<'a> {
+    /// The first group of `serials`; `None` if there are none.
+    fn first_of(serials: &'a [u64]) -> Option<Self> {
+        let mut runs = Runs::of(serials);
+        let first = runs.next()?;
+        let (mut span, mut count, mut length) = (first, 1_u64, first.len());
+        for run in runs {
+            let is_near = run.first.saturating_sub(span.last) <= WIDEST_GAP;
+            let is_narrow = run.last.saturating_sub(first.first) < BITMAP_BITS_MAX;
+            if first.len() >= LONE_RUN || run.len() >= LONE_RUN || !is_near || !is_narrow {
+                break;
+            }
+            span.last = run.last;
+            count = count.saturating_add(1);
+            length = length.saturating_add(run.len());
         }
-        _ => false,
-    };
-    Some(runs.windows(2).take_while(fits).count().saturating_add(1))
-}
+        let serials = serials.get(..usize::try_from(length).ok()?)?;
+        Some(Self { serials, span, runs: count })
+    }
 
-/// Writes one group in the smallest of the three forms; serials to list are left in `single`.
-fn put_group(out: &mut Vec<u8>, single: &mut Vec<u8>, group: &[Run]) {
-    let serials = group.iter().fold(0_u64, |sum, run| sum.saturating_add(run.len()));
-    let ranges = group.iter().fold(0_u64, |sum, _| sum.saturating_add(RANGE_BYTES));
-    let list = serials.saturating_mul(8);
-    let bitmap = bitmap_bytes(group);
-    if list <= ranges && list <= bitmap {
-        let each = group.iter().flat_map(|run| run.first..=run.last);
-        single.extend(each.flat_map(u64::to_be_bytes));
-    } else if ranges <= bitmap {
-        group.iter().for_each(|run| put_range(out, *run));
-    } else {
-        put_bitmap(out, group);
+    /// Writes it in the smallest of the three forms; serials to list are left in `single`.
+    fn put(&self, out: &mut Vec<u8>, single: &mut Vec<u8>) {
+        let list = u64::try_from(self.serials.len()).unwrap_or(u64::MAX).saturating_mul(8);
+        let ranges = self.runs.saturating_mul(RANGE_BYTES);
+        // The last bit is always set, so a width of whole bytes needs one more for the sign.
+        let bitmap = BITMAP_OVERHEAD.saturating_add(self.span.len() / 8).saturating_add(1);
+        if list <= ranges && list <= bitmap {
+            for serial in self.serials {
+                single.extend_from_slice(&serial.to_be_bytes());
+            }
+        } else if ranges <= bitmap {
+            Runs::of(self.serials).for_each(|run| put_range(out, run));
+        } else {
+            put_section(out, SERIAL_BITMAP, |body| self.put_bits(body));
+        }
+    }
+
+    /// Bit *i* stands for the first serial + *i*, in an `mpint` (RFC 4251, section 5).
+    fn put_bits(&self, out: &mut Vec<u8>) {
+        let offset = self.span.first;
+        let width = usize::try_from(self.span.len().div_ceil(8)).unwrap_or(0);
+        let mut little_endian = vec![0_u8; width];
+        for serial in self.serials {
+            let bit = serial.saturating_sub(offset);
+            let byte = usize::try_from(bit / 8).ok().and_then(|at| little_endian.get_mut(at));
+            if let Some(byte) = byte {
+                *byte |= 1 << (bit % 8);
+            }
+        }
+        // A number whose top bit is set would read as negative without a zero byte before it.
+        if little_endian.last().is_some_and(|top| top & 0x80 != 0) {
+            little_endian.push(0);
+        }
+        little_endian.reverse();
+        out.extend_from_slice(&offset.to_be_bytes());
+        put_string(out, &little_endian);
     }
 }
 
 fn put_range(out: &mut Vec<u8>, run: Run) {
-    let mut body = Vec::with_capacity(16);
-    body.extend_from_slice(&run.first.to_be_bytes());
-    body.extend_from_slice(&run.last.to_be_bytes());
-    put_section(out, SERIAL_RANGE, &body);
+    put_section(out, SERIAL_RANGE, |body| {
+        body.extend_from_slice(&run.first.to_be_bytes());
+        body.extend_from_slice(&run.last.to_be_bytes());
+    });
 }
 
-/// Bit *i* stands for the group's first serial + *i*, in an `mpint` (RFC 4251, section 5).
-fn put_bitmap(out: &mut Vec<u8>, group: &[Run]) {
-    let Some(offset) = group.first().map(|run| run.first) else { return };
-    let width = usize::try_from(span(group).div_ceil(8)).unwrap_or(0);
-    let mut little_endian = vec![0_u8; width];
-    for serial in group.iter().flat_map(|run| run.first..=run.last) {
-        let bit = serial.saturating_sub(offset);
-        let byte = usize::try_from(bit / 8).ok().and_then(|at| little_endian.get_mut(at));
-        if let Some(byte) = byte {
-            *byte |= 1 << (bit % 8);
-        }
-    }
-    // A number whose top bit is set would read as negative without a zero byte before it.
-    if little_endian.last().is_some_and(|top| top & 0x80 != 0) {
-        little_endian.push(0);
-    }
-    little_endian.reverse();
-    let mut body = Vec::with_capacity(little_endian.len().saturating_add(12));
-    body.extend_from_slice(&offset.to_be_bytes());
-    put_string(&mut body, &little_endian);
-    put_section(out, SERIAL_BITMAP, &body);
-}
-
-pub(super) fn put_section(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
+/// Writes a section in place: its length is filled in when its body is known.
+pub(super) fn put_section(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
     out.push(kind);
-    put_string(out, body);
-}
-
-/// From the group's first serial to its last.
-fn span(group: &[Run]) -> u64 {
-    match (group.first(), group.last()) {
-        (Some(first), Some(last)) => Run { first: first.first, last: last.last }.len(),
-        _ => 0,
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let body_at = out.len();
+    body(out);
+    // A body of 4 GiB cannot be: the limits of the list are far below.
+    let length = u32::try_from(out.len().saturating_sub(body_at)).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(length_at..body_at) {
+        place.copy_from_slice(&length.to_be_bytes());
     }
-}
-
-/// Size of the group as a bitmap section; its last bit is always set.
-fn bitmap_bytes(group: &[Run]) -> u64 {
-    BITMAP_OVERHEAD.saturating_add(span(group) / 8).saturating_add(1)
 }
 
 /// A range section: kind, length, two serials.
