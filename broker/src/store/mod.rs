@@ -9,6 +9,7 @@
 
 mod check;
 mod connection;
+mod cursor;
 mod derive;
 mod error;
 mod guard;
@@ -25,13 +26,14 @@ mod write;
 #[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod tests;
 
+pub use cursor::{Cursor, ParseCursorError};
 pub use derive::CLOSE_AFTER_SECONDS;
 pub use error::StoreError;
 pub use guard::GuardPolicy;
 pub use head::Head;
 pub use read::{Opening, PAGE_BYTES_MAX, PAGE_ROWS_MAX, PolicyRow, Read, Record};
 pub use readers::{Reader, Readers};
-pub use requests::{Cursor, Due, RequestRow, State};
+pub use requests::{Due, RequestRow, State};
 pub use write::{Appended, STATEMENT_KEPT_SECONDS, Write};
 
 use std::fs::DirBuilder;

@@ -176,6 +176,18 @@ impl Read {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Number of the opening that came last; 0 if there is none. With it a reader of many pages knows
+    /// where those end that belong to the entries of its first snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`].
+    pub fn newest_text(&self) -> Result<u64, StoreError> {
+        let mut select = self.connection()?.prepare_cached("SELECT max(number) FROM text")?;
+        let number: Option<u64> = select.query_row((), |row| row.get(0))?;
+        Ok(number.unwrap_or(0))
+    }
+
     /// The file whose SHA-256 is `digest`.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
 use breakglass_ledger::time::Timestamp;
 
+use super::cursor::Cursor;
 use super::error::StoreError;
 use super::read::{PAGE_ROWS_MAX, Read};
 
@@ -83,18 +84,11 @@ pub struct RequestRow {
     pub serial: Option<u64>,
 }
 
-/// Where a page of requests ended: the deadline and seq of its last row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    due: u64,
-    seq: u64,
-}
-
 impl RequestRow {
     /// The cursor of the page after this row; `None` for closed requests, which are not listed.
     #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
-        Some(Cursor { due: self.due?.unix_seconds(), seq: self.seq })
+        Some(Cursor::new(self.due?, self.seq))
     }
 }
 

@@ -93,6 +93,7 @@ fn pages_of_open_requests_are_complete_and_in_order_of_their_deadlines() {
         let page = reader.open_requests(after, 8).unwrap();
         let Some(last) = page.last() else { break };
         after = last.cursor();
+        assert_eq!(after.unwrap().to_string().parse(), Ok(after.unwrap()), "it has a text form");
         seen.extend(page.iter().map(|row| (row.due.unwrap(), row.seq)));
     }
     assert!(seen.is_sorted());
@@ -100,6 +101,13 @@ fn pages_of_open_requests_are_complete_and_in_order_of_their_deadlines() {
     let due = reader.due(Timestamp::MAX, 20).unwrap();
     assert_eq!(due.len(), 20);
     assert!(due.is_sorted_by_key(|(_, _, at)| *at));
+}
+
+#[test]
+fn a_cursor_has_one_spelling() {
+    for text in ["", "1", "1.", ".1", "+1.1", "01.1", "1.1.1", "1.9223372036854775808", "1.-1"] {
+        assert_eq!(text.parse::<Cursor>(), Err(ParseCursorError), "{text}");
+    }
 }
 
 /// R01, R29: one statement makes one entry, whoever brings it again.

@@ -172,6 +172,7 @@ fn an_erased_text_is_gone_from_the_disk() {
     let reader = store.reader().unwrap();
     let left = reader.texts_for(&[bad, good]).unwrap();
     assert_eq!(left, reader.texts(0, 10).unwrap());
+    assert_eq!(reader.newest_text().unwrap(), left.last().unwrap().number);
     assert_eq!(left.iter().map(|opening| opening.text.as_str()).collect::<Vec<_>>(), [kept]);
 }
 
