@@ -1,11 +1,15 @@
 //! The only holder of private keys: certificates, revocation lists, checkpoints, the daemon's TLS.
 //!
-//! There is no general "sign these bytes". It knows no store and no clock; what time it is comes with each call.
+//! A credential is signed only against a [`Clearance`](breakglass_rules::Clearance), which is used
+//! up by it, and is read again by a second hand (`examine`) before it is given out. There is no
+//! general "sign these bytes". It knows no store and no clock; what time it is comes with each call.
 
 mod error;
+mod examine;
 mod keys;
 mod lists;
 mod pem;
+mod ssh;
 mod tls;
 
 use std::net::IpAddr;
@@ -22,6 +26,7 @@ use crate::sshwire::put_string;
 
 pub use crate::krl::SignedList;
 pub use error::MintError;
+pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
 
 use keys::{Ed25519Key, Keys};
@@ -37,8 +42,11 @@ use keys::{Ed25519Key, Keys};
 /// ```
 pub struct Mint {
     log: Ed25519Key,
+    ssh_ca: Ed25519Key,
     lists: Ed25519Key,
     tls: Arc<tls::Authority>,
+    /// Our SSH keys: never the subject of a certificate.
+    own: [PublicKey; 3],
     public: PublicParts,
 }
 
@@ -92,12 +100,13 @@ impl Mint {
         let public = PublicParts {
             origin,
             log: verifier,
-            ssh_ca: ssh_key_of(&ssh_ca)?,
-            lists: ssh_key_of(&lists)?,
+            ssh_ca: ssh_key_of(ssh_ca.public())?,
+            lists: ssh_key_of(lists.public())?,
             tls_ca_der,
         };
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
-        Ok(Self { log, lists, tls, public })
+        let own = [public.ssh_ca.clone(), public.lists.clone(), ssh_key_of(log.public())?];
+        Ok(Self { log, ssh_ca, lists, tls, own, public })
     }
 
     /// What everybody may know.
@@ -156,11 +165,11 @@ impl Mint {
     }
 }
 
-/// The public half in SSH's form (RFC 8709, section 4).
-fn ssh_key_of(key: &Ed25519Key) -> Result<PublicKey, MintError> {
+/// An Ed25519 public key in SSH's form (RFC 8709, section 4).
+fn ssh_key_of(raw: &[u8; 32]) -> Result<PublicKey, MintError> {
     let mut wire = Vec::new();
     put_string(&mut wire, KeyType::Ed25519.name().as_bytes());
-    put_string(&mut wire, key.public());
+    put_string(&mut wire, raw);
     PublicKey::from_wire(&wire).map_err(|_| MintError::WeakKey)
 }
 
