@@ -1,0 +1,124 @@
+//! Whether a statement was really made, in time, by whom it names, for this ledger.
+
+use super::finding::Code;
+use super::peaks::Peaks;
+use crate::entry::{Body, Signed};
+use crate::key::PublicKey;
+use crate::policy::Policy;
+use crate::principal::Origin;
+use crate::sshsig::{SshSig, SshSigError};
+use crate::statement::{ActKind, EXPIRES_MAX_SECONDS, Statement};
+use crate::time::Timestamp;
+
+/// A statement whose signature verified.
+#[derive(Clone, Debug)]
+pub struct Spoken {
+    /// What was said.
+    pub statement: Statement,
+    /// The key that signed it.
+    pub key: PublicKey,
+}
+
+/// Why a statement does not count.
+pub(super) type Fault = (Code, String);
+
+/// Reads a statement and checks its signature, as an act that an entry with `body` can record.
+pub(super) fn hear(signed: &Signed, body: &Body, log: &Origin) -> Result<Spoken, Fault> {
+    let statement = Statement::parse(signed.statement.as_bytes())
+        .map_err(|error| (Code::Schema, error.to_string()))?;
+    let kind = statement.act().kind();
+    if !acts_of(body).contains(&kind) {
+        let detail = format!("a {} entry cannot record the act {kind}", body.type_name());
+        return Err((Code::Schema, detail));
+    }
+    if statement.log() != log {
+        return Err((Code::LogIdMismatch, format!("the statement is for {}", statement.log())));
+    }
+    let fault = |error: SshSigError| (code_of(&error), error.to_string());
+    let signature = SshSig::parse(&signed.signature).map_err(fault)?;
+    signature.verify(&kind.namespace(), signed.statement.as_bytes()).map_err(fault)?;
+    Ok(Spoken { statement, key: signature.public_key().clone() })
+}
+
+/// Whether an accepted statement was in time at `at`.
+pub(super) fn check_time(spoken: &Spoken, body: &Body, at: Timestamp) -> Result<(), Fault> {
+    let Some(expires) = spoken.statement.expires() else { return Ok(()) };
+    // What ends access is dated by the head when the clock was stepped back, so it may look late.
+    let may_look_late = matches!(body, Body::Revoked(_));
+    if expires < at && !may_look_late {
+        return Err((Code::ApprovalExpired, format!("it expired at {expires}")));
+    }
+    if expires > at.plus(EXPIRES_MAX_SECONDS) {
+        return Err((Code::ApprovalExpired, format!("it would be good until {expires}")));
+    }
+    Ok(())
+}
+
+/// Whether the key is that of the principal the statement names. Acts that name none are signed by
+/// a subject key, which the judge knows.
+pub(super) fn check_author(spoken: &Spoken, policy: &Policy) -> Result<(), Fault> {
+    let Some(by) = spoken.statement.by() else { return Ok(()) };
+    let owner = policy.owner_of(&spoken.key).map(|owner| &owner.id);
+    if owner == Some(by) {
+        return Ok(());
+    }
+    let whose = owner.map_or_else(|| "nobody's".to_owned(), |owner| format!("{owner}'s"));
+    let detail = format!("it names {by}, but the key {} is {whose}", spoken.key.fingerprint());
+    Err((Code::KeyUnknown, detail))
+}
+
+/// Whether the signer saw the history that this ledger has; `peaks` holds what was before.
+pub(super) fn check_seen(spoken: &Spoken, peaks: &Peaks) -> Result<(), Fault> {
+    let Some(seen) = spoken.statement.seen() else { return Ok(()) };
+    let Some(root) = seen.root else { return Ok(()) };
+    match peaks.root_at(seen.size) {
+        None => Err((Code::SeenFuture, format!("its author saw {} entries", seen.size))),
+        Some(ours) if ours == root => Ok(()),
+        Some(_) => {
+            Err((Code::SeenMismatch, format!("at size {} its author saw {root}", seen.size)))
+        }
+    }
+}
+
+/// Which acts an entry can record.
+fn acts_of(body: &Body) -> &[ActKind] {
+    match body {
+        Body::Requested(_) => &[ActKind::Request],
+        Body::Approved(_) => &[ActKind::Approve],
+        Body::Denied(_) => &[ActKind::Deny, ActKind::Cancel],
+        Body::Withdrawn(_) => &[ActKind::Withdraw],
+        Body::Escalated(_) => &[ActKind::Escalate],
+        Body::Issued(_) => &[ActKind::Collect],
+        Body::PickedUp(_) => &[ActKind::Pickup],
+        Body::Used(_) => &[ActKind::Use],
+        Body::Revoked(_) => &[ActKind::Drop, ActKind::Cancel, ActKind::Lock],
+        Body::Applied(_) => &[ActKind::Applied],
+        Body::Locked(_) => &[ActKind::Lock],
+        Body::Unlocked(_) => &[ActKind::Unlock],
+        Body::OutageBegan(_) => &[ActKind::Declare],
+        Body::OutageEnded(_) => &[ActKind::Resolve],
+        Body::Reviewed(_) => &[ActKind::Review],
+        Body::Refused(body) => std::slice::from_ref(&body.act),
+        Body::Policy(_) => &[ActKind::Policy],
+        Body::Genesis(_)
+        | Body::Lapsed(_)
+        | Body::Closed(_)
+        | Body::Drill(_)
+        | Body::Anchor(_)
+        | Body::Keys(_)
+        | Body::Reconciled(_)
+        | Body::Config(_) => &[],
+    }
+}
+
+/// The code of a signature's fault.
+pub(super) const fn code_of(error: &SshSigError) -> Code {
+    match error {
+        SshSigError::Malformed { .. } => Code::SshsigMalformed,
+        SshSigError::KeyType(_) => Code::KeyType,
+        SshSigError::Weak => Code::KeyWeak,
+        SshSigError::Namespace { .. } => Code::Namespace,
+        SshSigError::Bad => Code::SshsigBad,
+        SshSigError::UserPresence => Code::SkFlags,
+    }
+}

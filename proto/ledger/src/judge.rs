@@ -1,0 +1,230 @@
+//! The judge: decides again, from the ledger alone, whether every decision was right.
+//!
+//! It is written from the contract and shares no code with the broker's own rules, so that one
+//! mistake has to be made twice to go unseen. It reads policies, never the broker's opinion of them.
+
+mod approval;
+mod credential;
+mod deadline;
+mod end;
+mod grant;
+mod issue;
+mod request;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use deadline::Deadlines;
+use grant::{Grant, State};
+
+use crate::audit::{Code, Findings, Spoken};
+use crate::bytes::Digest;
+use crate::entry::{Body, Entry, KeyRole, Link};
+use crate::id::RequestId;
+use crate::key::PublicKey;
+use crate::policy::Policy;
+use crate::principal::ScopeId;
+use crate::time::Timestamp;
+
+/// How long, in seconds, a broker at work may take to end what is due. Generous: it takes
+/// milliseconds, and this is a limit for claims of tampering, not for service.
+pub const ALLOWANCE_SECONDS: u64 = 300;
+/// How long before issuing, in seconds, a credential may begin: the clocks of hosts differ.
+pub const BACKDATE_SECONDS: u64 = 60;
+/// How long after its credential's end, in seconds, a grant stays open: hosts whose clocks are late
+/// still need the revocation list to name it.
+pub const CLOSE_AFTER_SECONDS: u64 = 300;
+
+/// An entry with what was established about it before.
+pub struct Case<'a> {
+    /// The entry.
+    pub entry: &'a Entry,
+    /// SHA-256 of its bytes.
+    pub hash: Digest,
+    /// The policy in force at its position.
+    pub policy: &'a Arc<Policy>,
+    /// Its statement, if it has one whose signature verified.
+    pub spoken: Option<&'a Spoken>,
+}
+
+impl Case<'_> {
+    const fn at(&self) -> Timestamp {
+        self.entry.time.second()
+    }
+
+    /// Notes a finding at this entry.
+    fn find(&self, out: &mut Findings, code: Code, detail: impl Into<String>) {
+        out.add(code, Some(self.entry.seq), detail);
+    }
+}
+
+/// What is known after the entries heard so far.
+#[derive(Default)]
+pub struct Judge {
+    open: HashMap<RequestId, Grant>,
+    /// Grants that ended with `closed`. An id is never used again.
+    closed: HashSet<RequestId>,
+    /// Grants of a scope with a credential out.
+    live: HashMap<ScopeId, u32>,
+    deadlines: Deadlines,
+    ssh_ca: Option<PublicKey>,
+    head: Option<(u64, Timestamp)>,
+    issued: u64,
+}
+
+impl Judge {
+    /// Hears the next entry, in order, and notes what is wrong with it.
+    pub fn hear(&mut self, case: &Case<'_>, out: &mut Findings) {
+        let entry = case.entry;
+        self.head = Some((entry.seq, case.at()));
+        self.deadlines.pass(case.at(), entry.seq, &self.open, out);
+        match (&entry.body, entry.grant()) {
+            (Body::Requested(body), _) => self.requested(case, body, out),
+            (_, Some(link)) => self.continued(case, link, out),
+            (_, None) => self.aside(case, out),
+        }
+    }
+
+    /// Learns the broker's SSH CA (an OpenSSH line) from entry `seq`: the genesis, before there is
+    /// any policy, or a later change of keys.
+    pub fn learn_ca(&mut self, line: &str, seq: u64, out: &mut Findings) {
+        match PublicKey::from_openssh(line) {
+            Ok(key) => self.ssh_ca = Some(key),
+            Err(error) => out.add(Code::Schema, Some(seq), format!("the SSH CA: {error}")),
+        }
+    }
+
+    /// After the last entry: what should have ended by then.
+    pub fn head(&mut self, out: &mut Findings) {
+        if let Some((seq, at)) = self.head {
+            self.deadlines.pass(at, seq, &self.open, out);
+        }
+    }
+
+    /// How many grants were requested.
+    #[must_use]
+    pub fn grants(&self) -> u64 {
+        let count = self.open.len().saturating_add(self.closed.len());
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+
+    /// How many credentials were issued.
+    #[must_use]
+    pub const fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    /// An entry that belongs to no grant.
+    fn aside(&mut self, case: &Case<'_>, out: &mut Findings) {
+        match &case.entry.body {
+            Body::Keys(body) if body.role == KeyRole::SshCa => {
+                self.learn_ca(&body.key, case.entry.seq, out);
+            }
+            Body::Policy(_) => self.policy_changed(case),
+            Body::Refused(body) => request::refused(case, body, out),
+            Body::Reconciled(body) if !body.unlogged.is_empty() => {
+                let detail = format!("{} reports serials {:?}", body.target, body.unlogged);
+                case.find(out, Code::UnloggedCredential, detail);
+            }
+            Body::Genesis(_)
+            | Body::Keys(_)
+            | Body::Reconciled(_)
+            | Body::Applied(_)
+            | Body::Locked(_)
+            | Body::Unlocked(_)
+            | Body::OutageBegan(_)
+            | Body::OutageEnded(_)
+            | Body::Reviewed(_)
+            | Body::Drill(_)
+            | Body::Anchor(_)
+            | Body::Config(_)
+            | Body::Requested(_)
+            | Body::Approved(_)
+            | Body::Denied(_)
+            | Body::Withdrawn(_)
+            | Body::Escalated(_)
+            | Body::Lapsed(_)
+            | Body::Issued(_)
+            | Body::PickedUp(_)
+            | Body::Used(_)
+            | Body::Revoked(_)
+            | Body::Closed(_) => {}
+        }
+    }
+
+    /// An entry of a grant that should be open.
+    fn continued(&mut self, case: &Case<'_>, link: &Link, out: &mut Findings) {
+        let Some(mut grant) = self.open.remove(&link.grant) else {
+            if self.closed.contains(&link.grant) {
+                case.find(out, Code::GrantOrder, format!("{} is closed", link.grant));
+            } else {
+                case.find(out, Code::GrantOrphan, format!("{} was never requested", link.grant));
+            }
+            return;
+        };
+        grant.check_link(case, link, out);
+        self.step(case, &mut grant, out);
+        if matches!(case.entry.body, Body::Closed(_)) {
+            self.count(&grant, false);
+            self.deadlines.clear(link.grant);
+            self.closed.insert(link.grant);
+        } else {
+            self.deadlines.set(&grant, case.at());
+            self.open.insert(link.grant, grant);
+        }
+    }
+
+    fn step(&mut self, case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
+        match &case.entry.body {
+            Body::Approved(body) => approval::approved(case, grant, body, out),
+            Body::Denied(_) => end::denied(case, grant, out),
+            Body::Withdrawn(_) => end::withdrawn(case, grant, out),
+            Body::Escalated(_) => grant.must_be_pending(case, out),
+            Body::Lapsed(_) => end::lapsed(case, grant, out),
+            Body::Issued(body) => self.issued_to(case, grant, body, out),
+            Body::PickedUp(_) => credential::picked_up(case, grant, out),
+            Body::Used(_) => credential::used(case, grant, out),
+            Body::Revoked(body) => {
+                self.count(grant, false);
+                end::revoked(case, grant, body, out);
+            }
+            Body::Closed(body) => end::closed(case, grant, body.outcome, out),
+            // Without a link, or a request: heard elsewhere.
+            Body::Genesis(_)
+            | Body::Policy(_)
+            | Body::Requested(_)
+            | Body::Applied(_)
+            | Body::Refused(_)
+            | Body::Locked(_)
+            | Body::Unlocked(_)
+            | Body::OutageBegan(_)
+            | Body::OutageEnded(_)
+            | Body::Reviewed(_)
+            | Body::Drill(_)
+            | Body::Anchor(_)
+            | Body::Keys(_)
+            | Body::Reconciled(_)
+            | Body::Config(_) => {}
+        }
+    }
+
+    /// Counts a live grant of a scope in, or out.
+    fn count(&mut self, grant: &Grant, comes: bool) {
+        let live = self.live.entry(grant.ask.scope.clone()).or_default();
+        if comes {
+            *live = live.saturating_add(1);
+        } else if matches!(grant.state, State::Live(_)) {
+            *live = live.saturating_sub(1);
+        }
+    }
+
+    /// What the new policy no longer allows is due now.
+    fn policy_changed(&mut self, case: &Case<'_>) {
+        for grant in self.open.values_mut() {
+            if matches!(grant.state, State::Live(_)) && !grant.is_allowed(case.policy) {
+                grant.due = case.at();
+                self.deadlines.set(grant, case.at());
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One grant as the judge knows it.
+
+use std::sync::Arc;
+
+use super::Case;
+use crate::audit::{Code, Findings};
+use crate::bytes::Digest;
+use crate::entry::{Link, Outcome};
+use crate::key::PublicKey;
+use crate::policy::{Policy, Scope};
+use crate::principal::{PrincipalId, StageId};
+use crate::statement::{Ask, Statement};
+use crate::time::{Timestamp, Ttl};
+
+/// A grant that is not yet closed.
+pub(super) struct Grant {
+    pub(super) ask: Ask,
+    /// Digest of the request's statement: what later statements name it by.
+    pub(super) statement: Digest,
+    /// The key that signed the request.
+    pub(super) key: PublicKey,
+    /// First second at which it can no longer be approved or collected.
+    pub(super) lapses: Timestamp,
+    /// The policy in force when it was requested.
+    pub(super) policy: Arc<Policy>,
+    pub(super) approvals: Vec<Given>,
+    pub(super) state: State,
+    /// When the broker has to do something about it.
+    pub(super) due: Timestamp,
+    gseq: u64,
+    last: Digest,
+}
+
+/// An approval that was recorded.
+pub(super) struct Given {
+    pub(super) by: PrincipalId,
+    pub(super) stage: StageId,
+    pub(super) key: PublicKey,
+    pub(super) ttl_max: Ttl,
+    pub(super) seq: u64,
+    /// It was an entitled other person's, about this request, when it was given.
+    pub(super) counts: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Pending,
+    Live(Credential),
+    Revoked(Credential, Timestamp),
+    /// Over without a credential.
+    Ended(Outcome),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credential {
+    pub(super) serial: u64,
+    /// SHA-256 of the `issued` entry.
+    pub(super) issued: Digest,
+    pub(super) valid_before: Timestamp,
+}
+
+impl Grant {
+    pub(super) fn new(case: &Case<'_>, ask: Ask, statement: &Statement, key: PublicKey) -> Self {
+        Self {
+            ask,
+            statement: statement.digest(),
+            key,
+            lapses: Timestamp::MAX,
+            policy: Arc::clone(case.policy),
+            approvals: Vec::new(),
+            state: State::Pending,
+            due: Timestamp::MAX,
+            gseq: 0,
+            last: case.hash,
+        }
+    }
+
+    /// Continues the grant's own chain, or notes that the entry does not.
+    pub(super) fn check_link(&mut self, case: &Case<'_>, link: &Link, out: &mut Findings) {
+        let next = self.gseq.saturating_add(1);
+        if link.gseq != next {
+            let detail = format!("gseq {} instead of {next}", link.gseq);
+            case.find(out, Code::GrantChain, detail);
+        } else if link.gprev != self.last {
+            case.find(out, Code::GrantChain, "gprev is not the hash of the grant's entry before");
+        }
+        self.gseq = next;
+        self.last = case.hash;
+    }
+
+    pub(super) fn must_be_pending(&self, case: &Case<'_>, out: &mut Findings) {
+        if self.state != State::Pending {
+            let detail = format!("{} cannot follow {}", case.entry.body.type_name(), self.shown());
+            case.find(out, Code::GrantOrder, detail);
+        }
+    }
+
+    /// Notes a statement that is about another request.
+    pub(super) fn must_be_about(&self, case: &Case<'_>, out: &mut Findings) {
+        let Some(spoken) = case.spoken else { return };
+        if spoken.statement.about() != Some(self.statement) {
+            let detail = "the statement is about another request";
+            case.find(out, Code::ApprovalRequestMismatch, detail);
+        }
+    }
+
+    pub(super) const fn shown(&self) -> &'static str {
+        match self.state {
+            State::Pending => "a pending request",
+            State::Live(_) => "a live credential",
+            State::Revoked(..) => "a revocation",
+            State::Ended(_) => "the end of the request",
+        }
+    }
+
+    /// Its scope under `policy`.
+    pub(super) fn scope<'a>(&self, policy: &'a Policy) -> Option<&'a Scope> {
+        policy.scope(&self.ask.scope)
+    }
+
+    /// Whether the requester, with the same key, may hold it under `policy`.
+    pub(super) fn is_allowed(&self, policy: &Policy) -> bool {
+        let Some(scope) = self.scope(policy) else { return false };
+        let Some(owner) = policy.owner_of(&self.key) else { return false };
+        owner.id == self.ask.by
+            && policy.is_any(&self.ask.by, &scope.requesters)
+            && scope.kinds.contains(&owner.kind)
+            && scope.lanes.contains(&self.ask.lane)
+            && self.ask.ttl <= scope.ttl_max
+            && self.ask.kinds.iter().all(|kind| scope.offers(*kind))
+    }
+}

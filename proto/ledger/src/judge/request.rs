@@ -1,0 +1,102 @@
+//! Requests: may this person ask for this, in this way, for this long?
+
+use super::grant::Grant;
+use super::{Case, Judge};
+use crate::audit::{Code, Findings};
+use crate::bytes::Digest;
+use crate::entry::{Refused, Requested};
+use crate::key::PublicKey;
+use crate::policy::Scope;
+use crate::statement::{Act, Ask};
+
+impl Judge {
+    /// Opens a grant.
+    pub(super) fn requested(&mut self, case: &Case<'_>, body: &Requested, out: &mut Findings) {
+        let id = body.link.grant;
+        if body.link.gseq != 0 || body.link.gprev != Digest::ZERO {
+            case.find(out, Code::GrantChain, "a request is the first entry of its grant");
+        }
+        if self.open.contains_key(&id) || self.closed.contains(&id) {
+            case.find(out, Code::GrantOrder, format!("{id} was requested before"));
+            return;
+        }
+        // Without a statement that counts there is no request; what follows is an orphan.
+        let Some(spoken) = case.spoken else { return };
+        let Act::Request(ask) = spoken.statement.act() else { return };
+        if ask.id != id {
+            case.find(out, Code::GrantChain, format!("the statement requests {}", ask.id));
+        }
+        if let Some(lane) = body.decision.context.lane
+            && lane != ask.lane
+        {
+            let detail = format!("decided as {lane}, asked as {}", ask.lane);
+            case.find(out, Code::ScopeExceeded, detail);
+        }
+        check_ask(case, ask, &spoken.key, out);
+        if let Some(scope) = case.policy.scope(&ask.scope)
+            && body.lapses > case.at().plus(scope.pending_max.into())
+        {
+            case.find(out, Code::TtlExceeded, "it lapses later than its scope allows");
+        }
+        let mut grant = Grant::new(case, ask.clone(), &spoken.statement, spoken.key.clone());
+        grant.ask.id = id;
+        grant.lapses = body.lapses;
+        grant.due = body.lapses;
+        self.deadlines.set(&grant, case.at());
+        self.open.insert(id, grant);
+    }
+}
+
+/// Whether the policy lets this person ask for this.
+pub(super) fn check_ask(case: &Case<'_>, ask: &Ask, key: &PublicKey, out: &mut Findings) {
+    let Some(scope) = case.policy.scope(&ask.scope) else {
+        case.find(out, Code::ScopeExceeded, format!("there is no scope {}", ask.scope));
+        return;
+    };
+    if ask.ttl > scope.ttl_max {
+        let detail = format!("{} s asked, {} s allowed", ask.ttl, scope.ttl_max);
+        case.find(out, Code::TtlExceeded, detail);
+    }
+    if let Some(fault) = fault_of(case, scope, ask) {
+        case.find(out, Code::ScopeExceeded, fault);
+    }
+    let is_enrolled = ask.key.as_ref().is_some_and(|key| case.policy.owner_of(key).is_some());
+    if is_enrolled || ask.key.as_ref() == Some(key) {
+        case.find(out, Code::CredMismatch, "the subject key is somebody's own key");
+    }
+}
+
+fn fault_of(case: &Case<'_>, scope: &Scope, ask: &Ask) -> Option<String> {
+    let Some(principal) = case.policy.principal(&ask.by) else {
+        return Some(format!("{} is not in the policy", ask.by));
+    };
+    if !case.policy.is_any(&ask.by, &scope.requesters) {
+        return Some(format!("{} may not ask for {}", ask.by, ask.scope));
+    }
+    if !scope.kinds.contains(&principal.kind) {
+        return Some(format!("a {} may not ask for {}", principal.kind, ask.scope));
+    }
+    if !scope.lanes.contains(&ask.lane) {
+        return Some(format!("{} has no lane {}", ask.scope, ask.lane));
+    }
+    if ask.kinds.is_empty() || !ask.kinds.iter().all(|kind| scope.offers(*kind)) {
+        return Some(format!("{} does not offer what was asked for", ask.scope));
+    }
+    if scope.require_reason && ask.reason.is_none() {
+        return Some(format!("{} needs a reason", ask.scope));
+    }
+    let incident = ask.incident.as_deref().unwrap_or_default();
+    if scope.require_incident.as_ref().is_some_and(|pattern| !pattern.matches(incident)) {
+        return Some(format!("{} needs an incident number", ask.scope));
+    }
+    None
+}
+
+/// A refusal names whoever's key it was.
+pub(super) fn refused(case: &Case<'_>, body: &Refused, out: &mut Findings) {
+    let Some(spoken) = case.spoken else { return };
+    let owner = case.policy.owner_of(&spoken.key).map(|owner| &owner.id);
+    if body.by.is_some() && body.by.as_ref() != owner {
+        case.find(out, Code::KeyUnknown, "the refused act is blamed on another than its signer");
+    }
+}
