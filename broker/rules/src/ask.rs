@@ -174,3 +174,65 @@ fn paperwork(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use breakglass_ledger::id::RequestId;
+    use breakglass_ledger::time::Ttl;
+
+    use super::*;
+    use crate::sample;
+
+    fn asking(lane: Lane) -> Ask {
+        Ask {
+            id: RequestId::new(0, [0; 10]),
+            by: "sam".parse().unwrap(),
+            scope: "db".parse().unwrap(),
+            kinds: vec![Kind::Ssh],
+            lane,
+            ttl: Ttl::MAX,
+            incident: None,
+            reason: None,
+            key: None,
+            on_behalf_of: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn lanes_of_later_work_are_refused_even_where_a_policy_lists_them() {
+        let mut scope = sample::scope();
+        scope.lanes = [Lane::Normal, Lane::Outage, Lane::Emergency, Lane::Drill].into();
+        for lane in [Lane::Outage, Lane::Emergency, Lane::Drill] {
+            let refused = super::lane(&scope, &asking(lane)).unwrap_err();
+            assert_eq!(refused.name(), "not-supported-yet", "{lane}");
+        }
+        assert_eq!(lane(&scope, &asking(Lane::Normal)), Ok(()));
+    }
+
+    #[test]
+    fn a_scope_without_ssh_gives_no_ssh_certificate() {
+        let refused = credentials(&sample::scope(), &asking(Lane::Normal)).unwrap_err();
+        assert_eq!(refused.name(), "credential-kind-not-offered");
+    }
+
+    #[test]
+    fn a_profile_covers_another_only_if_it_allows_all_of_it() {
+        let profile = |principals: &[&str], from: &[&str], command: Option<&str>| SshProfile {
+            principals: principals.iter().map(ToString::to_string).collect(),
+            source_address: from.iter().map(ToString::to_string).collect(),
+            force_command: command.map(str::to_owned),
+            extensions: Vec::new(),
+        };
+        let plain = profile(&["dba"], &["10.0.0.0/8"], None);
+        assert!(covers(&plain, &plain));
+        assert!(covers(&profile(&["dba", "web"], &[], None), &plain));
+        assert!(covers(&plain, &profile(&["dba"], &["10.0.0.0/8"], Some("/bin/true"))));
+        assert!(!covers(&profile(&["web"], &["10.0.0.0/8"], None), &plain));
+        assert!(!covers(&profile(&["dba"], &["10.1.0.0/16"], None), &plain));
+        assert!(!covers(&plain, &profile(&["dba"], &[], None)));
+        assert!(!covers(&profile(&["dba"], &["10.0.0.0/8"], Some("/bin/true")), &plain));
+        let mut terminal = plain.clone();
+        terminal.extensions.push("permit-pty".to_owned());
+        assert!(!covers(&plain, &terminal));
+    }
+}

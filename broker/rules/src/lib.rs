@@ -15,6 +15,8 @@ mod ending;
 mod grounds;
 mod refusal;
 mod request;
+#[cfg(test)]
+mod sample;
 mod stages;
 mod verdict;
 

@@ -144,3 +144,31 @@ fn stage_of<'a>(policy: &'a Policy, asked: &Asked, name: &StageId) -> Result<&'a
         .find(|stage| stage.name == *name)
         .ok_or_else(|| Refusal::StageUnknown { scope: scope.id.clone(), stage: name.clone() })
 }
+
+#[cfg(test)]
+mod tests {
+    use breakglass_ledger::policy::Members;
+
+    use super::*;
+    use crate::sample;
+
+    /// R02: an empty list of stages and a quorum of zero deny, should a policy ever carry one.
+    #[test]
+    fn nothing_required_is_never_the_same_as_everything_satisfied() {
+        let mut scope = sample::scope();
+        scope.approval = Approval::Stages(Vec::new());
+        assert_eq!(chain(&scope).unwrap_err().name(), "chain-unsound");
+        scope.approval = Approval::Stages(vec![sample::stage(0, Vec::new())]);
+        assert_eq!(chain(&scope).unwrap_err().name(), "chain-unsound");
+    }
+
+    #[test]
+    fn only_the_explicit_word_means_that_no_approval_is_needed() {
+        let mut scope = sample::scope();
+        scope.approval = Approval::None;
+        assert_eq!(chain(&scope), Ok([].as_slice()));
+        let stage = sample::stage(1, vec![Members::Principal("ada".parse().unwrap())]);
+        scope.approval = Approval::Stages(vec![stage.clone()]);
+        assert_eq!(chain(&scope), Ok([stage].as_slice()));
+    }
+}

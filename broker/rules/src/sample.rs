@@ -1,0 +1,34 @@
+//! A scope as no policy check would let it through, for the rules that do not rely on the check.
+
+use breakglass_ledger::policy::{Approval, Members, Owners, Scope, Sensitivity, Stage};
+use breakglass_ledger::time::Ttl;
+
+/// A scope that offers nothing to nobody.
+pub(crate) fn scope() -> Scope {
+    Scope {
+        id: "db".parse().unwrap(),
+        title: String::new(),
+        purpose: String::new(),
+        owners: Owners::default(),
+        partner: None,
+        sensitivity: Sensitivity::Critical,
+        runbook: None,
+        ttl_max: Ttl::MAX,
+        pending_max: 1,
+        live_max: 1,
+        requesters: Vec::new(),
+        kinds: [].into(),
+        lanes: [].into(),
+        require_incident: None,
+        require_reason: true,
+        approval: Approval::None,
+        ssh: None,
+        drill_every: None,
+        on_warning: Vec::new(),
+    }
+}
+
+/// A stage of that quorum.
+pub(crate) fn stage(quorum: u32, approvers: Vec<Members>) -> Stage {
+    Stage { name: "security".parse().unwrap(), approvers, quorum }
+}
