@@ -18,7 +18,7 @@ use breakglass_ledger::principal::{PrincipalId, ScopeId};
 use breakglass_ledger::time::Timestamp;
 
 use super::error::StoreError;
-use super::requests::State;
+use super::standing::State;
 
 /// A revoked credential's grant closes this long after its `valid_before`, in seconds: until then a
 /// host whose clock is behind may still take the credential for good, so it stays on the list.

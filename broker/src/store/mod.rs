@@ -19,6 +19,7 @@ mod nodes;
 mod read;
 mod readers;
 mod requests;
+mod standing;
 mod start;
 mod write;
 
@@ -33,7 +34,7 @@ pub use guard::GuardPolicy;
 pub use head::Head;
 pub use read::{Opening, PAGE_BYTES_MAX, PAGE_ROWS_MAX, PolicyRow, Read, Record};
 pub use readers::{Reader, Readers};
-pub use requests::{Due, RequestRow, State};
+pub use standing::{Due, RequestRow, State};
 pub use write::{Appended, STATEMENT_KEPT_SECONDS, Write};
 
 use std::fs::DirBuilder;

@@ -299,6 +299,48 @@ fn a_full_disk_loses_nothing_and_heals() {
     assert_eq!(house.open().unwrap().head().size, 2001);
 }
 
+/// R26: the commit itself fails.
+#[test]
+fn a_failed_commit_leaves_the_head_where_it_was() {
+    let (house, mut store) = House::founded();
+    let before = store.head();
+    let connection = store.read.connection().unwrap();
+    // A deferred constraint is judged by COMMIT, which then fails.
+    connection
+        .execute_batch(
+            "PRAGMA foreign_keys = ON;
+             CREATE TABLE parent(x INTEGER PRIMARY KEY);
+             CREATE TABLE child(x REFERENCES parent(x) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TRIGGER fail AFTER UPDATE ON head BEGIN INSERT INTO child VALUES (1); END;",
+        )
+        .unwrap();
+    let answer = house.write(&mut store, [software(1)]);
+    assert!(matches!(answer, Err(StoreError::Commit(_))), "{answer:?}");
+    assert_eq!((store.head(), store.reader().unwrap().head()), (before, before));
+    store.read.connection().unwrap().execute_batch("DROP TRIGGER fail").unwrap();
+    house.write(&mut store, [software(1)]).unwrap();
+    store.reader().unwrap().rebuild_and_compare().unwrap();
+}
+
+/// R26: an error is reported, and yet the batch became durable: what is durable counts.
+#[test]
+fn after_an_unknown_outcome_the_head_is_what_is_durable() {
+    let (house, mut store) = House::founded();
+    let answer = store.write(|write| {
+        house.append(write, (0..300).map(software))?;
+        let head = write.head();
+        let connection = write.connection()?;
+        Stored::write(connection, &head, &house.note(head))?;
+        connection.execute_batch("COMMIT")?;
+        Err::<(), _>(StoreError::Abandoned)
+    });
+    assert!(matches!(answer, Err(StoreError::Abandoned)));
+    assert_eq!(store.head().size, 301);
+    assert_eq!(store.head(), store.reader().unwrap().head());
+    house.write(&mut store, (0..300).map(software)).unwrap();
+    store.reader().unwrap().rebuild_and_compare().unwrap();
+}
+
 /// R15: whoever ignores an error and goes on still cannot commit half of a batch.
 #[test]
 fn an_ignored_error_cannot_be_committed() {
