@@ -111,9 +111,10 @@ impl Guard {
     pub(super) fn settle(&self) -> Result<(), StoreError> {
         let length = SLOT_BYTES.saturating_mul(2);
         let extend = |file: &File| -> io::Result<()> {
-            if file.metadata()?.len() < length {
-                file.set_len(length)?;
+            if file.metadata()?.len() >= length {
+                return Ok(());
             }
+            file.set_len(length)?;
             file.sync_all()
         };
         extend(&self.file).map_err(StoreError::Guard)

@@ -12,6 +12,13 @@ use super::error::StoreError;
 use super::read::{PAGE_ROWS_MAX, Read};
 use super::standing::{Due, Raw, RequestRow, State, id};
 
+/// Closed requests are indexed together with those of the same 2^13 entries (`seq >> 13` in the
+/// schema): some five pages, which is what a batch of closings then touches.
+const AGE_ENTRIES: u64 = 8192;
+
+/// How many ages a stranger's key is looked up in: some tenths of a millisecond.
+const SUBJECT_AGES: u64 = 64;
+
 impl Read {
     /// The request with this id.
     ///
@@ -25,31 +32,62 @@ impl Read {
         select.query_row([id.as_bytes()], Raw::read).optional()?.map(Raw::parse).transpose()
     }
 
-    /// The request whose statement has this digest, closed ones included.
+    /// The request whose statement has this digest, closed ones included. O(log n) while it is in
+    /// progress; for a closed or unknown one a look-up per [`AGE_ENTRIES`] entries of the ledger.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
     pub fn request_by_digest(&self, digest: Digest) -> Result<Option<RequestId>, StoreError> {
-        let mut select = self.connection()?.prepare_cached(
-            "SELECT id FROM request
-             WHERE substr(digest, 1, 8) = substr(?1, 1, 8) AND digest = ?1",
-        )?;
-        select.query_row([digest.as_bytes()], |row| row.get(0)).optional()?.map(id).transpose()
+        let in_progress = "SELECT id FROM request WHERE state < 4
+             AND substr(digest, 1, 8) = substr(?1, 1, 8) AND digest = ?1";
+        let closed = "SELECT id FROM request WHERE state = 4 AND seq >> 13 = ?2
+             AND substr(digest, 1, 8) = substr(?1, 1, 8) AND digest = ?1";
+        self.by_hash(in_progress, closed, digest, u64::MAX)
     }
 
-    /// The newest request for this subject key (SHA-256 of its wire form), closed ones included.
+    /// The newest request for this subject key (SHA-256 of its wire form) that is in progress, or
+    /// else a closed one, if it was made within the newest half million entries: strangers may ask
+    /// this, so its cost is bounded.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
     pub fn request_by_subject(&self, subject: Digest) -> Result<Option<RequestId>, StoreError> {
-        let mut select = self.connection()?.prepare_cached(
-            "SELECT id FROM request
-             WHERE substr(subject, 1, 8) = substr(?1, 1, 8) AND subject = ?1
-             ORDER BY seq DESC LIMIT 1",
-        )?;
-        select.query_row([subject.as_bytes()], |row| row.get(0)).optional()?.map(id).transpose()
+        let in_progress = "SELECT id FROM request WHERE state < 4 AND subject IS NOT NULL
+             AND substr(subject, 1, 8) = substr(?1, 1, 8) AND subject = ?1
+             ORDER BY seq DESC LIMIT 1";
+        let closed = "SELECT id FROM request WHERE state = 4 AND subject IS NOT NULL
+             AND seq >> 13 = ?2 AND substr(subject, 1, 8) = substr(?1, 1, 8) AND subject = ?1
+             ORDER BY seq DESC LIMIT 1";
+        self.by_hash(in_progress, closed, subject, SUBJECT_AGES)
+    }
+
+    /// Looks among the requests in progress, then among the closed ones from the newest age back.
+    fn by_hash(
+        &self,
+        in_progress: &str,
+        closed: &str,
+        hash: Digest,
+        ages: u64,
+    ) -> Result<Option<RequestId>, StoreError> {
+        let connection = self.connection()?;
+        let bytes = |row: &rusqlite::Row<'_>| row.get(0);
+        let mut select = connection.prepare_cached(in_progress)?;
+        if let Some(found) = select.query_row([hash.as_bytes()], bytes).optional()? {
+            return id(found).map(Some);
+        }
+        let mut newest = connection.prepare_cached("SELECT max(seq) FROM request")?;
+        let newest: Option<u64> = newest.query_row((), |row| row.get(0))?;
+        let newest = newest.unwrap_or_default() / AGE_ENTRIES;
+        let oldest = newest.saturating_add(1).saturating_sub(ages);
+        let mut select = connection.prepare_cached(closed)?;
+        for age in (oldest..=newest).rev() {
+            if let Some(found) = select.query_row((hash.as_bytes(), age), bytes).optional()? {
+                return id(found).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// The first entry that carries this statement, until a day after the statement expired.

@@ -24,10 +24,10 @@ CREATE TABLE head(
     note TEXT                    -- the signed checkpoint of this size; NULL only while size is 0
 ) STRICT;
 
--- Inner hashes of the tree, every eighth level only: one row per 256 rows of the level below.
--- The levels between are recombined from at most 255 children.
+-- Inner hashes of the tree, every fourth level only: one row per 16 of the level below. The levels
+-- between are recombined from at most 8 children.
 CREATE TABLE node(
-    level INTEGER NOT NULL,      -- 8, 16, 24 …: the subtree has 2^level leaves
+    level INTEGER NOT NULL,      -- 4, 8, 12 …: the subtree has 2^level leaves
     place INTEGER NOT NULL,      -- the subtree begins at leaf place * 2^level
     hash  BLOB NOT NULL,         -- 32 bytes
     PRIMARY KEY (level, place)
@@ -49,8 +49,15 @@ CREATE TABLE request(
     serial  INTEGER              -- of its credential: the seq of its `issued` entry; NULL before
 ) STRICT;
 CREATE UNIQUE INDEX request_id ON request(id);
-CREATE INDEX request_digest ON request(substr(digest, 1, 8));
-CREATE INDEX request_subject ON request(substr(subject, 1, 8)) WHERE subject IS NOT NULL;
+-- Look-ups by digest and by subject key, whose order is random. Those of requests in progress are
+-- spread over few pages because there are few; those of closed ones are kept by the age of the
+-- request, so that an insert touches the newest few pages and not one anywhere in the ledger.
+CREATE INDEX request_digest ON request(substr(digest, 1, 8)) WHERE state < 4;
+CREATE INDEX request_subject ON request(substr(subject, 1, 8))
+    WHERE state < 4 AND subject IS NOT NULL;
+CREATE INDEX closed_digest ON request(seq >> 13, substr(digest, 1, 8)) WHERE state = 4;
+CREATE INDEX closed_subject ON request(seq >> 13, substr(subject, 1, 8))
+    WHERE state = 4 AND subject IS NOT NULL;
 -- What is not closed, by state and then by deadline: the clock's agenda, the list of pending
 -- requests, of live grants, and of revoked serials, all without reading the rows of closed ones.
 CREATE INDEX request_due ON request(state, due) WHERE state < 4;

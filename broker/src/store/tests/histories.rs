@@ -27,7 +27,7 @@ enum Step {
     Pass(u64),
 }
 
-/// Biased towards histories that cross the kept levels of the tree (256).
+/// Biased towards histories that cross the kept levels of the tree (16, 256, 4096).
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1..300_u64).prop_map(Step::Append),
