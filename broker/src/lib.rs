@@ -1,11 +1,19 @@
 //! The daemon: decides emergency requests, mints short-lived credentials, and writes it all down.
 
+pub mod check;
 pub mod clock;
+pub mod config;
 pub mod crowd;
+pub mod desk;
 pub mod entropy;
+pub mod erase;
+pub mod house;
+pub mod init;
 pub mod krl;
 pub mod mint;
 pub mod publish;
+pub mod report;
 pub mod rpc;
 pub mod sshwire;
 pub mod store;
+pub mod sweep;

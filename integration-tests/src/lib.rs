@@ -1,1 +1,11 @@
-//! See the crate's description.
+//! What the tests and benchmarks share: people with keys, a house in this process with a fake clock,
+//! and the real daemon with its real client.
+
+#![expect(
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on must stop, and its sums are small"
+)]
+
+pub mod desk;
+pub mod people;

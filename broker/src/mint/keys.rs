@@ -143,7 +143,7 @@ fn write_key(path: &Path, pkcs8: &[u8]) -> Result<(), MintError> {
     write_new(path, &pem::encode(PRIVATE_KEY, pkcs8), 0o600)
 }
 
-fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), MintError> {
+pub(super) fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), MintError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -9,6 +9,7 @@ mod examine;
 mod keys;
 mod lists;
 mod pem;
+mod sample;
 mod ssh;
 mod tls;
 
@@ -26,6 +27,7 @@ use crate::sshwire::put_string;
 
 pub use crate::krl::SignedList;
 pub use error::MintError;
+pub use sample::SamplePerson;
 pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
 

@@ -8,7 +8,7 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::Entry;
 use breakglass_ledger::note::{Checkpoint, SIZE_MAX, VerifierKey};
 use breakglass_ledger::statement::commitment;
-use breakglass_ledger::time::Timestamp;
+use breakglass_ledger::time::{Moment, Timestamp};
 use breakglass_ledger::tree::leaf_hash;
 
 use super::error::StoreError;
@@ -72,6 +72,24 @@ impl<'s> Write<'s> {
     #[must_use]
     pub fn head(&self) -> Head {
         self.edge.head()
+    }
+
+    /// Number of entries, those of this batch included: the `seq` of the next.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.edge.frontier.size()
+    }
+
+    /// SHA-256 of the newest entry's bytes: the `prev` of the next.
+    #[must_use]
+    pub const fn hash(&self) -> Digest {
+        self.edge.hash
+    }
+
+    /// Time of the newest entry: no later one may be earlier.
+    #[must_use]
+    pub const fn time(&self) -> Moment {
+        self.edge.time
     }
 
     /// Appends `entry`, and records what it says in the derived tables.

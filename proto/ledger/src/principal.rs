@@ -11,20 +11,25 @@ pub const NAME_MAX: usize = 64;
 
 /// The text is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a name (1 to 64 of a-z 0-9 . _ -)")]
+#[error("not a name (1 to 64 of a-z 0-9 . _ -, the first a letter or digit)")]
 pub struct ParseNameError;
 
-/// Whether `text` is 1 to [`NAME_MAX`] of `a-z 0-9 . _ -`.
+/// Whether `text` is 1 to [`NAME_MAX`] of `a-z 0-9 . _ -`, the first a letter or digit.
+///
+/// So that no name is `-` (which means "none" in statements), an option on a command line, or `..`.
 fn is_name(text: &str) -> bool {
-    let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-    !text.is_empty() && text.len() <= NAME_MAX && text.bytes().all(allowed)
+    let plain = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9');
+    let allowed = |b: u8| plain(&b) || matches!(b, b'.' | b'_' | b'-');
+    text.as_bytes().first().is_some_and(plain)
+        && text.len() <= NAME_MAX
+        && text.bytes().all(allowed)
 }
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
         ///
-        /// 1 to 64 of `a-z 0-9 . _ -`; equal only if the same bytes.
+        /// 1 to 64 of `a-z 0-9 . _ -`, the first a letter or digit; equal only if the same bytes.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Box<str>);
 
@@ -173,3 +178,19 @@ impl FromStr for Origin {
 pub struct ParseOriginError;
 
 text_serde!(Origin);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_never_a_dash_an_option_or_a_folder() {
+        for bad in ["", "-", "--force", ".", "..", "_x", "Sam", "sa m", "sam/x", "é"] {
+            assert_eq!(bad.parse::<PrincipalId>(), Err(ParseNameError), "{bad}");
+        }
+        for good in ["sam", "0", "sam.rivera", "a-b_c.d", &"x".repeat(NAME_MAX)] {
+            assert_eq!(good.parse::<PrincipalId>().map(|name| name.to_string()), Ok(good.into()));
+        }
+        assert!("x".repeat(NAME_MAX + 1).parse::<PrincipalId>().is_err());
+    }
+}

@@ -52,6 +52,26 @@ pub fn activate(
     Ok(Policy { version: listed.version, digest: manifest.digest(), authority, people, scopes })
 }
 
+/// Reads again a policy that has been in force, from the manifest and files that a ledger keeps.
+///
+/// Checks what can be checked without the policy before it: log, file set, digests, and the files
+/// themselves. Its signatures were judged by [`activate`] when it came into force, and are judged
+/// again by every verifier.
+///
+/// # Errors
+///
+/// [`PolicyError`] except for places in the sequence and signatures.
+pub fn reopen(manifest: &Statement, files: &Files, log: &Origin) -> Result<Policy, PolicyError> {
+    let Act::Policy(listed) = manifest.act() else { return Err(PolicyError::NotAPolicy) };
+    if manifest.log() != log {
+        let (expected, found) = (log.clone(), manifest.log().clone());
+        return Err(PolicyError::OtherLog { expected, found });
+    }
+    check_files(listed, files)?;
+    let Checked { authority, people, scopes } = check(files).map_err(PolicyError::Faults)?;
+    Ok(Policy { version: listed.version, digest: manifest.digest(), authority, people, scopes })
+}
+
 /// The manifest is the one after `previous`.
 fn check_place(listed: &Manifest, previous: Option<&Policy>) -> Result<(), PolicyError> {
     let (before, digest) = previous.map_or((0, Digest::ZERO), |one| (one.version, one.digest));

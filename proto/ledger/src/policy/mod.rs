@@ -34,7 +34,7 @@ mod values;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use activate::{PolicyError, SIGNATURES_MAX, activate};
+pub use activate::{PolicyError, SIGNATURES_MAX, activate, reopen};
 pub use authority::{Authority, SIGNERS_MAX, Signer};
 pub use check::{Checked, check};
 pub use fault::{FAULTS_MAX, Fault, FaultKind};

@@ -1,0 +1,71 @@
+//! What nobody asked for: deadlines, and the anchor of an idle ledger.
+
+use breakglass_ledger::entry::{Anchor, Body};
+use breakglass_ledger::id::RequestId;
+use breakglass_rules::{Command, Verdict, decide};
+use data_encoding::BASE64;
+
+use super::batch::{Batch, UNSIGNED};
+use super::{DeskError, Swept, record};
+use crate::store::Due;
+
+/// Deadlines met in one pass, so that people never wait long behind the clock.
+const SWEEP_MAX: usize = 256;
+
+/// An idle ledger gets an `anchor` this often, so that silence is provable.
+const ANCHOR_EVERY_SECONDS: u64 = 3600;
+
+impl Batch<'_, '_> {
+    /// Meets deadlines that have come, at most [`SWEEP_MAX`] of them.
+    pub(super) fn sweep(&mut self) -> Result<Swept, DeskError> {
+        let due = self.tx.due(self.now.second(), SWEEP_MAX)?;
+        let mut met = 0_usize;
+        for (id, what, _) in &due {
+            let command = match what {
+                Due::Lapse => Command::Lapse,
+                Due::Expire => Command::Expire,
+                Due::Close => Command::Close,
+            };
+            if self.end(*id, &command)? {
+                met = met.saturating_add(1);
+            }
+        }
+        self.anchor_if_idle()?;
+        Ok(Swept { met, more: due.len() >= SWEEP_MAX && met > 0 })
+    }
+
+    /// Gives one of the clock's (or the policy's) commands about a request. Says whether anything
+    /// came of it: the rules may find that the time has not come.
+    pub(super) fn end(&mut self, id: RequestId, command: &Command<'_>) -> Result<bool, DeskError> {
+        let request = self.memory.request(self.tx, id)?.cloned();
+        let Some(request) = request else {
+            return Err(DeskError::Ledger { what: "a deadline is of no request" });
+        };
+        let link = request.next_link();
+        let known = self.known_of(Some(request))?;
+        match decide(&known.facts(), command) {
+            Ok(Verdict::Record(event, decision)) => {
+                let closes = event.closes();
+                let body = record::body(link, event, decision, None).ok_or(UNSIGNED)?;
+                self.append(body, None)?;
+                self.close(id, closes)?;
+                Ok(true)
+            }
+            Ok(Verdict::Sign(_) | Verdict::Again { .. }) => {
+                Err(DeskError::Ledger { what: "the clock was given what only people get" })
+            }
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn anchor_if_idle(&mut self) -> Result<(), DeskError> {
+        let idle = self.now.second().since(self.tx.time().second());
+        if idle < ANCHOR_EVERY_SECONDS {
+            return Ok(());
+        }
+        // In base64: a signed note holds U+2014, and entries hold ASCII only.
+        let checkpoint = BASE64.encode(self.checkpoint.as_bytes());
+        self.append(Body::Anchor(Anchor { checkpoint, cosignatures: Vec::new() }), None)?;
+        Ok(())
+    }
+}

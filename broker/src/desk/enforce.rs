@@ -1,0 +1,73 @@
+//! A policy comes into force.
+
+use std::sync::Arc;
+
+use breakglass_ledger::entry::{self, Body};
+use breakglass_ledger::policy::{self, Files, Policy};
+use breakglass_ledger::statement::Statement;
+use breakglass_rules::Command;
+
+use super::batch::{Batch, Draft};
+use super::{DeskError, Incoming, PolicyBundle};
+use crate::store::{PAGE_ROWS_MAX, Read};
+
+impl Batch<'_, '_> {
+    /// Puts a pushed policy into force, then judges every open request and live grant by it: what
+    /// is no longer allowed ends in the same transaction.
+    pub(super) fn policy(&mut self, incoming: &Incoming) -> Result<Draft, DeskError> {
+        let bundle = incoming.bundle.as_ref().ok_or(DeskError::NoFiles)?;
+        let before = Arc::clone(self.memory.in_force());
+        let policy = policy::activate(
+            &incoming.statement,
+            &bundle.signatures,
+            &bundle.files,
+            self.log(),
+            Some(&before),
+        )
+        .map_err(DeskError::Policy)?;
+        let draft = self.enforce(&incoming.statement, bundle, policy)?;
+        self.rejudge()?;
+        Ok(draft)
+    }
+
+    /// Writes a policy that has been activated, with its files.
+    fn enforce(
+        &mut self,
+        manifest: &Statement,
+        bundle: &PolicyBundle,
+        policy: Policy,
+    ) -> Result<Draft, DeskError> {
+        for file in Files::NAMES {
+            self.tx.put_blob(bundle.files.get(file).unwrap_or_default())?;
+        }
+        let body = policy_body(manifest, bundle, &policy);
+        let draft = self.append(body, None)?;
+        self.memory.enforce(Arc::new(policy));
+        Ok(draft)
+    }
+
+    fn rejudge(&mut self) -> Result<(), DeskError> {
+        for list in [Read::open_requests, Read::live_grants] {
+            let mut after = None;
+            loop {
+                let page = list(self.tx, after, PAGE_ROWS_MAX)?;
+                let Some(last) = page.last() else { break };
+                after = last.cursor();
+                for row in &page {
+                    self.end(row.id, &Command::Rejudge)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entry's body for a policy with its manifest and signatures.
+pub(super) fn policy_body(manifest: &Statement, bundle: &PolicyBundle, policy: &Policy) -> Body {
+    Body::Policy(entry::Policy {
+        version: policy.version,
+        digest: policy.digest,
+        statement: manifest.text().to_owned(),
+        signatures: bundle.signatures.iter().map(|one| one.armored().to_owned()).collect(),
+    })
+}

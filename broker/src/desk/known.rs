@@ -1,0 +1,137 @@
+//! What is known when a command is decided: gathered inside the transaction that records it.
+
+use std::sync::Arc;
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::policy::Policy;
+use breakglass_ledger::principal::Origin;
+use breakglass_ledger::statement::{Act, Ask, Statement};
+use breakglass_ledger::time::Timestamp;
+use breakglass_ledger::tree;
+use breakglass_rules::{Facts, Request, SeenVerdict};
+
+use super::DeskError;
+use super::batch::Batch;
+
+/// A deadline this much overdue means that the sweep is not working, whatever it says of itself:
+/// nothing is granted then. Six times the sweep's longest nap.
+const SWEEP_LATE_SECONDS: u64 = 30;
+
+/// The facts, owned.
+pub(super) struct Known {
+    now: Timestamp,
+    head_time: Timestamp,
+    log: Origin,
+    policy: Arc<Policy>,
+    policy_at_request: Option<Arc<Policy>>,
+    pub(super) request: Option<Request>,
+    live_in_scope: u32,
+    open_duplicate: Option<RequestId>,
+    id_taken: bool,
+    recorded: Option<u64>,
+    seen_ok: SeenVerdict,
+    can_revoke: bool,
+}
+
+impl Known {
+    /// The facts as the rules take them.
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts {
+            now: self.now,
+            head_time: self.head_time,
+            log: &self.log,
+            policy: &self.policy,
+            policy_at_request: self.policy_at_request.as_deref(),
+            request: self.request.as_ref(),
+            live_in_scope: self.live_in_scope,
+            open_duplicate: self.open_duplicate,
+            id_taken: self.id_taken,
+            recorded: self.recorded,
+            seen_ok: self.seen_ok,
+            can_revoke: self.can_revoke,
+        }
+    }
+}
+
+impl Batch<'_, '_> {
+    /// What there is to know about a statement.
+    pub(super) fn known(&mut self, statement: &Statement) -> Result<Known, DeskError> {
+        let request = match statement.about() {
+            Some(digest) => self.request_by_digest(digest)?,
+            None => None,
+        };
+        let mut known = self.known_of(request)?;
+        if let Act::Request(ask) = statement.act() {
+            self.learn_of_others(&mut known, ask)?;
+        }
+        if let Some(expires) = statement.expires() {
+            known.recorded = self.tx.statement_seq(statement.digest(), expires)?;
+        }
+        known.seen_ok = self.seen(statement)?;
+        Ok(known)
+    }
+
+    /// What there is to know about a request when the clock or the policy asks.
+    pub(super) fn known_of(&mut self, request: Option<Request>) -> Result<Known, DeskError> {
+        let (mut live_in_scope, mut policy_at_request) = (0, None);
+        if let Some(request) = &request {
+            let asked = request.asked();
+            live_in_scope = self.tx.live_in_scope(&asked.ask.scope)?;
+            policy_at_request = match self.memory.policy(self.tx, asked.policy) {
+                Ok(policy) => Some(policy),
+                Err(DeskError::Store(error)) => return Err(DeskError::Store(error)),
+                // Indeterminate is never "no approval needed": the rules take `None` as a no.
+                Err(error) => {
+                    crate::report::fault("reading the policy of a request", &error);
+                    None
+                }
+            };
+        }
+        Ok(Known {
+            now: self.now.second(),
+            head_time: self.tx.time().second(),
+            log: self.log().clone(),
+            policy: Arc::clone(self.memory.in_force()),
+            policy_at_request,
+            request,
+            live_in_scope,
+            open_duplicate: None,
+            id_taken: false,
+            recorded: None,
+            seen_ok: SeenVerdict::Ours,
+            can_revoke: self.can_revoke && !self.sweep_is_late()?,
+        })
+    }
+
+    fn learn_of_others(&self, known: &mut Known, ask: &Ask) -> Result<(), DeskError> {
+        known.live_in_scope = self.tx.live_in_scope(&ask.scope)?;
+        known.open_duplicate = self.tx.open_of(&ask.by, &ask.scope)?;
+        known.id_taken = self.tx.request(ask.id)?.is_some();
+        Ok(())
+    }
+
+    fn request_by_digest(&mut self, digest: Digest) -> Result<Option<Request>, DeskError> {
+        let Some(id) = self.tx.request_by_digest(digest)? else { return Ok(None) };
+        Ok(self.memory.request(self.tx, id)?.cloned())
+    }
+
+    fn sweep_is_late(&self) -> Result<bool, DeskError> {
+        let due = self.tx.next_due()?;
+        Ok(due.is_some_and(|due| self.now.second().since(due) > SWEEP_LATE_SECONDS))
+    }
+
+    /// Compares the head that the signer saw with this ledger.
+    fn seen(&self, statement: &Statement) -> Result<SeenVerdict, DeskError> {
+        let Some(seen) = statement.seen() else { return Ok(SeenVerdict::Ours) };
+        let Some(root) = seen.root else { return Ok(SeenVerdict::Ours) };
+        if seen.size > self.tx.size() {
+            return Ok(SeenVerdict::Future);
+        }
+        let ours = match self.memory.root_at(seen.size) {
+            Some(root) => root,
+            None => tree::root_at(self.tx, seen.size)?,
+        };
+        Ok(if ours == root { SeenVerdict::Ours } else { SeenVerdict::Mismatch })
+    }
+}

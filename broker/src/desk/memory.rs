@@ -1,0 +1,208 @@
+//! What the sequencer remembers between batches. All of it is a fold over the ledger: it is thrown
+//! away after any failed transaction and read again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::{Body, Entry};
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::policy::{Files, Policy};
+use breakglass_ledger::principal::Origin;
+use breakglass_ledger::statement::{Act, Statement};
+use breakglass_rules::Request;
+
+use super::DeskError;
+use crate::store::Read;
+
+/// Requests kept folded. One takes about 2 KiB; beyond this they are folded from the ledger again.
+const REQUESTS_MAX: usize = 16_384;
+
+/// Heads kept with their root, so that a recent `seen` line costs no reads. 72 bytes each.
+const ROOTS_MAX: usize = 65_536;
+
+/// Policies kept ready. Open requests are minutes old, so more than a few are never in use.
+const POLICIES_MAX: usize = 16;
+
+pub(super) struct Memory {
+    log: Origin,
+    in_force: Arc<Policy>,
+    policies: HashMap<Digest, Arc<Policy>>,
+    requests: HashMap<RequestId, Request>,
+    roots: BTreeMap<u64, Digest>,
+    revoked: BTreeSet<u64>,
+    lists_changed: bool,
+}
+
+impl Memory {
+    /// Reads what must be known before the first command: the policy in force and what is revoked.
+    pub(super) fn load(store: &Read, log: Origin) -> Result<Self, DeskError> {
+        let newest =
+            store.newest_policy()?.ok_or(DeskError::Ledger { what: "it has no policy" })?;
+        let in_force = Arc::new(read_policy(store, &log, newest.digest)?);
+        Ok(Self {
+            log,
+            policies: HashMap::from([(newest.digest, Arc::clone(&in_force))]),
+            in_force,
+            requests: HashMap::new(),
+            roots: BTreeMap::new(),
+            revoked: store.revoked_serials()?.into_iter().collect(),
+            lists_changed: true,
+        })
+    }
+
+    /// The policy in force.
+    pub(super) const fn in_force(&self) -> &Arc<Policy> {
+        &self.in_force
+    }
+
+    /// The policy with this digest, if the ledger ever had it.
+    pub(super) fn policy(
+        &mut self,
+        store: &Read,
+        digest: Digest,
+    ) -> Result<Arc<Policy>, DeskError> {
+        if let Some(policy) = self.policies.get(&digest) {
+            return Ok(Arc::clone(policy));
+        }
+        let policy = Arc::new(read_policy(store, &self.log, digest)?);
+        if self.policies.len() >= POLICIES_MAX {
+            self.policies.clear();
+        }
+        self.policies.insert(digest, Arc::clone(&policy));
+        Ok(policy)
+    }
+
+    /// The request as its entries leave it; `None` if there is none with this id.
+    pub(super) fn request(
+        &mut self,
+        store: &Read,
+        id: RequestId,
+    ) -> Result<Option<&Request>, DeskError> {
+        if !self.requests.contains_key(&id) {
+            let Some(request) = fold(store, id)? else { return Ok(None) };
+            self.keep(request);
+        }
+        Ok(self.requests.get(&id))
+    }
+
+    /// The root that the ledger had at `size`, if it was a head lately.
+    pub(super) fn root_at(&self, size: u64) -> Option<Digest> {
+        self.roots.get(&size).copied()
+    }
+
+    /// A head has become durable.
+    pub(super) fn head(&mut self, size: u64, root: Digest) {
+        self.roots.insert(size, root);
+        while self.roots.len() > ROOTS_MAX {
+            self.roots.pop_first();
+        }
+    }
+
+    /// A policy has come into force.
+    pub(super) fn enforce(&mut self, policy: Arc<Policy>) {
+        self.policies.insert(policy.digest, Arc::clone(&policy));
+        self.in_force = policy;
+    }
+
+    /// An entry has been appended; `digest` is SHA-256 of its bytes.
+    pub(super) fn note(
+        &mut self,
+        store: &Read,
+        entry: &Entry,
+        digest: Digest,
+    ) -> Result<(), DeskError> {
+        if let Body::Closed(closed) = &entry.body {
+            return self.forget(store, closed.link.grant);
+        }
+        if let Body::Revoked(revoked) = &entry.body {
+            self.revoked.insert(revoked.serial);
+            self.lists_changed = true;
+        }
+        let Some(link) = entry.grant() else { return Ok(()) };
+        if let Body::Requested(_) = &entry.body {
+            let request = Request::begin_hashed(entry, digest).map_err(unreadable)?;
+            self.keep(request);
+            return Ok(());
+        }
+        // Not in memory: the next command folds it from the ledger, this entry included.
+        if let Some(request) = self.requests.remove(&link.grant) {
+            self.keep(request.apply_hashed(entry, digest).map_err(unreadable)?);
+        }
+        Ok(())
+    }
+
+    /// A grant has closed: its serial, if it has one, leaves the list.
+    fn forget(&mut self, store: &Read, id: RequestId) -> Result<(), DeskError> {
+        if let Some(Request::Ended(ended)) = self.request(store, id)? {
+            let serial = ended.issued.as_ref().map(|issued| issued.serial);
+            self.lists_changed |= serial.is_some_and(|serial| self.revoked.remove(&serial));
+        }
+        self.requests.remove(&id);
+        Ok(())
+    }
+
+    /// The revoked serials, ascending, if they changed since this was last asked.
+    pub(super) fn changed_lists(&mut self) -> Option<Vec<u64>> {
+        let changed = std::mem::take(&mut self.lists_changed);
+        changed.then(|| self.revoked.iter().copied().collect())
+    }
+
+    /// The lists were not signed: they are still to be.
+    pub(super) const fn lists_failed(&mut self) {
+        self.lists_changed = true;
+    }
+
+    fn keep(&mut self, request: Request) {
+        if self.requests.len() >= REQUESTS_MAX {
+            self.requests.clear();
+        }
+        self.requests.insert(request.id(), request);
+    }
+}
+
+/// Folds a request from its entries.
+fn fold(store: &Read, id: RequestId) -> Result<Option<Request>, DeskError> {
+    let mut request: Option<Request> = None;
+    for record in store.grant_entries(id)? {
+        let entry = record.parse()?;
+        request = Some(match request {
+            None => Request::begin(&entry).map_err(unreadable)?,
+            Some(request) => request.apply(&entry).map_err(unreadable)?,
+        });
+    }
+    Ok(request)
+}
+
+/// Reads a policy that has been in force. Its signatures were judged when it was activated and are
+/// judged again by every verifier; here only its digests are checked.
+fn read_policy(store: &Read, log: &Origin, digest: Digest) -> Result<Policy, DeskError> {
+    let broken = |what| DeskError::Ledger { what };
+    let row = store
+        .policies(1)?
+        .into_iter()
+        .find(|row| row.digest == digest)
+        .ok_or(broken("a policy that entries name is missing"))?;
+    let record = store.entry(row.seq)?.ok_or(broken("a policy entry is missing"))?;
+    let Body::Policy(body) = record.parse()?.body else {
+        return Err(broken("a policy entry is of another type"));
+    };
+    let manifest = Statement::parse(body.statement.as_bytes())
+        .map_err(|_| broken("a policy manifest does not parse"))?;
+    let Act::Policy(listed) = manifest.act() else {
+        return Err(broken("a policy manifest is of another act"));
+    };
+    let mut content = HashMap::new();
+    for (name, digest) in &listed.files {
+        let bytes = store.blob(*digest)?.ok_or(broken("a policy file is missing"))?;
+        content.insert(name.clone(), bytes);
+    }
+    let files = Files::gather(|name| content.remove(name))
+        .map_err(|_| broken("a policy lacks one of its files"))?;
+    breakglass_ledger::policy::reopen(&manifest, &files, log).map_err(DeskError::Policy)
+}
+
+fn unreadable(error: breakglass_rules::FoldError) -> DeskError {
+    crate::report::fault("fold", &error);
+    DeskError::Ledger { what: "a request's entries do not follow each other" }
+}

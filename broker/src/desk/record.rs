@@ -1,0 +1,89 @@
+//! From what the rules decided to what is written down.
+
+use breakglass_ledger::entry::{
+    Approved, Body, Closed, Decision, Denied, Issued, Lapsed, Link, Numbered, PickedUp, Refused,
+    Requested, Revoked, Signed, Withdrawn,
+};
+use breakglass_ledger::statement::{Act, Statement};
+use breakglass_rules::{Event, Refusal};
+
+use super::Incoming;
+use crate::mint::SshCredential;
+
+/// The statement's exact text and signature, as entries carry them.
+pub(super) fn signed(incoming: &Incoming) -> Signed {
+    Signed {
+        statement: incoming.statement.text().to_owned(),
+        signature: incoming.signature.armored().to_owned(),
+    }
+}
+
+/// The body for `event`; `None` if the event needs a statement and there is none, which the rules
+/// rule out: only a person's act makes those events.
+pub(super) fn body(
+    link: Link,
+    event: Event,
+    decision: Decision,
+    signed: Option<Signed>,
+) -> Option<Body> {
+    Some(match event {
+        Event::Requested { lapses } => {
+            Body::Requested(Requested { link, signed: signed?, decision, lapses })
+        }
+        Event::Approved { stage, missing } => {
+            Body::Approved(Approved { link, signed: signed?, decision, stage, missing })
+        }
+        Event::Denied => Body::Denied(Denied { link, signed: signed?, decision }),
+        Event::Withdrawn => Body::Withdrawn(Withdrawn { link, signed: signed?, decision }),
+        Event::Lapsed => Body::Lapsed(Lapsed { link, decision }),
+        Event::PickedUp => Body::PickedUp(PickedUp { link, signed: signed? }),
+        Event::Revoked { cause, serial, valid_before } => {
+            Body::Revoked(Revoked { link, signed, decision, cause, serial, valid_before })
+        }
+        Event::Closed { outcome } => Body::Closed(Closed { link, outcome }),
+    })
+}
+
+/// The body for a credential that was signed.
+pub(super) fn issued(
+    link: Link,
+    credential: &SshCredential,
+    approvals: Vec<u64>,
+    decision: Decision,
+    signed: Signed,
+) -> Body {
+    Body::Issued(Issued {
+        link,
+        signed,
+        decision,
+        kind: breakglass_ledger::statement::Kind::Ssh,
+        certificate: credential.certificate.clone(),
+        serial: credential.serial,
+        subject: credential.subject,
+        valid_after: credential.valid_after,
+        valid_before: credential.valid_before,
+        principals: credential.principals.clone(),
+        approvals,
+    })
+}
+
+/// The body for a "no".
+pub(super) fn refused(
+    statement: &Statement,
+    signed: Signed,
+    refusal: &Refusal,
+    decision: Decision,
+) -> Body {
+    Body::Refused(Refused {
+        signed,
+        decision,
+        by: statement.by().cloned(),
+        act: statement.act().kind(),
+        refusal: Numbered { number: refusal.number(), name: refusal.name().to_owned() },
+        request: if let Act::Request(_) = statement.act() {
+            Some(statement.digest())
+        } else {
+            statement.about()
+        },
+    })
+}

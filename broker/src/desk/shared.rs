@@ -1,0 +1,135 @@
+//! What the sequencer shows to the doors: snapshots, never locks that it waits for.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use breakglass_ledger::policy::Policy;
+use breakglass_ledger::time::Timestamp;
+
+use super::{DeskError, Revoking};
+use crate::clock::Clock;
+use crate::mint::{PublicParts, SignedList};
+use crate::store::{Reader, Readers};
+
+/// Called after each durable batch.
+type Listener = Box<dyn Fn() + Send + Sync>;
+
+/// Snapshots for readers, replaced whole by the sequencer after each commit.
+pub(super) struct Shared {
+    public: PublicParts,
+    clock: Arc<dyn Clock>,
+    readers: Readers,
+    policy: RwLock<Arc<Policy>>,
+    checkpoint: RwLock<Arc<str>>,
+    lists: RwLock<Arc<SignedList>>,
+    listeners: RwLock<Vec<Listener>>,
+    /// One bit per [`Revoking`] part that fails.
+    failing: AtomicU8,
+    /// Unix seconds of the next deadline; [`u64::MAX`] if none is set.
+    next_due: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        public: PublicParts,
+        clock: Arc<dyn Clock>,
+        readers: Readers,
+        policy: Arc<Policy>,
+        checkpoint: Arc<str>,
+        lists: Arc<SignedList>,
+    ) -> Self {
+        Self {
+            public,
+            clock,
+            readers,
+            policy: RwLock::new(policy),
+            checkpoint: RwLock::new(checkpoint),
+            lists: RwLock::new(lists),
+            listeners: RwLock::new(Vec::new()),
+            failing: AtomicU8::new(0),
+            next_due: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    pub(super) fn public(&self) -> &PublicParts {
+        &self.public
+    }
+
+    pub(super) fn reader(&self) -> Result<Reader, DeskError> {
+        Ok(self.readers.reader()?)
+    }
+
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        read(&self.policy)
+    }
+
+    pub(super) fn checkpoint(&self) -> Arc<str> {
+        read(&self.checkpoint)
+    }
+
+    pub(super) fn lists(&self) -> Arc<SignedList> {
+        read(&self.lists)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now().second()
+    }
+
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let seconds = self.next_due.load(Ordering::SeqCst);
+        (seconds != u64::MAX).then_some(Timestamp::from_unix_seconds(seconds))
+    }
+
+    pub(super) fn show_next_due(&self, due: Option<Timestamp>) {
+        self.next_due.store(due.map_or(u64::MAX, Timestamp::unix_seconds), Ordering::SeqCst);
+    }
+
+    pub(super) fn minting(&self) -> bool {
+        self.failing.load(Ordering::SeqCst) == 0
+    }
+
+    pub(super) fn report(&self, part: Revoking, works: bool) {
+        let bit = match part {
+            Revoking::Sweep => 1,
+            Revoking::Lists => 2,
+            Revoking::Publishing => 4,
+        };
+        let before = if works {
+            self.failing.fetch_and(!bit, Ordering::SeqCst)
+        } else {
+            self.failing.fetch_or(bit, Ordering::SeqCst)
+        };
+        let failed = before & bit != 0;
+        match (failed, works) {
+            (false, false) => tracing::error!(?part, "revoking fails: minting stops"),
+            (true, true) => tracing::info!(?part, "revoking works again"),
+            (false, true) | (true, false) => {}
+        }
+    }
+
+    pub(super) fn listen(&self, listener: Listener) {
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    pub(super) fn show_policy(&self, policy: Arc<Policy>) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    pub(super) fn show_checkpoint(&self, checkpoint: Arc<str>) {
+        *self.checkpoint.write().unwrap_or_else(PoisonError::into_inner) = checkpoint;
+    }
+
+    pub(super) fn show_lists(&self, lists: Arc<SignedList>) {
+        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = lists;
+    }
+
+    pub(super) fn wake(&self) {
+        for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            listener();
+        }
+    }
+}
+
+fn read<T: ?Sized>(lock: &RwLock<Arc<T>>) -> Arc<T> {
+    Arc::clone(&lock.read().unwrap_or_else(PoisonError::into_inner))
+}

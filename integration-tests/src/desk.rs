@@ -1,0 +1,234 @@
+//! A house in this process: real store, real keys, real rules; the clock and the dice are fake.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use breakglass_broker::clock::{Clock, FakeClock};
+use breakglass_broker::desk::{
+    Desk, DeskError, Incoming, Parts, PolicyBundle, Receipt, Swept, found,
+};
+use breakglass_broker::entropy::SeededEntropy;
+use breakglass_broker::mint::Mint;
+use breakglass_broker::store::{GuardPolicy, Store};
+use breakglass_ledger::bytes::{Digest, Salt};
+use breakglass_ledger::policy::{Files, sample};
+use breakglass_ledger::principal::Origin;
+use breakglass_ledger::statement::{Act, Seen, Statement};
+use breakglass_ledger::time::{Moment, Timestamp};
+
+use crate::people::{Person, say};
+
+/// When every test house begins.
+pub const BEGIN: &str = "2026-11-22T10:00:00.000Z";
+
+/// A desk over a fresh directory.
+pub struct House {
+    /// The directory; removed with the house.
+    pub dir: tempfile::TempDir,
+    /// The clock that everybody reads.
+    pub clock: Arc<FakeClock>,
+    entropy: Arc<SeededEntropy>,
+    desk: Option<Desk>,
+    nonce: u128,
+}
+
+impl House {
+    /// A house under the sample policy, with people sam, ada, bob, eve and the authority pia.
+    #[must_use]
+    pub fn sample() -> Self {
+        let people = ["pia", "sam", "ada", "bob", "eve"].map(Person::named);
+        let listed: Vec<_> = people.iter().map(|one| (one.name.as_str(), one.key())).collect();
+        Self::with(sample(&listed))
+    }
+
+    /// A house under `files`, signed by pia.
+    #[must_use]
+    pub fn with(files: Files) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(FakeClock::at(BEGIN.parse().expect("a time")));
+        let entropy = Arc::new(SeededEntropy::new(7));
+        Mint::create(dir.path(), entropy.as_ref(), clock.now().second()).expect("keys");
+        let mut house = Self { dir, clock, entropy, desk: None, nonce: 0 };
+        let mint = house.mint();
+        let mut store = Store::create(&house.ledger(), &mint.public().log).expect("a ledger");
+        let (manifest, bundle) = house.policy(&mint.public().origin, files, 1, Digest::ZERO);
+        let (clock, entropy) = (Arc::clone(&house.clock), Arc::clone(&house.entropy));
+        found(&mut store, &mint, clock.as_ref(), entropy.as_ref(), &manifest, &bundle)
+            .expect("founded");
+        drop(store);
+        house.start();
+        house
+    }
+
+    /// The desk.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it was stopped.
+    #[must_use]
+    pub const fn desk(&self) -> &Desk {
+        self.desk.as_ref().expect("started")
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.dir.path().join("ledger")
+    }
+
+    /// The log's origin.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.desk().public().origin
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now().second()
+    }
+
+    /// Stops the desk and starts another over the same files.
+    pub fn restart(&mut self) {
+        self.desk = None;
+        self.start();
+    }
+
+    /// Stops the desk.
+    pub fn stop(&mut self) {
+        self.desk = None;
+    }
+
+    /// Starts a desk over the files.
+    pub fn start(&mut self) {
+        let mint = self.mint();
+        let store = Store::open(&self.ledger(), &mint.public().log, GuardPolicy::Require)
+            .expect("a ledger");
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        self.desk = Some(Desk::start(Parts { store, mint, clock, entropy }).expect("a desk"));
+    }
+
+    /// What a client that keeps up would have seen: the newest checkpoint.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        let reader = self.desk().reader().expect("a reader");
+        let head = reader.head();
+        Seen { size: head.size, root: Some(head.root) }
+    }
+
+    /// `who` signs `act` now, seeing the newest checkpoint.
+    pub fn statement(&mut self, act: Act) -> Statement {
+        self.nonce += 1;
+        say(self.origin(), self.seen(), act, self.now(), 600, self.nonce)
+    }
+
+    /// `who` says `act`.
+    ///
+    /// # Errors
+    ///
+    /// What the desk answers.
+    pub fn act(&mut self, who: &Person, act: Act) -> Result<Receipt, DeskError> {
+        let statement = self.statement(act);
+        self.submit(who, statement)
+    }
+
+    /// `who` signs `statement` and gives it to the desk, as the network's door would.
+    ///
+    /// # Errors
+    ///
+    /// What the desk answers.
+    pub fn submit(&self, who: &Person, statement: Statement) -> Result<Receipt, DeskError> {
+        let signature = who.sign(&statement);
+        self.give(Incoming { statement, signature, user_verified: false, text: None, bundle: None })
+    }
+
+    /// Gives `incoming` to the desk and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// What the desk answers.
+    pub fn give(&self, incoming: Incoming) -> Result<Receipt, DeskError> {
+        let (answer, told) = channel();
+        self.desk().submit(incoming, Box::new(move |said| drop(answer.send(said))))?;
+        told.recv().expect("an answer")
+    }
+
+    /// One pass of the sweep.
+    ///
+    /// # Errors
+    ///
+    /// What the desk answers.
+    pub fn sweep(&self) -> Result<Swept, DeskError> {
+        let (answer, told) = channel();
+        self.desk().sweep(Box::new(move |swept| drop(answer.send(swept))))?;
+        told.recv().expect("an answer")
+    }
+
+    /// `seconds` pass, and the sweep meets what has come due.
+    pub fn pass(&self, seconds: u64) {
+        self.clock.advance(seconds);
+        while self.sweep().expect("a sweep").more {}
+    }
+
+    /// A manifest of `files`, signed by pia.
+    pub fn policy(
+        &mut self,
+        origin: &Origin,
+        files: Files,
+        version: u64,
+        previous: Digest,
+    ) -> (Statement, PolicyBundle) {
+        self.nonce += 1;
+        let act = Act::Policy(files.manifest(version, previous));
+        let nonce = Salt::from_bytes(self.nonce.to_be_bytes());
+        let manifest = Statement::compose(origin, None, act, None, nonce).expect("composes");
+        let signatures = vec![Person::named("pia").sign(&manifest)];
+        (manifest, PolicyBundle { signatures, files })
+    }
+
+    /// pia pushes `files` as the next policy.
+    ///
+    /// # Errors
+    ///
+    /// What the desk answers.
+    pub fn push(&mut self, files: Files) -> Result<Receipt, DeskError> {
+        let before = self.desk().policy();
+        let origin = self.origin().clone();
+        let next = before.version + 1;
+        let (statement, bundle) = self.policy(&origin, files, next, before.digest);
+        let signature = bundle.signatures.first().expect("one").clone();
+        self.give(Incoming {
+            statement,
+            signature,
+            user_verified: false,
+            text: None,
+            bundle: Some(bundle),
+        })
+    }
+
+    /// Every entry's bytes, in order.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Vec<u8>> {
+        let reader = self.desk().reader().expect("a reader");
+        let mut entries = Vec::new();
+        loop {
+            let from = u64::try_from(entries.len()).expect("small");
+            let page = reader.entries(from, 1000).expect("entries");
+            if page.is_empty() {
+                return entries;
+            }
+            entries.extend(page.into_iter().map(|record| record.bytes));
+        }
+    }
+
+    /// The moment the house began.
+    #[must_use]
+    pub fn begin() -> Moment {
+        BEGIN.parse().expect("a time")
+    }
+
+    fn mint(&self) -> Mint {
+        Mint::open(self.dir.path(), "test").expect("keys")
+    }
+}

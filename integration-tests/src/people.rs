@@ -1,0 +1,94 @@
+//! People with keys of their own, and what they say.
+
+use breakglass_ledger::bytes::{Digest, Salt};
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::principal::Origin;
+use breakglass_ledger::sshsig::{SshSig, assemble, ed25519_signature_blob, to_be_signed};
+use breakglass_ledger::statement::{Act, Ask, Kind, Lane, Seen, Statement, commitment};
+use breakglass_ledger::time::{Timestamp, Ttl};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+/// Somebody with an Ed25519 key: a person, or a responder's fresh subject key.
+pub struct Person {
+    /// Principal id; for a subject key anything.
+    pub name: String,
+    pair: Ed25519KeyPair,
+    public: PublicKey,
+}
+
+impl Person {
+    /// The person of this name and this number of key: always the same key.
+    #[must_use]
+    pub fn numbered(name: &str, key: u32) -> Self {
+        let seed = Digest::of(format!("{name} {key}").as_bytes());
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_bytes()).expect("a seed");
+        let mut wire = Vec::new();
+        for part in [b"ssh-ed25519".as_slice(), pair.public_key().as_ref()] {
+            wire.extend(u32::try_from(part.len()).expect("short").to_be_bytes());
+            wire.extend(part);
+        }
+        let public = PublicKey::from_wire(&wire).expect("a good key");
+        Self { name: name.to_owned(), pair, public }
+    }
+
+    /// The person of this name, with their first key.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self::numbered(name, 0)
+    }
+
+    /// The public half.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Signs `message` in `namespace`.
+    #[must_use]
+    pub fn sign_in(&self, namespace: &str, message: &[u8]) -> SshSig {
+        let signature = self.pair.sign(&to_be_signed(namespace, message));
+        let raw = signature.as_ref().try_into().expect("64 bytes");
+        assemble(&self.public, namespace, &ed25519_signature_blob(&raw)).expect("assembles")
+    }
+
+    /// Signs `statement` in its own namespace.
+    #[must_use]
+    pub fn sign(&self, statement: &Statement) -> SshSig {
+        self.sign_in(&statement.act().kind().namespace(), statement.text().as_bytes())
+    }
+}
+
+/// A statement of `act`, good for `seconds` from `now`.
+#[must_use]
+pub fn say(
+    log: &Origin,
+    seen: Seen,
+    act: Act,
+    now: Timestamp,
+    seconds: u64,
+    nonce: u128,
+) -> Statement {
+    let nonce = Salt::from_bytes(nonce.to_be_bytes());
+    Statement::compose(log, Some(seen), act, Some(now.plus(seconds)), nonce).expect("composes")
+}
+
+/// What a request asks for when the test does not care.
+#[must_use]
+pub fn ask(by: &str, scope: &str, ttl: u32, number: u64, subject: &PublicKey) -> Ask {
+    Ask {
+        id: RequestId::new(
+            1_795_341_600_000 + number,
+            [u8::try_from(number % 250).unwrap_or(0); 10],
+        ),
+        by: by.parse().expect("a name"),
+        scope: scope.parse().expect("a name"),
+        kinds: vec![Kind::Ssh],
+        lane: Lane::Normal,
+        ttl: Ttl::from_seconds(ttl).expect("a ttl"),
+        incident: Some("INC-1".to_owned()),
+        reason: Some(commitment(&[7; 32], "disk full")),
+        key: Some(subject.clone()),
+        on_behalf_of: Vec::new(),
+    }
+}

@@ -1,0 +1,5 @@
+//! Every test that needs more than one room: one binary, so that it links once.
+#![cfg(test)]
+
+mod desk;
+mod walls;

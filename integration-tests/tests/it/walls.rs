@@ -1,0 +1,222 @@
+//! The walls of the house: who may import whom, read from the source text.
+//!
+//! Crude on purpose. It fails with "sweep imports mint", which is all the explanation needed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A crate of ours, the crates of ours it may name, and the outside crates that only some of its
+/// rooms may name.
+struct House {
+    source: &'static str,
+    may_name: &'static [&'static str],
+    /// Room, and the rooms of this crate it may import. Empty: the crate has no inner walls.
+    rooms: &'static [(&'static str, &'static [&'static str])],
+    /// Outside crate, and the only rooms that may name it. An empty list: nobody.
+    confined: &'static [(&'static str, &'static [&'static str])],
+}
+
+const OURS: &[&str] = &[
+    "breakglass_ledger",
+    "breakglass_proto",
+    "breakglass_rules",
+    "breakglass_broker",
+    "breakglass_client",
+];
+
+const HOUSES: &[House] = &[
+    House {
+        source: "proto/ledger/src",
+        may_name: &[],
+        rooms: &[],
+        confined: &[
+            ("tokio", &[]),
+            ("tonic", &[]),
+            ("rusqlite", &[]),
+            ("std::fs", &[]),
+            ("std::time", &[]),
+        ],
+    },
+    House {
+        source: "proto/src",
+        may_name: &[],
+        rooms: &[],
+        confined: &[("tokio", &[]), ("rusqlite", &[])],
+    },
+    House {
+        source: "broker/rules/src",
+        may_name: &["breakglass_ledger"],
+        rooms: &[],
+        confined: &[
+            ("tokio", &[]),
+            ("tonic", &[]),
+            ("rusqlite", &[]),
+            ("ring", &[]),
+            ("std::fs", &[]),
+            ("std::time", &[]),
+        ],
+    },
+    House {
+        source: "broker/src",
+        may_name: &["breakglass_ledger", "breakglass_proto", "breakglass_rules"],
+        rooms: &[
+            ("clock", &[]),
+            ("entropy", &[]),
+            ("sshwire", &[]),
+            ("crowd", &[]),
+            ("krl", &["sshwire"]),
+            ("publish", &["krl"]),
+            ("store", &[]),
+            ("mint", &["entropy", "krl", "sshwire"]),
+            ("desk", &["clock", "entropy", "mint", "store", "krl"]),
+            ("sweep", &["clock", "desk"]),
+            ("rpc", &["desk", "store", "crowd"]),
+        ],
+        confined: &[
+            ("rusqlite", &["store"]),
+            ("tonic", &["rpc"]),
+            ("breakglass_proto", &["rpc"]),
+            ("axum", &["web"]),
+            ("rcgen", &["mint"]),
+            ("tokio", &["rpc", "web", "sweep", "serve"]),
+        ],
+    },
+    House {
+        source: "client/src",
+        may_name: &["breakglass_ledger", "breakglass_proto", "breakglass_rules"],
+        rooms: &[],
+        confined: &[("rusqlite", &[]), ("tonic", &["broker", "rpc"]), ("breakglass_broker", &[])],
+    },
+];
+
+#[test]
+fn no_room_imports_what_it_must_not_see() {
+    let offences: Vec<String> = HOUSES.iter().flat_map(offences).collect();
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn every_walled_room_exists() {
+    for house in HOUSES {
+        let rooms: BTreeSet<String> = sources(house).into_iter().map(|(room, _)| room).collect();
+        assert!(!rooms.is_empty(), "{} has no sources", house.source);
+        for (room, _) in house.rooms {
+            assert!(rooms.contains(*room), "{} has no room {room}", house.source);
+        }
+    }
+}
+
+#[test]
+fn a_planted_offence_is_seen() {
+    let names = names_in("use crate::mint::Mint;\nfn f() { tonic::Status::ok(\"\"); }\n");
+    assert!(names.contains("crate::mint"));
+    assert!(names.contains("tonic"));
+    assert!(names_in("use crate::{clock::Clock, mint};").contains("crate::mint"));
+}
+
+fn offences(house: &House) -> Vec<String> {
+    let mut found = Vec::new();
+    for (room, text) in sources(house) {
+        let names = names_in(&text);
+        let forbidden = OURS.iter().filter(|name| !house.may_name.contains(name));
+        for name in forbidden.filter(|name| names.contains(**name)) {
+            // A binary names its own library.
+            if !(room == "main" && house.source.starts_with(own_folder(name))) {
+                found.push(format!("{}: {room} names {name}", house.source));
+            }
+        }
+        for (name, rooms) in house.confined {
+            if names.contains(*name) && !rooms.contains(&room.as_str()) {
+                found.push(format!("{}: {room} names {name}", house.source));
+            }
+        }
+        if let Some((_, may)) = house.rooms.iter().find(|(walled, _)| *walled == room) {
+            for other in house.rooms.iter().map(|(other, _)| *other) {
+                let imports = names.contains(&format!("crate::{other}"));
+                if imports && other != room && !may.contains(&other) {
+                    found.push(format!("{}: {room} imports {other}", house.source));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn own_folder(name: &str) -> &'static str {
+    match name {
+        "breakglass_broker" => "broker/src",
+        "breakglass_client" => "client/src",
+        _ => "-",
+    }
+}
+
+/// Every production source of the house with the room it belongs to: its first path component.
+fn sources(house: &House) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(house.source);
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files
+        .into_iter()
+        .filter(|file| !is_test(file))
+        .map(|file| {
+            let inside = file.strip_prefix(&root).unwrap();
+            let first = inside.components().next().unwrap().as_os_str().to_string_lossy();
+            let text = std::fs::read_to_string(&file).unwrap();
+            (first.trim_end_matches(".rs").to_owned(), production(&text))
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn is_test(file: &Path) -> bool {
+    file.components().any(|part| {
+        let part = part.as_os_str().to_string_lossy();
+        part == "tests" || part == "tests.rs" || part == "testing.rs" || part == "testing"
+    })
+}
+
+/// The text before its unit tests, without comments.
+fn production(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = before_tests.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Paths named in `text`: every identifier before `::`, `crate::room`, and both parts of `std::x`.
+fn names_in(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let flat = text.replace(char::is_whitespace, " ");
+    for (at, _) in flat.match_indices("::") {
+        let before = flat[..at].trim_end();
+        let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+        let is_root = !before[..before.len() - name.len()].ends_with("::");
+        if !is_root {
+            continue;
+        }
+        names.insert(name.to_owned());
+        if name != "crate" && name != "std" {
+            continue;
+        }
+        let rest = flat[at + 2..].trim_start();
+        let inner = match rest.strip_prefix('{') {
+            Some(group) => group.split(['}', ';']).next().unwrap().split(',').collect(),
+            None => vec![rest],
+        };
+        for part in inner {
+            let word: String =
+                part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            names.insert(format!("{name}::{word}"));
+        }
+    }
+    names
+}
