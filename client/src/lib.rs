@@ -4,13 +4,24 @@
 //! has verified itself. It never imports the broker, and only the room `broker` speaks gRPC.
 
 pub mod agent;
+pub mod asked;
+pub mod audit;
 pub mod broker;
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
+pub mod credential;
+pub mod demo;
 pub mod entropy;
 pub mod failure;
+pub mod in_force;
 pub mod output;
+pub mod receipt;
+pub mod screen;
 pub mod signer;
 pub mod sshwire;
 pub mod state;
 pub mod trust;
+pub mod verbs;
+pub mod view;

@@ -4,7 +4,9 @@
 //! The subject key is made here, for this request only. It never leaves but into the user's own
 //! ssh-agent.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use breakglass_ledger::bytes::Digest;
@@ -87,16 +89,42 @@ impl Holding {
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|s| s.trim().to_owned()))
     }
 
-    /// Deletes everything kept of the request.
+    /// Remembers that key and certificate were also written into `dir`, so that giving the
+    /// credential back deletes them there too.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if it cannot be written.
+    pub fn keep_place(&self, dir: &Path) -> Result<(), StateError> {
+        let dir = dir.canonicalize().map_err(|error| at(dir, error))?;
+        write_private(&self.dir.join(PLACE), dir.as_os_str().as_bytes())
+    }
+
+    /// Deletes everything kept of the request, here and where it was written to.
     ///
     /// # Errors
     ///
     /// [`StateError`] if something is left.
     pub fn forget(&self) -> Result<(), StateError> {
+        self.clear_place()?;
         match fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(&self.dir, error)),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Deletes the copies elsewhere, unless another credential has taken their place since.
+    fn clear_place(&self) -> Result<(), StateError> {
+        let Some(place) = read_bounded(&self.dir.join(PLACE), FILE_MAX)? else { return Ok(()) };
+        let place = Path::new(OsStr::from_bytes(&place));
+        let there = read_bounded(&place.join("id-cert.pub"), FILE_MAX)?;
+        if there.is_none() || there != read_bounded(&self.certificate_path(), FILE_MAX)? {
+            return Ok(());
+        }
+        for name in ["id", "id-cert.pub"] {
+            fs::remove_file(place.join(name)).map_err(|error| at(place, error))?;
+        }
+        Ok(())
     }
 
     /// Where the private key is, in OpenSSH's format.
@@ -191,6 +219,7 @@ impl SubjectKey {
 
 const STATEMENT: &str = "statement";
 const ISSUED: &str = "issued";
+const PLACE: &str = "place";
 
 /// Keys, certificates and statements are all below 8 KiB.
 const FILE_MAX: u64 = 16_384;

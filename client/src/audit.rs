@@ -1,0 +1,10 @@
+//! Exports on disk: writing one whole, reading one without being fooled by its directory, and
+//! showing one. What an export *proves* is judged by `ledger::audit`; this is the file handling.
+
+mod directory;
+mod export;
+mod show;
+
+pub use directory::{BundleDir, BundleError};
+pub use export::{Counts, Export};
+pub use show::table;

@@ -1,0 +1,137 @@
+//! An export as a table: one line per entry, in words. Shows, and proves nothing.
+
+use std::io::BufRead;
+
+use breakglass_ledger::entry::{Body, ENTRY_MAX, Entry};
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::statement::{Act, Statement};
+use serde_json::{Value, json};
+
+use super::BundleError;
+use crate::failure::{Exit, Failure};
+use crate::output::Table;
+
+/// The entries of `source`, or only those of `request`, as a table and as JSON.
+///
+/// # Errors
+///
+/// [`Failure`] if a line is not an entry.
+pub fn table(
+    source: &mut dyn BufRead,
+    request: Option<RequestId>,
+) -> Result<(Table, Vec<Value>), Failure> {
+    let mut table = Table::new(&["SEQ", "TIME", "TYPE", "WHO", "WHAT"]);
+    let mut rows = Vec::new();
+    let mut line = Vec::new();
+    while next(source, &mut line)? {
+        let entry = Entry::parse(&line).map_err(|error| not_an_entry(&error.to_string()))?;
+        let grant = entry.grant().map(|link| link.grant);
+        if request.is_some() && grant != request {
+            continue;
+        }
+        let (who, what) = (who(&entry.body), what(&entry.body));
+        rows.push(json!({
+            "seq": entry.seq, "time": entry.time.to_string(), "type": entry.body.type_name(),
+            "request": grant.map(|id| id.to_string()), "who": who, "what": what,
+        }));
+        table.row(&[
+            entry.seq.to_string(),
+            entry.time.to_string(),
+            entry.body.type_name().to_owned(),
+            who,
+            what,
+        ]);
+    }
+    Ok((table, rows))
+}
+
+/// Reads a line of at most an entry's length into `line`, without its line feed.
+fn next(source: &mut dyn BufRead, line: &mut Vec<u8>) -> Result<bool, Failure> {
+    line.clear();
+    let limit = u64::try_from(ENTRY_MAX).unwrap_or(u64::MAX).saturating_add(2);
+    let mut bounded = std::io::Read::take(source, limit);
+    bounded.read_until(b'\n', line).map_err(|source| {
+        Failure::from(BundleError::Io { path: "entries.jsonl".into(), source })
+    })?;
+    if line.is_empty() {
+        return Ok(false);
+    }
+    match line.pop() {
+        Some(b'\n') => Ok(true),
+        Some(_) | None => Err(not_an_entry("a line is torn or too long")),
+    }
+}
+
+fn not_an_entry(rule: &str) -> Failure {
+    Failure::new(
+        Exit::Malformed,
+        format!("a line is not an entry: {rule}"),
+        "the table ends here",
+        "run `breakglass audit verify` on it",
+    )
+}
+
+fn statement(body: &Body) -> Option<Statement> {
+    Statement::parse(body.signed()?.statement.as_bytes()).ok()
+}
+
+/// Who said it: a principal, the subject key, or nobody (the clock, the broker).
+fn who(body: &Body) -> String {
+    match statement(body) {
+        Some(statement) => match statement.by() {
+            Some(by) => by.to_string(),
+            None => "subject key".to_owned(),
+        },
+        None => "-".to_owned(),
+    }
+}
+
+/// The gist of an entry.
+fn what(body: &Body) -> String {
+    let said = statement(body);
+    match body {
+        Body::Genesis(genesis) => format!("{}, {}", genesis.deployment, genesis.software),
+        Body::Policy(policy) => format!("version {} {}", policy.version, policy.digest),
+        Body::Requested(_) => match said.as_ref().map(Statement::act) {
+            Some(Act::Request(ask)) => format!(
+                "{} for {} s, {}, lane {}",
+                ask.scope,
+                ask.ttl,
+                ask.incident.as_deref().unwrap_or("no incident"),
+                ask.lane.name(),
+            ),
+            _ => String::new(),
+        },
+        Body::Approved(approved) => {
+            format!("stage {}, {} missing", approved.stage, approved.missing)
+        }
+        Body::Issued(issued) => format!(
+            "serial {}, {} until {}",
+            issued.serial,
+            issued.principals.join(","),
+            issued.valid_before,
+        ),
+        Body::Revoked(revoked) => format!("serial {}, {}", revoked.serial, revoked.cause.name()),
+        Body::Closed(closed) => closed.outcome.name().to_owned(),
+        Body::Refused(refused) => {
+            format!("{}: {} {}", refused.act, refused.refusal.number, refused.refusal.name)
+        }
+        Body::Escalated(escalated) => format!("stage {}", escalated.stage),
+        Body::Denied(_)
+        | Body::Withdrawn(_)
+        | Body::Lapsed(_)
+        | Body::PickedUp(_)
+        | Body::Used(_)
+        | Body::Applied(_)
+        | Body::Locked(_)
+        | Body::Unlocked(_)
+        | Body::OutageBegan(_)
+        | Body::OutageEnded(_)
+        | Body::Reviewed(_)
+        | Body::Drill(_)
+        | Body::Anchor(_)
+        | Body::Keys(_)
+        | Body::Reconciled(_)
+        | Body::Config(_) => String::new(),
+    }
+}

@@ -1,0 +1,303 @@
+//! The command line: every verb, every flag, each with worked examples.
+
+mod examples;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::principal::{ScopeId, StageId};
+use breakglass_ledger::statement::Lane;
+use breakglass_ledger::time::Ttl;
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::config::Given;
+use crate::output::{Format, parse_duration};
+
+/// Ask for emergency access, approve it, use it, give it back, and prove what happened
+#[derive(Debug, Parser)]
+#[command(name = "breakglass", version, after_help = examples::ALL, propagate_version = true)]
+pub struct Cli {
+    /// Where brokers, keys and memory are.
+    #[command(flatten)]
+    pub given: Given,
+    /// How to talk.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// How results are printed on stdout
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "BREAKGLASS_OUTPUT",
+        value_name = "FORMAT"
+    )]
+    pub output: Format,
+    /// Do not ask; the answer is yes
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+    /// Longest wait for a broker's answer
+    #[arg(
+        long,
+        global = true,
+        value_name = "LENGTH",
+        default_value = "10s",
+        value_parser = length,
+        env = "BREAKGLASS_TIMEOUT"
+    )]
+    pub timeout: Duration,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Ask for a scope; prints the request's id
+    #[command(after_help = examples::REQUEST)]
+    Request(RequestArgs),
+    /// How a request of yours stands; the exit code says it too
+    #[command(after_help = examples::STATUS)]
+    Status(Id),
+    /// Fetch the credential of an approved request
+    #[command(after_help = examples::COLLECT)]
+    Collect(CollectArgs),
+    /// Give a credential back before it expires
+    #[command(after_help = examples::DROP)]
+    Drop(Commented),
+    /// Take a request back that is not collected yet
+    #[command(after_help = examples::WITHDRAW)]
+    Withdraw(Commented),
+    /// Requests waiting for somebody
+    #[command(after_help = examples::PENDING)]
+    Pending,
+    /// One request: who asks what and why, verified on this machine
+    #[command(after_help = examples::SHOW)]
+    Show(Id),
+    /// Say yes to a request, after seeing it
+    #[command(after_help = examples::APPROVE)]
+    Approve(ApproveArgs),
+    /// Say no to a request
+    #[command(after_help = examples::DENY)]
+    Deny(Reasoned),
+    /// End a request or a live credential that you approve for or own
+    #[command(after_help = examples::CANCEL)]
+    Cancel(Reasoned),
+    /// Credentials alive now: who, what, until when
+    #[command(after_help = examples::GRANTS)]
+    Grants,
+    /// Export the record, verify it offline, read it
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Check, sign and put a policy into force
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+    /// One whole emergency on this machine, with throw-away keys
+    #[command(after_help = examples::DEMO)]
+    Demo(DemoArgs),
+    /// Print completions for a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = examples::MAN)]
+    Man,
+}
+
+/// A request's id.
+#[derive(Debug, Args)]
+pub struct Id {
+    /// The request: req-…
+    #[arg(value_name = "ID")]
+    pub id: RequestId,
+}
+
+/// A request's id and what may be said about it.
+#[derive(Debug, Args)]
+pub struct Commented {
+    /// The request: req-…
+    #[arg(value_name = "ID")]
+    pub id: RequestId,
+    /// Why, in a sentence
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// A request's id and what must be said about it.
+#[derive(Debug, Args)]
+pub struct Reasoned {
+    /// The request: req-…
+    #[arg(value_name = "ID")]
+    pub id: RequestId,
+    /// Why, in a sentence; whoever asked will read it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// What is asked for.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// What to ask for: a scope of the policy
+    pub scope: ScopeId,
+    /// Why, in a sentence; approvers read it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The incident's number
+    #[arg(long, value_name = "NUMBER")]
+    pub incident: Option<String>,
+    /// How long the credential shall live, counted from collecting
+    #[arg(long, value_name = "LENGTH", default_value = "30m", value_parser = ttl)]
+    pub ttl: Ttl,
+    /// Which way the request takes: normal, outage, emergency, drill
+    #[arg(long, value_name = "LANE", default_value = "normal")]
+    pub lane: Lane,
+    /// Wait for the approvers, then collect
+    #[arg(long)]
+    pub wait: bool,
+    /// Stop waiting after this long (exit code 3; the request stays open)
+    #[arg(long, value_name = "LENGTH", value_parser = length, requires = "wait")]
+    pub deadline: Option<Duration>,
+    /// Where the credential goes.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Where a credential goes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Place {
+    /// Into ssh-agent, for the rest of its life (the default if an agent runs)
+    #[arg(long, conflicts_with = "out")]
+    pub agent: bool,
+    /// Into this directory: id and id-cert.pub, mode 0600
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+/// Which credential to fetch, and where to.
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// The request: req-…
+    #[arg(value_name = "ID")]
+    pub id: RequestId,
+    /// Wait for the approvers first
+    #[arg(long)]
+    pub wait: bool,
+    /// Stop waiting after this long (exit code 3; the request stays open)
+    #[arg(long, value_name = "LENGTH", value_parser = length, requires = "wait")]
+    pub deadline: Option<Duration>,
+    /// Where the credential goes.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Which request to approve.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// The request: req-…
+    #[arg(value_name = "ID")]
+    pub id: RequestId,
+    /// For which stage, if you could approve in several
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<StageId>,
+    /// Something to add, kept with the approval
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+}
+
+/// What to do with the record.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Copy the whole record, as it is, into a new directory
+    #[command(after_help = examples::AUDIT_EXPORT)]
+    Export {
+        /// The directory to make
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        out: PathBuf,
+    },
+    /// Verify an export offline, trusting nothing but the trust file
+    #[command(after_help = examples::AUDIT_VERIFY)]
+    Verify {
+        /// The export
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Whom to trust: from the operator or the authority, never from the export
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        trust: PathBuf,
+    },
+    /// Read an export as a table (verify it first)
+    #[command(after_help = examples::AUDIT_SHOW)]
+    Show {
+        /// The export
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Only the entries of this request
+        #[arg(long, value_name = "ID")]
+        request: Option<RequestId>,
+    },
+}
+
+/// What to do with a policy.
+#[derive(Debug, Subcommand)]
+pub enum PolicyVerb {
+    /// Say every fault of the four files in DIR
+    #[command(after_help = examples::POLICY_CHECK)]
+    Check {
+        /// Where authority.toml, people.toml, rules.cedar and scopes.toml are
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+    /// Make DIR/manifest if need be, and sign it with your key
+    #[command(after_help = examples::POLICY_SIGN)]
+    Sign {
+        /// Where the four files are
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Number of the new policy; asked from a broker if left out
+        #[arg(long = "policy-version", value_name = "NUMBER", requires = "previous")]
+        number: Option<u64>,
+        /// Digest of the manifest before it (64 zeros for the first); asked likewise
+        #[arg(long, value_name = "DIGEST", requires = "number")]
+        previous: Option<breakglass_ledger::bytes::Digest>,
+    },
+    /// Send DIR with its signatures to the broker, which puts it into force
+    #[command(after_help = examples::POLICY_PUSH)]
+    Push {
+        /// Where the four files, the manifest and the signatures are
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+}
+
+/// How to show it.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Leave the throw-away broker running at the end, to go on by hand
+    #[arg(long)]
+    pub keep: bool,
+    /// Where to put its files instead of a temporary directory; must not exist
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map(Duration::from_secs)
+}
+
+fn ttl(text: &str) -> Result<Ttl, String> {
+    let seconds = parse_duration(text)?;
+    let ttl = u32::try_from(seconds).ok().and_then(Ttl::from_seconds);
+    ttl.ok_or_else(|| "longer than 12 hours, which no scope allows".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Worked examples, one block per verb, shown under `--help`.
+
+pub(super) const ALL: &str = "\
+Configuration: ~/.config/breakglass/config.toml
+  brokers = [\"10.0.0.5:7700\", \"broker.example.com:7700\"]
+  tls-ca  = \"ca.pem\"                       # the brokers' own CA, a file or the PEM text
+  log     = \"payments/3f9a1c0e5b7d2a44\"    # the ledger, and the key that signs it
+  log-key = \"payments/3f9a1c0e5b7d2a44+…\"
+  by      = \"sam\"
+  key     = \"SHA256:…\"                     # or a key file, or ssh-keygen:PATH
+
+Exit codes: 0 done or granted, 1 internal, 2 usage, 3 still pending, 4 denied, 5 refused by policy,
+6 lapsed or expired, 7 broker unreachable, 8 not recognised, 10 tampered, 11 malformed,
+12 unproven, 13 suspect
+
+Examples:
+  breakglass demo
+  breakglass request payments-db-admin --incident INC-4711 --reason 'ledger is down' --wait
+  breakglass pending
+  breakglass approve req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d";
+
+pub(super) const REQUEST: &str = "\
+Examples:
+  Ask, wait for the approvers, and log in:
+    breakglass request payments-db-admin --incident INC-4711 \\
+        --reason 'replication is stuck, need to promote the standby' --ttl 30m --wait
+  Ask now, collect later; stdout is the id alone:
+    id=$(breakglass request payments-db-admin --incident INC-4711 --reason 'as agreed')
+    breakglass collect \"$id\" --wait --deadline 10m";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  breakglass status req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
+  Stdout is one word: pending, approved, live, ended or closed. Exit code 0 for approved and live,
+  3 while pending, 4 if denied or withdrawn, 6 if lapsed or ended.";
+
+pub(super) const COLLECT: &str = "\
+Examples:
+  Into ssh-agent, for the rest of its life; stdout is the ssh command without the host:
+    ssh=$(breakglass collect req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d)
+    $ssh root@db1.example.com
+  Into files of mode 0600:
+    breakglass collect req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --out ./key
+    ssh -i ./key/id root@db1.example.com";
+
+pub(super) const DROP: &str = "\
+Examples:
+  breakglass drop req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
+  breakglass drop req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'standby promoted'";
+
+pub(super) const WITHDRAW: &str = "\
+Examples:
+  breakglass withdraw req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'wrong cluster'";
+
+pub(super) const PENDING: &str = "\
+Examples:
+  breakglass pending
+  breakglass pending -o json | jq -r '.requests[].id'";
+
+pub(super) const SHOW: &str = "\
+Examples:
+  breakglass show req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
+  What is shown is checked on this machine: the requester's signature against people.toml, the
+  reason against its commitment, each approval. Nothing is taken from the broker's word.";
+
+pub(super) const APPROVE: &str = "\
+Examples:
+  breakglass approve req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
+  breakglass approve req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --stage security --yes
+  The screen comes first, then one question, then the key is touched.";
+
+pub(super) const DENY: &str = "\
+Examples:
+  breakglass deny req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'the standby is healthy'";
+
+pub(super) const CANCEL: &str = "\
+Examples:
+  breakglass cancel req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'laptop was stolen'";
+
+pub(super) const GRANTS: &str = "\
+Examples:
+  breakglass grants
+  breakglass grants -o json | jq '.requests[] | {who, scope, expires_at}'";
+
+pub(super) const AUDIT_EXPORT: &str = "\
+Examples:
+  breakglass audit export --out ./bundle
+  The directory holds entries.jsonl, checkpoint, openings.jsonl and blobs/; it appears whole or not
+  at all.";
+
+pub(super) const AUDIT_VERIFY: &str = "\
+Examples:
+  breakglass audit verify ./bundle --trust ./trust.toml
+  Needs no broker. Stdout is the verdict. Exit code 0 verified, 10 tampered, 11 malformed,
+  12 unproven, 13 suspect.";
+
+pub(super) const AUDIT_SHOW: &str = "\
+Examples:
+  breakglass audit show ./bundle
+  breakglass audit show ./bundle --request req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d";
+
+pub(super) const POLICY_CHECK: &str = "\
+Examples:
+  breakglass policy check ./policy
+  Every fault is said, not only the first. Exit code 5 if there is one. Needs no broker.";
+
+pub(super) const POLICY_SIGN: &str = "\
+Examples:
+  The next policy after the one in force:
+    breakglass policy sign ./policy
+  The first of a new deployment, without a broker:
+    breakglass policy sign ./policy --log payments/3f9a1c0e5b7d2a44 --policy-version 1 \\
+        --previous 0000000000000000000000000000000000000000000000000000000000000000
+  Each member of the authority runs this on the same directory; signatures/ collects them.";
+
+pub(super) const POLICY_PUSH: &str = "\
+Examples:
+  breakglass policy push ./policy";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  breakglass demo
+  breakglass demo --keep --dir ./demo
+  Starts `breakglassd dev` from beside this program, on loopback, and ends it again.";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  breakglass completions bash > /etc/bash_completion.d/breakglass
+  breakglass completions zsh > ~/.zfunc/_breakglass";
+
+pub(super) const MAN: &str = "\
+Examples:
+  breakglass man | man -l -
+  breakglass man > /usr/local/share/man/man1/breakglass.1";

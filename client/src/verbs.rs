@@ -1,0 +1,75 @@
+//! The verbs: each reads like what a person does, and reports what is recorded.
+
+mod acts;
+mod approve;
+mod audit;
+mod collect;
+mod look;
+mod policy;
+mod request;
+mod wait;
+
+use breakglass_ledger::time::Timestamp;
+use clap::CommandFactory;
+use jiff::tz::TimeZone;
+
+use crate::cli::{Cli, Verb};
+use crate::client::Client;
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::output::{Output, when};
+
+/// Does what `cli` says and answers how it ended.
+///
+/// # Errors
+///
+/// [`Failure`]: not done, and why.
+pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
+    match &cli.verb {
+        Verb::Completions { shell } => completions(*shell, out),
+        Verb::Man => manual(out),
+        Verb::Demo(arguments) => crate::demo::run(arguments, out),
+        Verb::Audit(verb) => audit::run(cli, verb, out),
+        Verb::Policy(verb) => policy::run(cli, verb, out),
+        Verb::Request(arguments) => request::request(&mut client(cli, out)?, arguments),
+        Verb::Status(id) => look::status(&mut client(cli, out)?, id.id),
+        Verb::Collect(arguments) => collect::collect_verb(&mut client(cli, out)?, arguments),
+        Verb::Pending => look::pending(&mut client(cli, out)?),
+        Verb::Show(id) => look::show(&mut client(cli, out)?, id.id),
+        Verb::Grants => look::grants(&mut client(cli, out)?),
+        Verb::Approve(arguments) => approve::approve(&mut client(cli, out)?, arguments),
+        Verb::Drop(about) => acts::give_back(&mut client(cli, out)?, about),
+        Verb::Withdraw(about) => acts::withdraw(&mut client(cli, out)?, about),
+        Verb::Deny(about) => acts::deny(&mut client(cli, out)?, about),
+        Verb::Cancel(about) => acts::cancel(&mut client(cli, out)?, about),
+    }
+}
+
+/// The client of one command.
+fn client<'o>(cli: &Cli, out: &'o mut Output) -> Result<Client<'o>, Failure> {
+    let config = Config::load(&cli.given)?;
+    Client::open(config, cli.common.timeout, cli.common.yes, out)
+}
+
+/// An instant in words, in the user's own zone with UTC beside it.
+fn told(at: Timestamp, now: Timestamp) -> String {
+    when(at, now, &TimeZone::system())
+}
+
+fn completions(shell: clap_complete::Shell, out: &mut Output) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "breakglass", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    out.result(&script, &serde_json::json!({ "script": script }))?;
+    Ok(Exit::Done)
+}
+
+/// One page for the whole command and one section for each verb's own page after it.
+fn manual(out: &mut Output) -> Result<Exit, Failure> {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+    rendered.map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
+    let page = String::from_utf8_lossy(&page).into_owned();
+    out.result(&page, &serde_json::json!({ "man": page }))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,97 @@
+//! Short acts about a request: `deny`, `withdraw`, `cancel`, `drop`.
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::statement::{About, Act};
+use serde_json::json;
+
+use super::look::look;
+use crate::cli::{Commented, Reasoned};
+use crate::client::{Client, Opening};
+use crate::credential::Credential;
+use crate::failure::{Exit, Failure};
+
+/// Says no to a pending request.
+pub(super) fn deny(client: &mut Client<'_>, about: &Reasoned) -> Result<Exit, Failure> {
+    confirmed(client, about, "deny", Act::Deny)
+}
+
+/// Ends a request or a live credential.
+pub(super) fn cancel(client: &mut Client<'_>, about: &Reasoned) -> Result<Exit, Failure> {
+    confirmed(client, about, "cancel", Act::Cancel)
+}
+
+/// Takes a request of one's own back.
+pub(super) fn withdraw(client: &mut Client<'_>, about: &Commented) -> Result<Exit, Failure> {
+    let request = digest_of(client, about.id)?;
+    let outcome = say(client, about.id, request, about.reason.as_deref(), Act::Withdraw)?;
+    // Withdrawn for certain: nothing will come of its key.
+    client.state().holding(about.id).forget()?;
+    Ok(outcome)
+}
+
+/// Gives a credential back. The local copies go first: whatever the broker says, this machine is
+/// done with it. Only its answer makes it revoked.
+pub(super) fn give_back(client: &mut Client<'_>, about: &Commented) -> Result<Exit, Failure> {
+    let request = digest_of(client, about.id)?;
+    let holding = client.state().holding(about.id);
+    if let Some(credential) = holding.certificate()?.and_then(|line| Credential::read(&line).ok()) {
+        match credential.take_back() {
+            Ok(()) => client.out.say("ssh-agent no longer holds it"),
+            Err(crate::agent::AgentError::Absent) => {}
+            Err(error) => client.out.say(&format!("could not be taken out of ssh-agent: {error}")),
+        }
+    }
+    let outcome = say(client, about.id, request, about.reason.as_deref(), Act::Drop);
+    match &outcome {
+        Ok(_) => {
+            holding.forget()?;
+            client.out.say("revoked: new log-ins are refused as soon as hosts have the new list");
+        }
+        Err(_) => client.out.say("it is NOT recorded as revoked; run the same command again"),
+    }
+    outcome
+}
+
+/// Shows what it is about, asks, and says it.
+fn confirmed(
+    client: &mut Client<'_>,
+    about: &Reasoned,
+    verb: &str,
+    act: fn(About) -> Act,
+) -> Result<Exit, Failure> {
+    let seen = look(client, about.id)?;
+    let screen = seen.screen(&client.by()?, None)?;
+    client.out.say(&screen);
+    if !client.yes && !client.out.ask(&format!("{verb} this?"))? {
+        return Err(Failure::usage("nothing was done: you did not say yes", ""));
+    }
+    say(client, about.id, seen.asked.statement.digest(), Some(&about.reason), act)
+}
+
+fn say(
+    client: &mut Client<'_>,
+    id: RequestId,
+    request: Digest,
+    reason: Option<&str>,
+    act: fn(About) -> Act,
+) -> Result<Exit, Failure> {
+    let comment = reason.map(Opening::new).transpose()?;
+    let about = About { request, by: client.by()?, comment: comment.as_ref().map(Opening::digest) };
+    let receipt = client.act(act(about), comment.as_ref())?;
+    // R32: the word comes from the recorded entry, not from what was asked for.
+    let outcome = receipt.entry.body.type_name();
+    client.out.result(
+        outcome,
+        &json!({"id": id.to_string(), "outcome": outcome, "seq": receipt.entry.seq}),
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Digest of the request statement: of the copy kept here, or of one verified here.
+fn digest_of(client: &mut Client<'_>, id: RequestId) -> Result<Digest, Failure> {
+    match client.state().holding(id).statement()? {
+        Some(statement) => Ok(Digest::of(&statement)),
+        None => Ok(look(client, id)?.asked.statement.digest()),
+    }
+}

@@ -1,0 +1,88 @@
+//! `approve`: verify, show, ask once, sign.
+
+use breakglass_ledger::entry::{Approved, Body};
+use breakglass_ledger::policy::Stage;
+use breakglass_ledger::principal::{PrincipalId, StageId};
+use breakglass_ledger::statement::{Act, Approve};
+use serde_json::json;
+
+use super::look::{Seen, look};
+use crate::cli::ApproveArgs;
+use crate::client::{Client, Opening};
+use crate::failure::{Exit, Failure};
+use crate::receipt::ReceiptError;
+
+/// Shows the request as verified here, asks, signs an approval of exactly that, and says what is
+/// recorded.
+pub(super) fn approve(client: &mut Client<'_>, args: &ApproveArgs) -> Result<Exit, Failure> {
+    let by = client.by()?;
+    let comment = args.comment.as_deref().map(Opening::new).transpose()?;
+    let seen = look(client, args.id)?;
+    let stage = stage_for(&seen, &by, args.stage.as_ref())?;
+    let screen = seen.screen(&by, Some(stage))?;
+    client.out.say(&screen);
+    if !client.yes && !client.out.ask(&format!("approve this as {by}?"))? {
+        return Err(Failure::usage("not approved: you did not say yes", ""));
+    }
+    let act = Act::Approve(Approve {
+        request: seen.asked.statement.digest(),
+        by,
+        stage: stage.name.clone(),
+        policy: seen.policy.digest,
+        ttl_max: seen.asked.ask.ttl,
+        comment: comment.as_ref().map(Opening::digest),
+    });
+    let receipt = client.act(act, comment.as_ref())?;
+    let Body::Approved(Approved { missing, .. }) = receipt.entry.body else {
+        return Err(ReceiptError::OtherOutcome(receipt.entry.body.type_name()).into());
+    };
+    client.out.result(
+        "approved",
+        &json!({
+            "id": args.id.to_string(), "outcome": "approved", "stage": stage.name.as_str(),
+            "seq": receipt.entry.seq, "missing": missing,
+        }),
+    )?;
+    client.out.say(&match missing {
+        0 => format!("nothing is missing: {} can collect", seen.asked.ask.by),
+        1 => "one more approval is missing".to_owned(),
+        more => format!("{more} more approvals are missing"),
+    });
+    Ok(Exit::Done)
+}
+
+/// The stage that `by` would approve: the named one, or the first that still needs somebody.
+pub(super) fn stage_for<'s>(
+    seen: &'s Seen,
+    by: &PrincipalId,
+    named: Option<&StageId>,
+) -> Result<&'s Stage, Failure> {
+    let scope = seen.asked.scope(&seen.policy)?;
+    if *by == seen.asked.ask.by {
+        return Err(not_yours("nobody approves their own request"));
+    }
+    if let Some(given) = seen.asked.approvals.values().flatten().find(|given| *given == by) {
+        return Err(not_yours(&format!("{given} has approved this already, and counts once")));
+    }
+    if let Some(name) = named {
+        let unknown = || not_yours(&format!("{} has no stage {name}", scope.id));
+        let stage = scope.stage(name).ok_or_else(unknown)?;
+        if !seen.policy.is_any(by, &stage.approvers) {
+            return Err(not_yours(&format!("{by} is not an approver of stage {name}")));
+        }
+        return Ok(stage);
+    }
+    let mine = |stage: &&Stage| seen.policy.is_any(by, &stage.approvers);
+    let open = scope.stages().iter().filter(mine).find(|stage| seen.asked.missing_in(stage) > 0);
+    let any = || scope.stages().iter().find(mine);
+    open.or_else(any).ok_or_else(|| not_yours(&format!("{by} approves no stage of {}", scope.id)))
+}
+
+fn not_yours(what: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        what,
+        "the policy in force does not give you this approval; nothing was signed",
+        "ask one of those whom `breakglass show ID` names",
+    )
+}

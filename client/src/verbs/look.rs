@@ -1,0 +1,150 @@
+//! Verbs that only look: `status`, `show`, `pending`, `grants`.
+
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::policy::Policy;
+use breakglass_ledger::principal::PrincipalId;
+use breakglass_ledger::time::Timestamp;
+use breakglass_proto::v1::{self, State};
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::told;
+use crate::asked::Asked;
+use crate::client::Client;
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::in_force;
+use crate::output::{Table, duration, short_duration};
+use crate::screen::Screen;
+use crate::view::{ask, ending, exit_of, missing, progress, state_word, to_json};
+
+/// A request that was verified here, with the policy it was verified under.
+pub(super) struct Seen {
+    pub(super) view: v1::RequestView,
+    pub(super) policy: Policy,
+    pub(super) asked: Asked,
+}
+
+/// Fetches the request and the policy, and verifies both.
+pub(super) fn look(client: &mut Client<'_>, id: RequestId) -> Result<Seen, Failure> {
+    let session = client.session()?;
+    let view = client.broker()?.request(&session, id)?;
+    let answer = client.broker()?.policy(&session)?;
+    let policy = in_force::read(&answer, client.trust().log())?;
+    in_force::remember(client.state(), &policy)?;
+    let asked = Asked::verify(&view, &policy, client.trust().log())?;
+    if asked.ask.id != id {
+        return Err(crate::asked::Doubt::OtherId.into());
+    }
+    Ok(Seen { view, policy, asked })
+}
+
+impl Seen {
+    /// The screen as `viewer` sees it.
+    pub(super) fn screen(
+        &self,
+        viewer: &PrincipalId,
+        stage: Option<&breakglass_ledger::policy::Stage>,
+    ) -> Result<String, Failure> {
+        let zone = TimeZone::system();
+        let (asked, policy, now) = (&self.asked, &self.policy, clock::now());
+        Ok(Screen { asked, policy, viewer, stage, now, zone: &zone }.render()?)
+    }
+}
+
+/// One word on stdout, the rest on stderr, and the exit code says it too.
+pub(super) fn status(client: &mut Client<'_>, id: RequestId) -> Result<Exit, Failure> {
+    let session = client.session_for(id)?;
+    let view = client.broker()?.request(&session, id)?;
+    client.out.result(state_word(&view), &to_json(&view))?;
+    let words = words(&view, clock::now());
+    client.out.say(&words);
+    Ok(exit_of(&view))
+}
+
+fn words(view: &v1::RequestView, now: Timestamp) -> String {
+    let at = Timestamp::from_unix_seconds;
+    match view.state() {
+        State::Pending => progress(view, now),
+        State::Live => format!("serial {}, ends {}", view.serial, told(at(view.expires_at), now)),
+        State::Approved => format!("ready to collect; lapses {}", told(at(view.lapses_at), now)),
+        State::Ended | State::Closed | State::Unspecified => ending(view),
+    }
+}
+
+/// The verified request as a screen; the result itself, so on stdout.
+pub(super) fn show(client: &mut Client<'_>, id: RequestId) -> Result<Exit, Failure> {
+    let seen = look(client, id)?;
+    let viewer = client.by()?;
+    let stage = super::approve::stage_for(&seen, &viewer, None).ok();
+    let screen = seen.screen(&viewer, stage)?;
+    let state = format!("  {:<10} {} {}", "state", state_word(&seen.view), ending(&seen.view));
+    let mut object = to_json(&seen.view);
+    if let Some(object) = object.as_object_mut() {
+        object.insert("verified".to_owned(), json!(true));
+        object.insert("reason".to_owned(), json!(seen.asked.reason));
+        object.insert("policy".to_owned(), json!(seen.policy.digest.to_string()));
+        object.insert("statement".to_owned(), json!(seen.asked.statement.text()));
+    }
+    client.out.result(&format!("{screen}{}", state.trim_end()), &object)?;
+    Ok(Exit::Done)
+}
+
+/// A table of what waits.
+pub(super) fn pending(client: &mut Client<'_>) -> Result<Exit, Failure> {
+    let session = client.session()?;
+    let views = client.broker()?.pending(&session)?;
+    let now = clock::now();
+    let mut table =
+        Table::new(&["ID", "WHO", "SCOPE", "FOR", "INCIDENT", "ASKED", "MISSING", "LAPSES"]);
+    for view in &views {
+        let Some(ask) = ask(view) else { continue };
+        let ago = now.since(Timestamp::from_unix_seconds(view.asked_at));
+        let left = Timestamp::from_unix_seconds(view.lapses_at).since(now);
+        table.row(&[
+            view.id.clone(),
+            ask.by.to_string(),
+            ask.scope.to_string(),
+            duration(ask.ttl.seconds().into()),
+            ask.incident.unwrap_or_else(|| "-".to_owned()),
+            format!("{} ago", short_duration(ago)),
+            missing(view).to_string(),
+            format!("in {}", short_duration(left)),
+        ]);
+    }
+    list(client, &table, &views, "nothing is waiting")
+}
+
+/// A table of what is alive.
+pub(super) fn grants(client: &mut Client<'_>) -> Result<Exit, Failure> {
+    let session = client.session()?;
+    let views = client.broker()?.grants(&session)?;
+    let now = clock::now();
+    let mut table = Table::new(&["ID", "WHO", "SCOPE", "SERIAL", "UNTIL"]);
+    for view in &views {
+        let Some(ask) = ask(view) else { continue };
+        table.row(&[
+            view.id.clone(),
+            ask.by.to_string(),
+            ask.scope.to_string(),
+            view.serial.to_string(),
+            told(Timestamp::from_unix_seconds(view.expires_at), now),
+        ]);
+    }
+    list(client, &table, &views, "nobody holds a credential")
+}
+
+fn list(
+    client: &mut Client<'_>,
+    table: &Table,
+    views: &[v1::RequestView],
+    none: &str,
+) -> Result<Exit, Failure> {
+    let rows: Vec<serde_json::Value> = views.iter().map(to_json).collect();
+    let text = if views.is_empty() { String::new() } else { table.render() };
+    client.out.result(&text, &json!({ "requests": rows }))?;
+    if views.is_empty() {
+        client.out.say(none);
+    }
+    Ok(Exit::Done)
+}

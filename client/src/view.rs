@@ -1,0 +1,199 @@
+//! A broker's view of a request, put into words and into JSON. For display: whoever must be sure
+//! uses [`crate::asked`].
+
+use breakglass_ledger::statement::{Act, Ask, Statement};
+use breakglass_ledger::time::Timestamp;
+use breakglass_proto::v1::{RequestView, StageView, State};
+use serde_json::{Value, json};
+
+use crate::failure::Exit;
+use crate::output::{clean, short_duration};
+
+/// What the request asks, if its bytes are a request at all.
+#[must_use]
+pub fn ask(view: &RequestView) -> Option<Ask> {
+    let statement = Statement::parse(&view.statement).ok()?;
+    let Act::Request(ask) = statement.act() else { return None };
+    Some(ask.clone())
+}
+
+/// One word: `pending`, `approved`, `live`, `ended`, `closed`.
+#[must_use]
+pub fn state_word(view: &RequestView) -> &'static str {
+    match view.state() {
+        State::Pending => "pending",
+        State::Approved => "approved",
+        State::Live => "live",
+        State::Ended => "ended",
+        State::Closed => "closed",
+        State::Unspecified => "unknown",
+    }
+}
+
+/// How a command that asks after the request ends.
+#[must_use]
+pub fn exit_of(view: &RequestView) -> Exit {
+    match view.state() {
+        State::Approved | State::Live => Exit::Done,
+        State::Pending => Exit::Pending,
+        State::Ended => Exit::Lapsed,
+        State::Closed => match view.outcome.as_str() {
+            "denied" | "withdrawn" => Exit::Denied,
+            _ => Exit::Lapsed,
+        },
+        State::Unspecified => Exit::Malformed,
+    }
+}
+
+/// How it ended, in words; empty while it has not.
+#[must_use]
+pub fn ending(view: &RequestView) -> String {
+    if view.outcome.is_empty() && view.cause.is_empty() {
+        return String::new();
+    }
+    let by =
+        if view.ended_by.is_empty() { String::new() } else { format!(" by {}", view.ended_by) };
+    let cause = if view.cause.is_empty() { String::new() } else { format!(" ({})", view.cause) };
+    let outcome = if view.outcome.is_empty() { "ended" } else { &view.outcome };
+    clean(&format!("{outcome}{by}{cause}"))
+}
+
+/// The waiting line: who said yes, who is asked, what silence does.
+#[must_use]
+pub fn progress(view: &RequestView, now: Timestamp) -> String {
+    let needed: u64 = view.stages.iter().map(|stage| u64::from(stage.quorum)).sum();
+    let given = view.stages.iter().map(|stage| counted(stage).min(u64::from(stage.quorum)));
+    let stages: Vec<String> = view.stages.iter().map(|stage| stage_words(stage, now)).collect();
+    let lapses = Timestamp::from_unix_seconds(view.lapses_at);
+    let rest = if lapses > now {
+        format!("lapses in {}", short_duration(lapses.since(now)))
+    } else {
+        "past its deadline".to_owned()
+    };
+    if stages.is_empty() {
+        return format!("no approval needed; {rest}");
+    }
+    clean(&format!("{} of {needed}: {}; {rest}", given.sum::<u64>(), stages.join("; ")))
+}
+
+fn counted(stage: &StageView) -> u64 {
+    u64::try_from(stage.given.len()).unwrap_or(u64::MAX)
+}
+
+fn stage_words(stage: &StageView, now: Timestamp) -> String {
+    let given = stage.given.iter().map(|given| {
+        let ago = short_duration(now.since(Timestamp::from_unix_seconds(given.at)));
+        format!("{}, {ago} ago", given.by)
+    });
+    let given = given.collect::<Vec<_>>().join("; ");
+    if counted(stage) >= u64::from(stage.quorum) {
+        return format!("{} done ({given})", stage.name);
+    }
+    let mut names: Vec<&str> = stage.may_approve.iter().map(String::as_str).collect();
+    let more = names.len().saturating_sub(NAMES_SHOWN);
+    names.truncate(NAMES_SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let so_far = if given.is_empty() { String::new() } else { format!(" (so far {given})") };
+    format!("waiting for {} ({}{more}){so_far}", stage.name, names.join(", "))
+}
+
+/// Approvals still missing, over all stages.
+#[must_use]
+pub fn missing(view: &RequestView) -> u64 {
+    let each = view.stages.iter();
+    each.map(|stage| u64::from(stage.quorum).saturating_sub(counted(stage))).sum()
+}
+
+/// The view for programs.
+#[must_use]
+pub fn to_json(view: &RequestView) -> Value {
+    let ask = ask(view);
+    let stages = view.stages.iter().map(|stage| {
+        let given = stage.given.iter().map(|given| {
+            json!({"by": given.by, "at": given.at, "key": given.key_fingerprint, "seq": given.seq})
+        });
+        json!({
+            "name": stage.name, "quorum": stage.quorum, "given": given.collect::<Vec<_>>(),
+            "may_approve": stage.may_approve,
+        })
+    });
+    json!({
+        "id": view.id,
+        "state": state_word(view),
+        "who": ask.as_ref().map(|ask| ask.by.as_str()),
+        "scope": ask.as_ref().map(|ask| ask.scope.as_str()),
+        "lane": ask.as_ref().map(|ask| ask.lane.name()),
+        "ttl_seconds": ask.as_ref().map(|ask| ask.ttl.seconds()),
+        "incident": ask.as_ref().and_then(|ask| ask.incident.as_deref()),
+        "reason": view.reason_text,
+        "asked_at": view.asked_at,
+        "lapses_at": view.lapses_at,
+        "expires_at": view.expires_at,
+        "serial": view.serial,
+        "outcome": view.outcome,
+        "cause": view.cause,
+        "ended_by": view.ended_by,
+        "missing": missing(view),
+        "stages": stages.collect::<Vec<_>>(),
+    })
+}
+
+/// More names than this do not fit a line.
+const NAMES_SHOWN: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use breakglass_proto::v1::GivenView;
+
+    use super::*;
+
+    fn stage(name: &str, given: &[(&str, u64)], may: &[&str]) -> StageView {
+        let given = given.iter().map(|(by, at)| GivenView {
+            by: (*by).to_owned(),
+            at: *at,
+            key_fingerprint: String::new(),
+            seq: 1,
+        });
+        StageView {
+            name: name.to_owned(),
+            quorum: 1,
+            given: given.collect(),
+            may_approve: may.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn waiting_says_who_is_done_who_is_asked_and_what_happens_next() {
+        let view = RequestView {
+            lapses_at: 1_780,
+            stages: vec![
+                stage("app-owner", &[("ada", 986)], &[]),
+                stage("security", &[], &["bob", "eve"]),
+            ],
+            ..RequestView::default()
+        };
+        assert_eq!(
+            progress(&view, Timestamp::from_unix_seconds(1_000)),
+            "1 of 2: app-owner done (ada, 14 s ago); waiting for security (bob, eve); \
+             lapses in 13 m"
+        );
+        assert_eq!(missing(&view), 1);
+    }
+
+    /// R32: the exit code follows the state that the broker has recorded, never a hope.
+    #[test]
+    fn the_exit_code_follows_the_recorded_state() {
+        let of = |state: State, outcome: &str| {
+            let outcome = outcome.to_owned();
+            exit_of(&RequestView { state: state.into(), outcome, ..RequestView::default() })
+        };
+        assert_eq!(of(State::Pending, ""), Exit::Pending);
+        assert_eq!(of(State::Approved, ""), Exit::Done);
+        assert_eq!(of(State::Live, ""), Exit::Done);
+        assert_eq!(of(State::Closed, "denied"), Exit::Denied);
+        assert_eq!(of(State::Closed, "withdrawn"), Exit::Denied);
+        assert_eq!(of(State::Closed, "lapsed"), Exit::Lapsed);
+        assert_eq!(of(State::Ended, "revoked"), Exit::Lapsed);
+        assert_eq!(of(State::Unspecified, ""), Exit::Malformed);
+    }
+}
