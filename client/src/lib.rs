@@ -25,3 +25,6 @@ pub mod state;
 pub mod trust;
 pub mod verbs;
 pub mod view;
+
+#[cfg(test)]
+mod testing;

@@ -234,6 +234,3 @@ fn unreadable(path: &Path, why: &str) -> Failure {
 
 const MANIFEST: &str = "manifest";
 const SIGNATURES: &str = "signatures";
-
-#[cfg(test)]
-mod tests;
