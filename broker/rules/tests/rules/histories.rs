@@ -13,7 +13,7 @@ use crate::law::CHANGES;
 use crate::play::Player;
 
 /// Longest history: enough for a handful of grants from request to close.
-const STEPS: usize = 60;
+const STEPS: usize = 50;
 
 /// Histories whose reach is measured.
 const MEASURED: usize = 200;
@@ -22,7 +22,7 @@ const MEASURED: usize = 200;
 fn steps() -> impl Strategy<Value = Vec<String>> {
     let one = |step: String| vec![step];
     prop_oneof![
-        2 => whole_way(),
+        5 => whole_way(),
         3 => request().prop_map(one),
         8 => approval().prop_map(one),
         6 => of().prop_map(|of| vec![format!("subject: collect of={of}")]),
@@ -47,19 +47,48 @@ fn of() -> impl Strategy<Value = usize> {
     1..5_usize
 }
 
-/// From request to credential, as a good day would have it.
+/// From request to credential: as a good day would have it, or with one thing wrong on the way.
 fn whole_way() -> impl Strategy<Value = Vec<String>> {
-    let lead = prop::sample::select(vec!["ada", "kim"]);
-    let guard = prop::sample::select(vec!["bob", "zoe"]);
-    (lead, guard).prop_map(|(lead, guard)| {
-        let line = |line: &str| format!("{line} of=99");
-        vec![
-            "sam: request".to_owned(),
-            line(&format!("{lead}: approve app-owner")),
-            line(&format!("{guard}: approve security")),
-            line("subject: collect"),
-        ]
-    })
+    let requester = prop::sample::select(vec!["sam", "eve"]);
+    let lead = prop_oneof![
+        3 => prop::sample::select(vec!["ada: approve app-owner", "kim: approve app-owner"]),
+        1 => Just("eve: approve app-owner"),
+    ];
+    let guard = prop_oneof![
+        3 => prop::sample::select(vec!["bob: approve security", "zoe: approve security"]),
+        1 => prop::sample::select(vec!["eve: approve security", "bot: approve security"]),
+    ];
+    let collect = prop_oneof![
+        4 => Just("subject: collect"),
+        1 => Just("subject: collect key=19"),
+    ];
+    let twist = prop_oneof![
+        2 => Just("pass 1".to_owned()),
+        2 => prop::sample::select(CHANGES).prop_map(|change| format!("policy {change}")),
+        1 => prop::sample::select(vec!["policy new-joined", "policy sam-key-to-ada"])
+            .prop_map(str::to_owned),
+        1 => prop::sample::select(vec![899, 900]).prop_map(|seconds| format!("pass {seconds}")),
+    ];
+    (requester, lead, guard, collect, twist, 2..5_usize).prop_map(
+        |(requester, lead, guard, collect, twist, at)| {
+            // Whom a change favours tries to make use of it.
+            let lead = match twist.as_str() {
+                "policy new-joined" => "new: approve app-owner",
+                "policy sam-key-to-ada" => "ada: approve app-owner key=1",
+                _ => lead,
+            };
+            let newest = |step: &str| format!("{step} of=99");
+            let mut steps = vec![
+                "policy base".to_owned(),
+                format!("{requester}: request"),
+                newest(lead),
+                newest(guard),
+                newest(collect),
+            ];
+            steps.insert(at, twist);
+            steps
+        },
+    )
 }
 
 /// By somebody whom the base policy entitles to it.
@@ -148,7 +177,7 @@ fn reload(house: &House) -> Vec<Request> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 192, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 256, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn every_entry_of_every_history_can_be_derived_again(steps in history()) {
