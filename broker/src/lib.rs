@@ -17,3 +17,4 @@ pub mod rpc;
 pub mod sshwire;
 pub mod store;
 pub mod sweep;
+pub mod web;

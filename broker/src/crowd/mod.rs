@@ -1,8 +1,22 @@
 //! Crowd control for the doors: how often one may come, and how many may be in at once.
 
+mod seats;
+mod throttle;
+
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde::Deserialize;
+
+pub(crate) use seats::{Full, Seat, Seats};
+pub(crate) use throttle::{Source, Throttle, Wait};
+
+/// Addresses, and principals, whose recent calls are remembered one by one. Beyond it all share one
+/// allowance, so that a flood from many addresses costs calls and not memory.
+const REMEMBERED_MAX: usize = 65_536;
+
+/// How often addresses and principals that have been quiet are forgotten.
+pub(crate) const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// A steady rate and how far one may run ahead of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

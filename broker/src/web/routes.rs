@@ -1,0 +1,132 @@
+//! The paths, and what each shows.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+
+use super::page::{Keep, Page, say};
+use super::shelf::Shelf;
+use crate::desk::Desk;
+use crate::krl::SignedList;
+
+/// Media type of everything that a person could read.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What all paths draw from.
+pub(super) struct Shown {
+    ssh_ca: String,
+    tls_ca: String,
+    shelf: Shelf,
+    newest: Box<dyn Fn() -> Newest + Send + Sync>,
+}
+
+/// What changes while we serve.
+pub(super) struct Newest {
+    /// The newest signed revocation list.
+    list: Arc<SignedList>,
+    /// The newest durable checkpoint.
+    checkpoint: Arc<str>,
+    /// Whether credentials are being minted.
+    minting: bool,
+}
+
+impl Shown {
+    /// What `desk` shows to everybody.
+    pub(super) fn of(desk: Arc<Desk>) -> Self {
+        let public = desk.public();
+        let (ssh_ca, tls_ca) = (public.ssh_ca.to_openssh(), public.tls_ca_pem());
+        let newest = move || Newest {
+            list: desk.lists(),
+            checkpoint: desk.checkpoint(),
+            minting: desk.minting(),
+        };
+        Self::new(&ssh_ca, tls_ca, Box::new(newest))
+    }
+
+    fn new(ssh_ca: &str, tls_ca: String, newest: Box<dyn Fn() -> Newest + Send + Sync>) -> Self {
+        let ssh_ca = format!("{ssh_ca}\n");
+        Self { ssh_ca, tls_ca, shelf: Shelf::default(), newest }
+    }
+
+    fn page(&self, path: &str, version: Option<u64>) -> Option<Page> {
+        let newest = (self.newest)();
+        match path {
+            "/v1/ssh/ca.pub" => Some(Page::new(self.ssh_ca.as_str(), TEXT, Keep::Minutes)),
+            "/v1/tls/ca.pem" => {
+                Some(Page::new(self.tls_ca.as_str(), "application/x-pem-file", Keep::Minutes))
+            }
+            "/v1/checkpoint" => Some(Page::new(newest.checkpoint.as_bytes(), TEXT, Keep::Ask)),
+            "/v1/ssh/krl" => self.shelf.take(newest.list, version).map(|list| {
+                Page::new(list.krl.as_slice(), "application/octet-stream", Keep::Ask)
+                    .of_list(list.version)
+            }),
+            "/v1/ssh/krl.sig" => self.shelf.take(newest.list, version).map(|list| {
+                Page::new(list.signature.as_str(), TEXT, Keep::Ask).of_list(list.version)
+            }),
+            _ => None,
+        }
+    }
+
+    /// 503 while nothing can be minted: somebody has to look, though reading still works.
+    fn health(&self) -> Response<Body> {
+        if (self.newest)().minting {
+            say(StatusCode::OK, "serving\n")
+        } else {
+            say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "minting is stopped because revoking fails; the log says why\n",
+            )
+        }
+    }
+}
+
+/// All paths: GET and HEAD only, no body, no query but the `version` of a list.
+pub(super) fn router(shown: Shown) -> Router {
+    Router::new().fallback(answer).with_state(Arc::new(shown))
+}
+
+async fn answer(State(shown): State<Arc<Shown>>, request: Request<Body>) -> Response<Body> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let text = "only GET and HEAD: nothing can be changed here\n";
+        let mut refused = say(StatusCode::METHOD_NOT_ALLOWED, text);
+        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refused;
+    }
+    if has_body(request.headers()) {
+        return say(StatusCode::PAYLOAD_TOO_LARGE, "no request body is taken\n");
+    }
+    let Some(version) = list_version(request.uri()) else {
+        let text = "no query is taken, but ?version=N with /v1/ssh/krl and /v1/ssh/krl.sig\n";
+        return say(StatusCode::BAD_REQUEST, text);
+    };
+    if request.uri().path() == "/healthz" {
+        return shown.health();
+    }
+    match shown.page(request.uri().path(), version) {
+        Some(page) => page.answer(request.headers()),
+        None => say(StatusCode::NOT_FOUND, "no such page, or no longer this version of a list\n"),
+    }
+}
+
+/// The version that is asked for, if any; `None` if the query is anything else.
+fn list_version(uri: &Uri) -> Option<Option<u64>> {
+    let Some(query) = uri.query() else { return Some(None) };
+    let is_list = matches!(uri.path(), "/v1/ssh/krl" | "/v1/ssh/krl.sig");
+    let number = query.strip_prefix("version=").filter(|_| is_list)?;
+    // `parse` would also take a sign.
+    let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse().ok().filter(|_| is_digits).map(Some)
+}
+
+/// Whether the request announces a body (RFC 9112, 6.3).
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

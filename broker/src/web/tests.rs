@@ -1,0 +1,134 @@
+use std::sync::Mutex;
+
+use super::*;
+
+/// A side whose newest list can be replaced.
+struct Side {
+    shown: Arc<Shown>,
+    list: Arc<Mutex<Arc<SignedList>>>,
+}
+
+impl Side {
+    fn minting(minting: bool) -> Self {
+        let list = Arc::new(Mutex::new(numbered(1)));
+        let newest = Arc::clone(&list);
+        let newest = move || Newest {
+            list: Arc::clone(&newest.lock().expect("lock")),
+            checkpoint: "origin\n7\nroot\n".into(),
+            minting,
+        };
+        let shown = Arc::new(Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest)));
+        Self { shown, list }
+    }
+
+    fn publish(&self, version: u64) {
+        *self.list.lock().expect("lock") = numbered(version);
+    }
+
+    async fn ask(&self, request: axum::http::request::Builder) -> Response<Body> {
+        answer(State(Arc::clone(&self.shown)), request.body(Body::empty()).expect("request")).await
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        let answer = self.ask(Request::get(path)).await;
+        let status = answer.status();
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.expect("body");
+        (status, String::from_utf8(body.to_vec()).expect("text"))
+    }
+}
+
+fn numbered(version: u64) -> Arc<SignedList> {
+    let (krl, signature) = (format!("krl {version}").into(), format!("signature {version}"));
+    Arc::new(SignedList { version, krl, signature })
+}
+
+#[tokio::test]
+async fn every_path_shows_its_page() {
+    let side = Side::minting(true);
+    for (path, begins) in [
+        ("/v1/ssh/ca.pub", "ssh-ed25519 AAAA\n"),
+        ("/v1/tls/ca.pem", "PEM\n"),
+        ("/v1/checkpoint", "origin\n7\n"),
+        ("/v1/ssh/krl", "krl 1"),
+        ("/v1/ssh/krl.sig", "signature 1"),
+        ("/healthz", "serving"),
+    ] {
+        let (status, body) = side.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(body.starts_with(begins), "{path}: {body}");
+    }
+    assert_eq!(side.get("/v1/keys").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_list_and_its_signature_stay_together_while_the_next_comes_out() {
+    let side = Side::minting(true);
+    let list = side.ask(Request::get("/v1/ssh/krl")).await;
+    let version = list.headers()["breakglass-list-version"].to_str().expect("text").to_owned();
+    side.publish(2);
+    let (status, signature) = side.get(&format!("/v1/ssh/krl.sig?version={version}")).await;
+    assert_eq!((status, signature.as_str()), (StatusCode::OK, "signature 1"));
+    assert_eq!(side.get("/v1/ssh/krl.sig").await.1, "signature 2");
+    assert_eq!(side.get("/v1/ssh/krl?version=3").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_old_list_is_never_shown_as_the_newest() {
+    let side = Side::minting(true);
+    for version in 1..40 {
+        side.publish(version);
+        assert_eq!(side.get("/v1/ssh/krl").await.1, format!("krl {version}"));
+    }
+    assert_eq!(side.get("/v1/ssh/krl?version=1").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(side.get("/v1/ssh/krl?version=39").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_has_the_page_is_told_that_it_is_unchanged() {
+    let side = Side::minting(true);
+    let tag = side.ask(Request::get("/v1/ssh/krl")).await.headers()["etag"].clone();
+    let asked = |tag: &str| Request::get("/v1/ssh/krl").header("if-none-match", tag);
+    let tag = tag.to_str().expect("text");
+    for tags in [tag, &format!("W/{tag}"), &format!("\"other\", {tag}"), "*"] {
+        assert_eq!(side.ask(asked(tags)).await.status(), StatusCode::NOT_MODIFIED, "{tags}");
+    }
+    side.publish(2);
+    assert_eq!(side.ask(asked(tag)).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nothing_that_could_change_something_is_taken() {
+    let side = Side::minting(true);
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREAK"] {
+        let answer = side.ask(Request::builder().method(method).uri("/v1/ssh/krl")).await;
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(answer.headers()["allow"], "GET, HEAD");
+    }
+    let with_body = Request::get("/v1/ssh/krl").header("content-length", "1");
+    assert_eq!(side.ask(with_body).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let chunked = Request::get("/v1/ssh/krl").header("transfer-encoding", "chunked");
+    assert_eq!(side.ask(chunked).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_query_is_a_version_of_a_list_or_refused() {
+    let side = Side::minting(true);
+    for query in [
+        "/v1/ssh/krl?version=",
+        "/v1/ssh/krl?version=+1",
+        "/v1/ssh/krl?version=1&version=2",
+        "/v1/ssh/krl?version=99999999999999999999999",
+        "/v1/ssh/krl?x=1",
+        "/v1/checkpoint?version=1",
+        "/healthz?version=1",
+    ] {
+        assert_eq!(side.get(query).await.0, StatusCode::BAD_REQUEST, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn health_fails_while_nothing_can_be_minted_and_the_lists_are_still_served() {
+    let side = Side::minting(false);
+    assert_eq!(side.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(side.get("/v1/ssh/krl").await.0, StatusCode::OK);
+}
