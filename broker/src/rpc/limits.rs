@@ -10,8 +10,8 @@ use crate::crowd::Rate;
 /// up to 32 signatures; a statement is checked against its own 4,096 bytes before anything else.
 pub const MESSAGE_MAX_BYTES: usize = 1 << 20;
 
-/// Largest answer. A page of views, or a policy; exports travel in parts below
-/// [`EXPORT_PART_BYTES`]. The same as tonic's default for what a client accepts.
+/// Largest answer: a page of views, a policy, a part of an export. The same as tonic's default for
+/// what a client accepts.
 pub const ANSWER_MAX_BYTES: usize = 4 << 20;
 
 /// Most header bytes of one call: real ones have under 300.
@@ -59,9 +59,8 @@ pub const WATCH_BUFFER: usize = 4;
 /// holds a seat.
 pub const SLOW_READER: Duration = Duration::from_secs(30);
 
-/// Entry bytes in one part of an export: small enough to need little memory, large enough that the
-/// framing is free.
-pub const EXPORT_PART_BYTES: usize = 256 << 10;
+/// Rows of one part of an export. The store cuts a page at about a megabyte, whatever the rows.
+pub const EXPORT_ROWS: usize = 512;
 
 /// Parts of an export that wait for a slow reader.
 pub const EXPORT_BUFFER: usize = 2;
@@ -84,11 +83,15 @@ pub const SESSIONS_MAX: usize = 4096;
 /// Retry advice to whom found the queue full: it empties within a commit or two.
 pub const BUSY_RETRY: Duration = Duration::from_secs(1);
 
+/// How often the health service is told how we are: somebody is paged on it, not woken by it.
+pub const HEALTH_EVERY: Duration = Duration::from_secs(1);
+
 /// How long streams and calls in flight get at shutdown before their connections are cut.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
-/// Database connections kept for reading; more readers than this open and close their own.
-pub const READERS_KEPT: usize = 8;
+/// Snapshots of the database in use at once by calls. The store gives out 64 altogether; more than
+/// the disk answers at once only wait there instead of here.
+pub const READS_AT_ONCE: usize = 32;
 
 /// The limits that a deployment may set: how many people and machines it has is its own business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -125,6 +128,25 @@ impl Default for Limits {
             reads_per_principal: Rate::new(10, 60),
             streams: 512,
             streams_per_principal: 8,
+        }
+    }
+}
+
+impl Limits {
+    /// Limits that nobody runs into: for a throw-away broker on which one machine plays everybody,
+    /// and for measuring what lies behind them.
+    #[must_use]
+    pub const fn roomy() -> Self {
+        const PLENTY: Rate = Rate::new(1_000_000, 1_000_000);
+        Self {
+            connections: 8192,
+            connections_per_address: 8192,
+            connects: PLENTY,
+            calls_per_address: PLENTY,
+            acts_per_principal: PLENTY,
+            reads_per_principal: PLENTY,
+            streams: 8192,
+            streams_per_principal: 8192,
         }
     }
 }

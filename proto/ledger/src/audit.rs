@@ -121,5 +121,4 @@ fn open(note: &str, trust: &TrustFile, findings: &mut Findings) -> Option<Checkp
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod tests;

@@ -228,6 +228,3 @@ impl Judge {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

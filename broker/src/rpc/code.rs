@@ -1,0 +1,64 @@
+//! Which gRPC code each refusal has: one table, no wildcard, so that a new refusal does not build
+//! until it has one.
+//!
+//! * `InvalidArgument`: the act itself can never be right. * `PermissionDenied`: right, but not from
+//!   this person or key. * `NotFound`: about something that is not there. * `AlreadyExists`: done
+//!   before. * `FailedPrecondition`: not as things stand. * `ResourceExhausted`: a limit that passes.
+//!   * `Unimplemented`: not in this version. * `Unavailable`: the broker cannot do it now.
+
+use breakglass_rules::Refusal;
+use tonic::Code;
+
+/// The code of `refusal`.
+pub(super) const fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::OtherLog { .. }
+        | Refusal::Expired { .. }
+        | Refusal::ExpiresTooFar { .. }
+        | Refusal::TtlTooLong { .. }
+        | Refusal::IncidentMissing { .. }
+        | Refusal::IncidentMismatch { .. }
+        | Refusal::ReasonMissing { .. }
+        | Refusal::SubjectKeyMissing
+        | Refusal::SubjectKeyEnrolled { .. }
+        | Refusal::LaneNotOffered { .. }
+        | Refusal::CredentialKindNotOffered { .. }
+        | Refusal::RequestMismatch { .. }
+        | Refusal::TtlMaxBelow { .. }
+        | Refusal::KindNotAsked { .. }
+        | Refusal::PickupMismatch { .. } => Code::InvalidArgument,
+        Refusal::KeyUnknown { .. }
+        | Refusal::KeyNotTheirs { .. }
+        | Refusal::NotHuman { .. }
+        | Refusal::RequesterNotEntitled { .. }
+        | Refusal::IdentityKindNotAllowed { .. }
+        | Refusal::ApproverNotEntitled { .. }
+        | Refusal::ApproverJoinedLater { .. }
+        | Refusal::SelfApproval { .. }
+        | Refusal::SelfApprovalByKey { .. }
+        | Refusal::NotYours { .. }
+        | Refusal::NotEntitledToEnd { .. }
+        | Refusal::NotTheSubjectKey { .. } => Code::PermissionDenied,
+        Refusal::ScopeUnknown { .. }
+        | Refusal::RequestUnknown { .. }
+        | Refusal::StageUnknown { .. } => Code::NotFound,
+        Refusal::Repeated { .. }
+        | Refusal::Duplicate { .. }
+        | Refusal::IdTaken { .. }
+        | Refusal::AlreadyApproved { .. } => Code::AlreadyExists,
+        Refusal::SeenMismatch
+        | Refusal::SeenFuture
+        | Refusal::WrongState { .. }
+        | Refusal::Late { .. }
+        | Refusal::PolicyNotInForce { .. }
+        | Refusal::PolicyUnreadable { .. }
+        | Refusal::ChainUnsound { .. }
+        | Refusal::ScopeChanged { .. }
+        | Refusal::NotApprovedYet { .. }
+        | Refusal::NotDue { .. }
+        | Refusal::StillAllowed => Code::FailedPrecondition,
+        Refusal::LiveMax { .. } => Code::ResourceExhausted,
+        Refusal::NotSupportedYet { .. } => Code::Unimplemented,
+        Refusal::ClockBehind { .. } | Refusal::CannotRevoke => Code::Unavailable,
+    }
+}

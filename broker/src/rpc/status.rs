@@ -1,0 +1,199 @@
+//! The one table from our errors to gRPC.
+//!
+//! Refusals are told in full, form errors name field, rule and remedy; faults are ours: told by
+//! name only, their causes go to the log.
+
+use std::time::Duration;
+
+use breakglass_ledger::sshsig::SshSigError;
+use breakglass_proto::{REFUSAL_METADATA, v1};
+use breakglass_rules::Refusal;
+use prost::Message;
+use tonic::metadata::{BinaryMetadataKey, BinaryMetadataValue, MetadataMap, MetadataValue};
+use tonic::{Code, Status};
+
+use super::code::code;
+use super::form::FormError;
+use super::limits::BUSY_RETRY;
+use super::session::SessionError;
+use crate::crowd::{Full, Wait};
+use crate::desk::DeskError;
+use crate::report;
+use crate::store::StoreError;
+
+/// Why a call gets no answer. An answer and this exclude each other (R15).
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    /// The call is not in form.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The session does not allow reading.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// Signed by a key that nobody here knows. Nothing was written.
+    #[error(
+        "key {fingerprint} is not enrolled, and is not the subject key of a request; nothing was \
+         written down: sign with an enrolled key"
+    )]
+    Stranger {
+        /// The key that signed.
+        fingerprint: String,
+    },
+    /// There is none, or it is not the caller's business: which of both is not told (R13, R34).
+    #[error("no such request, or not one that you may read; check the id and who you sign as")]
+    NotReadable,
+    /// Known, but not entitled to this.
+    #[error("{0}")]
+    NotEntitled(&'static str),
+    /// A number or id that cannot be.
+    #[error("`{field}`: {rule}")]
+    Field {
+        /// Which field of the message.
+        field: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// More than there is.
+    #[error(
+        "{asked} entries are asked for and the log has {size}; if you have seen more, the \
+             broker was rolled back: stop, and keep what you have"
+    )]
+    Beyond {
+        /// What was asked for.
+        asked: u64,
+        /// What there is.
+        size: u64,
+    },
+    /// Too often.
+    #[error("{what} come too often; slow down and repeat in {}", seconds(*wait))]
+    TooOften {
+        /// Which calls.
+        what: &'static str,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// Too many streams at once.
+    #[error("too many streams are open ({}); close one, or repeat later", whose(*.0))]
+    Streams(Full),
+    /// The desk did not do it.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// We are going down.
+    #[error("the broker is stopping; repeat in a moment, here or at another address")]
+    Stopping,
+    /// A fault of ours that has no other name.
+    #[error("{0}")]
+    Fault(&'static str),
+}
+
+impl From<StoreError> for CallError {
+    fn from(error: StoreError) -> Self {
+        Self::Desk(error.into())
+    }
+}
+
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        let text = error.to_string();
+        match error {
+            CallError::Form(FormError::Signature { source, .. }) => {
+                Self::new(signature_code(&source), text)
+            }
+            CallError::Form(_) | CallError::Field { .. } => Self::invalid_argument(text),
+            CallError::Session(error) => Self::new(error.code(), text),
+            CallError::Stranger { .. } => Self::unauthenticated(text),
+            CallError::NotReadable => Self::not_found(text),
+            CallError::NotEntitled(_) => Self::permission_denied(text),
+            CallError::Beyond { .. } => Self::out_of_range(text),
+            CallError::TooOften { wait, .. } => later(Code::ResourceExhausted, text, wait),
+            CallError::Streams(_) => later(Code::ResourceExhausted, text, BUSY_RETRY),
+            CallError::Desk(error) => desk(error),
+            CallError::Stopping => later(Code::Unavailable, text, BUSY_RETRY),
+            CallError::Fault(_) => Self::internal(text),
+        }
+    }
+}
+
+/// Too soon, for calls of the kind `what`.
+pub(super) const fn too_often(what: &'static str) -> impl FnOnce(Wait) -> CallError {
+    move |Wait(wait)| CallError::TooOften { what, wait }
+}
+
+/// What the desk's answer is on the wire.
+fn desk(error: DeskError) -> Status {
+    match error {
+        DeskError::Refused { refusal, seq } => refused(&refusal, seq),
+        // Of what the authority signed: told in full, like a refusal.
+        fault @ DeskError::Policy(_) => Status::failed_precondition(report::chain(&fault)),
+        DeskError::NoFiles => Status::invalid_argument(error.to_string()),
+        DeskError::NoText => Status::not_found(error.to_string()),
+        DeskError::Busy => later(
+            Code::Unavailable,
+            "too many commands are waiting; repeat the same bytes in a second".into(),
+            BUSY_RETRY,
+        ),
+        DeskError::Store(StoreError::Busy) => later(
+            Code::Unavailable,
+            "too many reads at once; repeat in a second".into(),
+            BUSY_RETRY,
+        ),
+        DeskError::Stopped => CallError::Stopping.into(),
+        fault @ (DeskError::Mint(_)
+        | DeskError::Store(_)
+        | DeskError::Entropy(_)
+        | DeskError::Ledger { .. }) => {
+            report::fault("answering a call", &fault);
+            Status::internal(fault.to_string())
+        }
+    }
+}
+
+/// A refusal in words, with its number for machines beside it.
+fn refused(refusal: &Refusal, seq: Option<u64>) -> Status {
+    let first = if let Refusal::Duplicate { first } = refusal { Some(first) } else { None };
+    let detail = v1::RefusalDetail {
+        number: refusal.number(),
+        name: refusal.name().to_owned(),
+        seq,
+        first_request_id: first.map(ToString::to_string).unwrap_or_default(),
+    };
+    let mut metadata = MetadataMap::new();
+    if let Ok(key) = BinaryMetadataKey::from_bytes(REFUSAL_METADATA.as_bytes()) {
+        metadata.insert_bin(key, BinaryMetadataValue::from_bytes(&detail.encode_to_vec()));
+    }
+    Status::with_metadata(code(refusal), refusal.to_string(), metadata)
+}
+
+/// Which code a signature's fault has: not in form, or in form and not theirs.
+const fn signature_code(error: &SshSigError) -> Code {
+    match error {
+        SshSigError::Malformed { .. }
+        | SshSigError::KeyType(_)
+        | SshSigError::Weak
+        | SshSigError::Namespace { .. } => Code::InvalidArgument,
+        SshSigError::Bad | SshSigError::UserPresence => Code::Unauthenticated,
+    }
+}
+
+/// A status that says when to come again: `retry-after`, in whole seconds, at least 1.
+fn later(code: Code, text: String, wait: Duration) -> Status {
+    let mut metadata = MetadataMap::new();
+    metadata.insert("retry-after", MetadataValue::from(whole_seconds(wait)));
+    Status::with_metadata(code, text, metadata)
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    let more = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(more).max(1)
+}
+
+fn seconds(wait: Duration) -> String {
+    format!("{} s", whole_seconds(wait))
+}
+
+const fn whose(full: Full) -> &'static str {
+    match full {
+        Full::Room => "of everybody",
+        Full::Holder => "of yours",
+    }
+}
