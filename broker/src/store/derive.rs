@@ -16,13 +16,10 @@ use breakglass_ledger::entry::{
 };
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
 use breakglass_ledger::time::Timestamp;
+use breakglass_rules::CLOSE_AFTER_SECONDS;
 
 use super::error::StoreError;
 use super::standing::State;
-
-/// A revoked credential's grant closes this long after its `valid_before`, in seconds: until then a
-/// host whose clock is behind may still take the credential for good, so it stays on the list.
-pub const CLOSE_AFTER_SECONDS: u64 = 300;
 
 /// Records in the derived tables what `entry` says.
 pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), StoreError> {

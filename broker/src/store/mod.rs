@@ -28,7 +28,6 @@ mod write;
 mod tests;
 
 pub use cursor::{Cursor, ParseCursorError};
-pub use derive::CLOSE_AFTER_SECONDS;
 pub use error::StoreError;
 pub use guard::GuardPolicy;
 pub use head::Head;

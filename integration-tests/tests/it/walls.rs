@@ -197,26 +197,28 @@ fn names_in(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let flat = text.replace(char::is_whitespace, " ");
     for (at, _) in flat.match_indices("::") {
-        let before = flat[..at].trim_end();
+        let (before, after) = flat.split_at(at);
+        let before = before.trim_end();
         let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-        let is_root = !before[..before.len() - name.len()].ends_with("::");
-        if !is_root {
+        if before.strip_suffix(name).unwrap().ends_with("::") {
             continue;
         }
         names.insert(name.to_owned());
-        if name != "crate" && name != "std" {
-            continue;
-        }
-        let rest = flat[at + 2..].trim_start();
-        let inner = match rest.strip_prefix('{') {
-            Some(group) => group.split(['}', ';']).next().unwrap().split(',').collect(),
-            None => vec![rest],
-        };
-        for part in inner {
-            let word: String =
-                part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            names.insert(format!("{name}::{word}"));
+        if name == "crate" || name == "std" {
+            let rest = after.strip_prefix("::").unwrap().trim_start();
+            names.extend(first_words(rest).into_iter().map(|word| format!("{name}::{word}")));
         }
     }
     names
+}
+
+/// The first word of a path, or of each path in a group.
+fn first_words(path: &str) -> Vec<String> {
+    let parts = match path.strip_prefix('{') {
+        Some(group) => group.split(['}', ';']).next().unwrap().split(',').collect(),
+        None => vec![path],
+    };
+    let word =
+        |part: &str| part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    parts.into_iter().map(word).collect()
 }

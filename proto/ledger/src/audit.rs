@@ -121,4 +121,5 @@ fn open(note: &str, trust: &TrustFile, findings: &mut Findings) -> Option<Checkp
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod tests;

@@ -228,3 +228,6 @@ impl Judge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

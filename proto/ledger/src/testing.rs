@@ -36,6 +36,15 @@ pub const START: Timestamp = Timestamp::from_unix_seconds(1_795_341_600);
 /// Everybody in the sample policy, by the names of their keys.
 pub const PEOPLE: [&str; 6] = ["pia", "sam", "ann", "ada", "bob", "eve"];
 
+/// The sample policy for these people; sam and bob have a second key each (`sam-2`, `bob-2`).
+#[must_use]
+pub fn files_of(keys: &Keys, people: &[&str]) -> Files {
+    let seconds = ["sam", "bob"].into_iter().filter(|name| people.contains(name));
+    let seconds = seconds.map(|name| (name, keys.public(&format!("{name}-2"))));
+    let all: Vec<_> = people.iter().map(|name| (*name, keys.public(name))).chain(seconds).collect();
+    sample(&all.iter().map(|(name, key)| (*name, key)).collect::<Vec<_>>())
+}
+
 /// A broker in a box.
 #[derive(Clone)]
 pub struct House {
@@ -78,12 +87,7 @@ impl House {
     #[must_use]
     pub fn new() -> Self {
         let keys = Keys::new();
-        let people: Vec<_> = PEOPLE.map(|name| (name, keys.public(name))).to_vec();
-        let mut listed: Vec<_> = people.iter().map(|(name, key)| (*name, key)).collect();
-        // One person with two keys.
-        let second = keys.public("sam-2");
-        listed.push(("sam", &second));
-        let files = sample(&listed);
+        let files = files_of(&keys, &PEOPLE);
         let manifest = Act::Policy(files.manifest(1, Digest::ZERO));
         let (statement, signature) =
             keys.say("pia", None, manifest, None, Salt::from_bytes([1; 16]));

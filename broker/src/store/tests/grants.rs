@@ -1,5 +1,7 @@
 //! What the derived tables say while a grant lives.
 
+use breakglass_rules::CLOSE_AFTER_SECONDS;
+
 use super::*;
 
 fn grant(number: u32) -> Grant {

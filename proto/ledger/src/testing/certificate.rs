@@ -47,7 +47,8 @@ impl CertificateParts {
         wire.extend_from_slice(&self.valid_before.unix_seconds().to_be_bytes());
         let option = |(name, value): &(String, String)| {
             let mut one = strings(&[name]);
-            put(&mut one, &strings(&[value]));
+            // PROTOCOL.certkeys: a flag has no value at all, any other a string in a string.
+            put(&mut one, &if value.is_empty() { Vec::new() } else { strings(&[value]) });
             one
         };
         put(&mut wire, &list(self.options.iter().map(option)));

@@ -8,7 +8,7 @@ use crate::entry::{
 };
 use crate::id::RequestId;
 use crate::key::PublicKey;
-use crate::statement::{About, Act, Approve, Ask, Collect, Kind, Lane, Pickup};
+use crate::statement::{About, Act, Approve, Ask, Collect, Kind, Lane, Lock, Pickup};
 use crate::time::Ttl;
 
 impl House {
@@ -149,6 +149,13 @@ impl House {
     pub fn about(&self, id: RequestId, who: &str) -> About {
         let request = self.kept(id).statement;
         About { request, by: who.parse().expect("a name"), comment: None }
+    }
+
+    /// A lock by `who` of a host nobody has, commented with `text`.
+    #[must_use]
+    pub fn about_nothing(&self, who: &str, text: Digest) -> Lock {
+        let target = "host:nowhere".parse().expect("a target");
+        Lock { by: who.parse().expect("a name"), target, until: None, comment: Some(text) }
     }
 
     /// The entry that ends the credential of `id`.
