@@ -2,8 +2,8 @@
 
 use breakglass_ledger::entry::{Anchor, Body};
 use breakglass_ledger::id::RequestId;
+use breakglass_ledger::note::SignedCheckpoint;
 use breakglass_rules::{Command, Verdict, decide};
-use data_encoding::BASE64;
 
 use super::batch::{Batch, UNSIGNED};
 use super::{DeskError, Swept, record};
@@ -63,9 +63,11 @@ impl Batch<'_, '_> {
         if idle < ANCHOR_EVERY_SECONDS {
             return Ok(());
         }
-        // In base64: a signed note holds U+2014, and entries hold ASCII only.
-        let checkpoint = BASE64.encode(self.checkpoint.as_bytes());
-        self.append(Body::Anchor(Anchor { checkpoint, cosignatures: Vec::new() }), None)?;
+        // In parts: a signed note holds U+2014, and entries hold ASCII only.
+        let note = SignedCheckpoint::parse(&self.checkpoint)
+            .map_err(|_| DeskError::Ledger { what: "the newest checkpoint is no note" })?;
+        let (checkpoint, cosignatures) = note.to_parts();
+        self.append(Body::Anchor(Anchor { checkpoint, cosignatures }), None)?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! entry (to recompute any root a signer says to have seen) and what is known of open grants.
 
 mod finding;
+mod form;
 mod peaks;
 mod policies;
 mod spoken;

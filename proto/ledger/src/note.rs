@@ -208,6 +208,24 @@ impl SignedCheckpoint {
         Ok(Self { checkpoint, signatures })
     }
 
+    /// The signed text, and the signature lines without their dash (`name base64`): all ASCII, as
+    /// an `anchor` entry carries them.
+    #[must_use]
+    pub fn to_parts(&self) -> (String, Vec<String>) {
+        let line = |line: &Line| format!("{} {}", line.name, BASE64.encode(&line.blob));
+        (self.checkpoint.body(), self.signatures.iter().map(line).collect())
+    }
+
+    /// The note of these parts, which is again read strictly.
+    ///
+    /// # Errors
+    ///
+    /// As [`SignedCheckpoint::parse`].
+    pub fn from_parts(text: &str, lines: &[String]) -> Result<Self, NoteError> {
+        let lines: String = lines.iter().map(|line| format!("{DASH}{line}\n")).collect();
+        Self::parse(&format!("{text}\n{lines}"))
+    }
+
     /// Whether `key` signed it.
     ///
     /// # Errors
@@ -378,6 +396,17 @@ mod tests {
         assert_eq!(open_checkpoint(&format!("{note}{line}"), &key), Ok(checkpoint.clone()));
         let alone = format!("{}\n{line}", checkpoint.body());
         assert_eq!(open_checkpoint(&alone, &key), Err(NoteError::Unsigned));
+    }
+
+    #[test]
+    fn a_note_is_put_together_from_its_parts() {
+        let (note, key, checkpoint) = note();
+        let (text, lines) = SignedCheckpoint::parse(&note).unwrap().to_parts();
+        assert!(text.is_ascii() && lines.iter().all(|line| line.is_ascii()));
+        let again = SignedCheckpoint::from_parts(&text, &lines).unwrap();
+        assert_eq!((again.verify(&key), again.checkpoint), (Ok(()), checkpoint));
+        assert!(SignedCheckpoint::from_parts(&text, &[]).is_err());
+        assert!(SignedCheckpoint::from_parts(&text, &["a b\nc d".to_owned()]).is_err());
     }
 
     #[test]

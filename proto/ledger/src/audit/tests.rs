@@ -20,10 +20,7 @@ fn eventful() -> House {
     house.deny(denied, "bob");
     let withdrawn = house.request("ann", "quick", 600);
     house.withdraw(withdrawn, "ann");
-    let checkpoint = house.checkpoint();
-    let (text, lines) = checkpoint.split_once("\n\n").unwrap();
-    let line = lines.trim_end().trim_start_matches("\u{2014} ").to_owned();
-    house.record(Anchor { checkpoint: format!("{text}\n"), cosignatures: vec![line] });
+    house.record(anchor(&house));
     house.drop_grant(id, "sam");
     let solo = house.request("sam", "solo", 300);
     house.collect(solo);
@@ -43,6 +40,12 @@ fn eventful() -> House {
     house.lapse(lapsing);
     house.close(id, Outcome::Revoked);
     house
+}
+
+fn anchor(house: &House) -> Anchor {
+    let signed = SignedCheckpoint::parse(&house.checkpoint()).unwrap();
+    let (checkpoint, cosignatures) = signed.to_parts();
+    Anchor { checkpoint, cosignatures }
 }
 
 fn lines(export: &Export) -> Vec<Vec<u8>> {
@@ -320,6 +323,26 @@ fn a_checkpoint_that_is_forged_or_torn() {
     assert_eq!(with(house.checkpoint().replace("test/", "text/")), Code::OriginUntrusted);
     assert_eq!(with(house.checkpoint().trim_end().to_owned()), Code::CheckpointMalformed);
     assert_eq!(with(String::new()), Code::CheckpointMalformed);
+}
+
+#[test]
+fn an_anchor_of_another_history_or_by_another_key() {
+    let mut house = eventful();
+    let mut other = House::new();
+    other.record(Config { what: ConfigChange::Software { version: "x".to_owned() } });
+    let seq = house.record(anchor(&other));
+    assert_eq!(first(&house.verify()), (Code::Fork, Some(seq), Verdict::Tampered));
+    let mut house = eventful();
+    let mut forged = anchor(&house);
+    let checkpoint = Checkpoint::parse_body(&forged.checkpoint).unwrap();
+    let signature = house.keys.sign("eve", forged.checkpoint.as_bytes());
+    let note = SignedCheckpoint::assemble(&checkpoint, &house.keys.log_key(), &signature);
+    forged.cosignatures = SignedCheckpoint::parse(&note).unwrap().to_parts().1;
+    house.record(forged);
+    assert_eq!(first(&house.verify()).0, Code::CheckpointSig);
+    let mut house = eventful();
+    house.record(Anchor { cosignatures: Vec::new(), ..anchor(&house) });
+    assert_eq!(first(&house.verify()).0, Code::CheckpointMalformed);
 }
 
 /// Every single-bit flip in every file of an export is caught.

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::finding::{Code, Findings, verdict_of};
+use super::form::{code_of_chain, code_of_entry};
 use super::peaks::Peaks;
 use super::spoken::{self, Spoken};
 use super::texts::Texts;
 use super::{Report, TrustFile, policies};
 use crate::bytes::Digest;
-use crate::chain::{Chain, ChainError, entry_hash};
-use crate::entry::{Body, ConfigChange, Entry, EntryError, Genesis, check_form};
+use crate::chain::{Chain, entry_hash};
+use crate::entry::{Anchor, Body, ConfigChange, Entry, Genesis, check_form};
 use crate::judge::{Case, Judge};
-use crate::note::Checkpoint;
+use crate::note::{Checkpoint, SignedCheckpoint};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 use crate::tree::leaf_hash;
@@ -114,6 +115,9 @@ impl<'a> Walk<'a> {
         {
             self.texts.erase(*text);
         }
+        if let Body::Anchor(anchor) = &entry.body {
+            self.anchor(anchor, entry.seq);
+        }
         let spoken = self.spoken(entry);
         let Some(policy) = self.policy.clone() else {
             if entry.grant().is_some() {
@@ -140,6 +144,25 @@ impl<'a> Walk<'a> {
             self.findings.add(Code::OriginUntrusted, Some(0), detail);
         }
         self.judge.learn_ca(&genesis.ssh_ca, 0, &mut self.findings);
+    }
+
+    /// A checkpoint that the ledger itself keeps: signed by its key, and of what is before it.
+    fn anchor(&mut self, anchor: &Anchor, seq: u64) {
+        let signed = match SignedCheckpoint::from_parts(&anchor.checkpoint, &anchor.cosignatures) {
+            Ok(signed) => signed,
+            Err(error) => {
+                let code = Code::CheckpointMalformed;
+                return self.findings.add(code, Some(seq), error.to_string());
+            }
+        };
+        if let Err(error) = signed.verify(&self.trust.key) {
+            self.findings.add(Code::CheckpointSig, Some(seq), error.to_string());
+        }
+        let Checkpoint { origin, size, root } = signed.checkpoint;
+        if origin != self.trust.log || self.tree.root_at(size) != Some(root) {
+            let detail = format!("the anchored checkpoint of size {size} is not of this history");
+            self.findings.add(Code::Fork, Some(seq), detail);
+        }
     }
 
     fn policy(&mut self, body: &crate::entry::Policy, seq: u64) {
@@ -272,21 +295,5 @@ impl<'a> Walk<'a> {
             texts,
             redacted,
         }
-    }
-}
-
-const fn code_of_entry(error: &EntryError) -> Code {
-    match error {
-        EntryError::TooLarge { .. } => Code::EntryTooLarge,
-        EntryError::Form { .. } | EntryError::Spelling => Code::EntryNotCanonical,
-        EntryError::Schema { .. } => Code::Schema,
-    }
-}
-
-const fn code_of_chain(error: &ChainError) -> Code {
-    match error {
-        ChainError::Gap { .. } => Code::SeqGap,
-        ChainError::Link { .. } => Code::ChainBroken,
-        ChainError::Time { .. } => Code::TimeRegression,
     }
 }

@@ -254,7 +254,7 @@ bodies! {
     Anchor = "anchor" {
         /// The checkpoint's signed text: three lines.
         checkpoint: String = "checkpoint",
-        /// Signature lines of the note without the dash: `name base64`, the log's own first.
+        /// Signature lines of the note without the dash: `name base64`, the log's own among them.
         cosignatures: Vec<String> = "cosignatures",
     }
 

@@ -59,7 +59,9 @@ pub(super) fn approved(case: &Case<'_>, grant: &mut Grant, body: &Approved, out:
 
 /// Whether `by`, or the holder of `key`, is the one who asks or stands behind who asks.
 fn is_requester(grant: &Grant, by: &PrincipalId, key: &PublicKey) -> bool {
+    let holder = grant.policy.owner_of(key).map(|owner| &owner.id);
     *by == grant.ask.by
+        || holder == Some(&grant.ask.by)
         || grant.ask.on_behalf_of.contains(by)
         || *key == grant.key
         || grant.ask.key.as_ref() == Some(key)

@@ -25,7 +25,7 @@ impl Judge {
         if case.spoken.is_none_or(|spoken| Some(&spoken.key) != grant.ask.key.as_ref()) {
             case.find(out, Code::KeyUnknown, "it was not collected with the request's subject key");
         }
-        request::check_ask(case, &grant.ask, &grant.key, out);
+        request::check_ask(case, &grant.ask, out);
         if !grant.is_allowed(case.policy) {
             case.find(out, Code::ScopeExceeded, "the requester is no longer entitled");
         }

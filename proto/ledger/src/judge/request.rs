@@ -5,7 +5,6 @@ use super::{Case, Judge};
 use crate::audit::{Code, Findings};
 use crate::bytes::Digest;
 use crate::entry::{Refused, Requested};
-use crate::key::PublicKey;
 use crate::policy::Scope;
 use crate::statement::{Act, Ask};
 
@@ -32,7 +31,10 @@ impl Judge {
             let detail = format!("decided as {lane}, asked as {}", ask.lane);
             case.find(out, Code::ScopeExceeded, detail);
         }
-        check_ask(case, ask, &spoken.key, out);
+        check_ask(case, ask, out);
+        if let Some(fault) = case.policy.scope(&ask.scope).and_then(|one| lacks(one, ask)) {
+            case.find(out, Code::ScopeExceeded, fault);
+        }
         if let Some(scope) = case.policy.scope(&ask.scope)
             && body.lapses > case.at().plus(scope.pending_max.into())
         {
@@ -47,8 +49,8 @@ impl Judge {
     }
 }
 
-/// Whether the policy lets this person ask for this.
-pub(super) fn check_ask(case: &Case<'_>, ask: &Ask, key: &PublicKey, out: &mut Findings) {
+/// Whether the policy lets this person ask for this, and have it.
+pub(super) fn check_ask(case: &Case<'_>, ask: &Ask, out: &mut Findings) {
     let Some(scope) = case.policy.scope(&ask.scope) else {
         case.find(out, Code::ScopeExceeded, format!("there is no scope {}", ask.scope));
         return;
@@ -61,7 +63,7 @@ pub(super) fn check_ask(case: &Case<'_>, ask: &Ask, key: &PublicKey, out: &mut F
         case.find(out, Code::ScopeExceeded, fault);
     }
     let is_enrolled = ask.key.as_ref().is_some_and(|key| case.policy.owner_of(key).is_some());
-    if is_enrolled || ask.key.as_ref() == Some(key) {
+    if is_enrolled {
         case.find(out, Code::CredMismatch, "the subject key is somebody's own key");
     }
 }
@@ -82,6 +84,12 @@ fn fault_of(case: &Case<'_>, scope: &Scope, ask: &Ask) -> Option<String> {
     if ask.kinds.is_empty() || !ask.kinds.iter().all(|kind| scope.offers(*kind)) {
         return Some(format!("{} does not offer what was asked for", ask.scope));
     }
+    None
+}
+
+/// What a request has to say besides. Asked of the request alone: a policy that wants more since
+/// does not make it wrong.
+fn lacks(scope: &Scope, ask: &Ask) -> Option<String> {
     if scope.require_reason && ask.reason.is_none() {
         return Some(format!("{} needs a reason", ask.scope));
     }
@@ -92,11 +100,13 @@ fn fault_of(case: &Case<'_>, scope: &Scope, ask: &Ask) -> Option<String> {
     None
 }
 
-/// A refusal names whoever's key it was.
+/// A refusal names whoever's key it was, or whoever the statement names: the signature shows that
+/// these can be two. Nobody else can be blamed.
 pub(super) fn refused(case: &Case<'_>, body: &Refused, out: &mut Findings) {
     let Some(spoken) = case.spoken else { return };
     let owner = case.policy.owner_of(&spoken.key).map(|owner| &owner.id);
-    if body.by.is_some() && body.by.as_ref() != owner {
+    let by = body.by.as_ref();
+    if by.is_some() && by != owner && by != spoken.statement.by() {
         case.find(out, Code::KeyUnknown, "the refused act is blamed on another than its signer");
     }
 }
