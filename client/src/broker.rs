@@ -215,7 +215,7 @@ impl Broker {
                 let nap = NAP.saturating_mul(attempt);
                 // Whoever answers now was believed when this command began; the act's own answer
                 // carries a checkpoint that is checked again.
-                self.runtime.block_on(tokio::time::sleep(nap));
+                self.runtime.block_on(async { tokio::time::sleep(nap).await });
                 match self.runtime.block_on(connect(&self.pinned, &|_| Ok(()))) {
                     Ok(connected) => self.connected = connected,
                     Err(error) => {
@@ -255,3 +255,8 @@ const NAP: Duration = Duration::from_millis(300);
 
 /// 100 views a page: more than any deployment has open at once.
 const PAGES_MAX: u32 = 1000;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
