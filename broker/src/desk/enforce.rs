@@ -9,11 +9,11 @@ use breakglass_rules::Command;
 
 use super::batch::{Batch, Draft};
 use super::{DeskError, Incoming, PolicyBundle};
-use crate::store::{PAGE_ROWS_MAX, Read};
+use crate::store::PAGE_ROWS_MAX;
 
 impl Batch<'_, '_> {
-    /// Puts a pushed policy into force, then judges every open request and live grant by it: what
-    /// is no longer allowed ends in the same transaction.
+    /// Puts a pushed policy into force, then judges every live grant by it: what is no longer
+    /// allowed ends in the same transaction.
     pub(super) fn policy(&mut self, incoming: &Incoming) -> Result<Draft, DeskError> {
         let bundle = incoming.bundle.as_ref().ok_or(DeskError::NoFiles)?;
         let before = Arc::clone(self.memory.in_force());
@@ -46,19 +46,17 @@ impl Batch<'_, '_> {
         Ok(draft)
     }
 
+    /// Open requests need no pass of their own: they are judged again when they are issued.
     fn rejudge(&mut self) -> Result<(), DeskError> {
-        for list in [Read::open_requests, Read::live_grants] {
-            let mut after = None;
-            loop {
-                let page = list(self.tx, after, PAGE_ROWS_MAX)?;
-                let Some(last) = page.last() else { break };
-                after = last.cursor();
-                for row in &page {
-                    self.end(row.id, &Command::Rejudge)?;
-                }
+        let mut after = None;
+        loop {
+            let page = self.tx.live_grants(after, PAGE_ROWS_MAX)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.cursor();
+            for row in &page {
+                self.end(row.id, &Command::Rejudge)?;
             }
         }
-        Ok(())
     }
 }
 

@@ -71,6 +71,7 @@ const HOUSES: &[House] = &[
             ("desk", &["clock", "entropy", "mint", "store", "krl"]),
             ("sweep", &["clock", "desk"]),
             ("rpc", &["desk", "store", "crowd"]),
+            ("web", &["desk", "krl", "crowd"]),
         ],
         confined: &[
             ("rusqlite", &["store"]),

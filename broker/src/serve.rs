@@ -1,0 +1,221 @@
+//! `breakglassd serve`: the parts put together, the doors opened, and closed again in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Layout};
+use crate::desk::{Desk, DeskError, Revoking};
+use crate::house::{self, HouseError};
+use crate::mint::{MintError, SignedList};
+use crate::publish::{PublishError, Publisher};
+use crate::store::GuardPolicy;
+use crate::{rpc, sweep, web};
+
+/// What an operator may accept for one start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Start although the guard file is missing or unreadable.
+    pub accept_guard_loss: bool,
+    /// Start although the clock is far ahead of the newest entry.
+    pub accept_clock: bool,
+}
+
+/// The daemon could not start, or a door failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The state directory cannot be used.
+    #[error("the state directory cannot be used")]
+    House(#[from] HouseError),
+    /// The desk could not start.
+    #[error("the ledger cannot be continued")]
+    Desk(#[from] DeskError),
+    /// TLS could not be set up.
+    #[error("TLS could not be set up")]
+    Mint(#[from] MintError),
+    /// The first lists could not be published; a broker that cannot revoke must not grant.
+    #[error("the revocation lists cannot be published")]
+    Publish(#[from] PublishError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}; is another daemon running there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The runtime or its signals could not be set up.
+    #[error("the runtime could not be set up")]
+    Runtime(#[source] std::io::Error),
+}
+
+/// A daemon with its doors open.
+pub struct Running {
+    /// Where gRPC listens.
+    pub rpc: SocketAddr,
+    /// Where the read-only HTTP side listens.
+    pub web: SocketAddr,
+    desk: Arc<Desk>,
+    stop: watch::Sender<bool>,
+    doors: JoinSet<()>,
+}
+
+/// Serves until SIGTERM or SIGINT, then finishes what is under way.
+///
+/// # Errors
+///
+/// [`ServeError`]; nothing was served then.
+pub fn run(config: &Config, options: &Options) -> Result<(), ServeError> {
+    runtime()?.block_on(async {
+        let running = start(config, options).await?;
+        tracing::info!(rpc = %running.rpc, web = %running.web, "serving");
+        stopped().await?;
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// The runtime that the doors run on.
+///
+/// # Errors
+///
+/// [`ServeError::Runtime`].
+pub fn runtime() -> Result<tokio::runtime::Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)
+}
+
+/// Opens the ledger, publishes the lists, and opens the doors.
+///
+/// # Errors
+///
+/// [`ServeError`]; no door is open then.
+pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let guard =
+        if options.accept_guard_loss { GuardPolicy::Recreate } else { GuardPolicy::Require };
+    let parts = house::open(&config.state, Arc::clone(&clock), guard, options.accept_clock)?;
+    let (names, addresses) = split_names(&config.names);
+    let certificate_clock = Arc::clone(&clock);
+    let tls = parts.mint.tls(&names, &addresses, move || certificate_clock.now().second())?;
+    let (rpc_listener, rpc_address) = listen(config.listen).await?;
+    let (web_listener, web_address) = listen(config.web).await?;
+    let desk = Arc::new(Desk::start(parts)?);
+    let (authority, signer) = (desk.public().ssh_ca.clone(), desk.public().lists.clone());
+    let publisher = Publisher::open(&Layout::of(&config.state).lists(), authority, signer)?;
+    publisher.publish(&desk.lists())?;
+
+    let (stop, stopping) = watch::channel(false);
+    let mut doors = JoinSet::new();
+    doors.spawn(sweep::run(Arc::clone(&desk), clock, stopping.clone()));
+    doors.spawn(keep_published(Arc::clone(&desk), publisher, stopping.clone()));
+    doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), config.limits, stopping.clone()));
+    doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping));
+    Ok(Running { rpc: rpc_address, web: web_address, desk, stop, doors })
+}
+
+impl Running {
+    /// Closes the doors, lets calls in flight end, finishes the batch, and stops the desk.
+    pub async fn stop(mut self) {
+        // Nobody listens any more only if every door has ended by itself already.
+        let _told = self.stop.send(true);
+        while let Some(ended) = self.doors.join_next().await {
+            if let Err(error) = ended {
+                crate::report::fault("closing a door", &error);
+            }
+        }
+        let desk = self.desk;
+        if let Err(error) = spawn_blocking(move || desk.stop()).await {
+            crate::report::fault("stopping the desk", &error);
+        }
+    }
+}
+
+/// Returns at SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// [`ServeError::Runtime`] if signals cannot be heard.
+pub async fn stopped() -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Runtime)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Publishes every new list; while that fails, minting is stopped.
+async fn keep_published(
+    desk: Arc<Desk>,
+    publisher: Publisher,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let publisher = Arc::new(publisher);
+    let changed = Arc::new(Notify::new());
+    let waker = Arc::clone(&changed);
+    desk.on_commit(Box::new(move || waker.notify_one()));
+    let mut published = desk.lists().version;
+    while !*stopping.borrow() {
+        let newest = desk.lists();
+        if newest.version == published {
+            tokio::select! {
+                () = changed.notified() => {}
+                _ = stopping.changed() => {}
+            }
+            continue;
+        }
+        let works = put(&publisher, &newest).await;
+        desk.report(Revoking::Publishing, works);
+        if works {
+            published = newest.version;
+        } else {
+            tokio::time::sleep(PUBLISH_RETRY).await;
+        }
+    }
+}
+
+/// Publishes one list, on a thread that may block. Says whether it is in place.
+async fn put(publisher: &Arc<Publisher>, list: &Arc<SignedList>) -> bool {
+    let (publisher, list) = (Arc::clone(publisher), Arc::clone(list));
+    let published = spawn_blocking(move || publisher.publish(&list)).await;
+    match published {
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => {
+            crate::report::fault("publishing the lists", &error);
+            false
+        }
+        Err(error) => {
+            crate::report::fault("publishing the lists", &error);
+            false
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Names and addresses for the server's certificate.
+fn split_names(all: &[String]) -> (Vec<String>, Vec<std::net::IpAddr>) {
+    let (mut names, mut addresses) = (Vec::new(), Vec::new());
+    for one in all {
+        match one.parse() {
+            Ok(address) => addresses.push(address),
+            Err(_) => names.push(one.clone()),
+        }
+    }
+    (names, addresses)
+}
+
+/// Between failing attempts to publish: a full disk is not emptied faster by asking more often.
+const PUBLISH_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
