@@ -187,3 +187,76 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use breakglass_ledger::time::Timestamp;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::entropy::SeededEntropy;
+    use crate::mint::Mint;
+
+    /// A door at its own port, and what comes in.
+    struct Opened {
+        address: SocketAddr,
+        incoming: ReceiverStream<io::Result<Connection>>,
+        /// Were it gone, the door would close.
+        _stop: watch::Sender<bool>,
+    }
+
+    async fn door(limits: Limits) -> Opened {
+        let directory = tempfile::tempdir().expect("a directory");
+        let now = Timestamp::from_unix_seconds(1_795_341_600);
+        Mint::create(directory.path(), &SeededEntropy::new(1), now).expect("keys");
+        let mint = Mint::open(directory.path(), "payments").expect("a mint");
+        let tls = mint.tls(&[], &[], move || now).expect("tls");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopping) = watch::channel(false);
+        Opened { address, incoming: connections(listener, tls, limits, stopping), _stop: stop }
+    }
+
+    /// Reads until the other side hangs up.
+    async fn hung_up(socket: &mut TcpStream) {
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    }
+
+    /// Time is paused, so it goes on by itself as soon as everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_who_says_nothing_is_hung_up_on() {
+        let started = Instant::now();
+        let mut door = door(Limits::default()).await;
+        let mut silent = TcpStream::connect(door.address).await.expect("a connection");
+        tokio::select! {
+            _ = door.incoming.next() => panic!("no handshake, no connection"),
+            () = hung_up(&mut silent) => {}
+        }
+        assert!(started.elapsed() < HANDSHAKE_TIMEOUT, "paused time, not real time, went by");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_tls_is_hung_up_on() {
+        let mut door = door(Limits::default()).await;
+        let mut plain = TcpStream::connect(door.address).await.expect("a connection");
+        plain.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("written");
+        tokio::select! {
+            _ = door.incoming.next() => panic!("no handshake, no connection"),
+            () = hung_up(&mut plain) => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn too_many_new_connections_of_one_address_are_dropped() {
+        let connects = crate::crowd::Rate::new(1, 2);
+        let door = door(Limits { connects, ..Limits::roomy() }).await;
+        let _first = TcpStream::connect(door.address).await.expect("a connection");
+        let _second = TcpStream::connect(door.address).await.expect("a connection");
+        let mut third = TcpStream::connect(door.address).await.expect("a connection");
+        // Dropped at once: nobody waits for its handshake.
+        timeout(HANDSHAKE_TIMEOUT, hung_up(&mut third)).await.expect("dropped");
+    }
+}

@@ -197,3 +197,56 @@ const fn whose(full: Full) -> &'static str {
         Full::Holder => "of yours",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn told(error: impl Into<CallError>) -> Status {
+        error.into().into()
+    }
+
+    /// R19: causes may name files, statements or worse; they are for the log.
+    #[test]
+    fn a_fault_of_ours_is_told_by_name_only() {
+        let status = told(StoreError::Missing(PathBuf::from("/secret/place")));
+        assert_eq!((status.code(), status.message()), (Code::Internal, "storing failed"));
+    }
+
+    #[test]
+    fn what_passes_says_when_to_come_again() {
+        for (error, code) in [
+            (CallError::from(DeskError::Busy), Code::Unavailable),
+            (DeskError::Stopped.into(), Code::Unavailable),
+            (StoreError::Busy.into(), Code::Unavailable),
+            (CallError::Streams(Full::Room), Code::ResourceExhausted),
+            (too_often("acts")(Wait(Duration::from_millis(1100))), Code::ResourceExhausted),
+        ] {
+            let status = told(error);
+            assert_eq!(status.code(), code, "{status}");
+            let seconds = status.metadata().get("retry-after").expect("retry-after");
+            assert!(["1", "2"].contains(&seconds.to_str().expect("text")), "{status}");
+        }
+    }
+
+    #[test]
+    fn waiting_is_told_in_whole_seconds_and_never_too_short() {
+        assert_eq!(whole_seconds(Duration::from_millis(0)), 1);
+        assert_eq!(whole_seconds(Duration::from_millis(1001)), 2);
+        assert_eq!(whole_seconds(Duration::from_secs(2)), 2);
+    }
+
+    #[test]
+    fn a_refusal_names_its_number_beside_its_words() {
+        let refusal = Refusal::SubjectKeyMissing;
+        let words = refusal.to_string();
+        let status = told(DeskError::Refused { refusal, seq: Some(7) });
+        assert_eq!(status.message(), words);
+        let bytes = status.metadata().get_bin(REFUSAL_METADATA).expect("a detail").to_bytes();
+        let detail = v1::RefusalDetail::decode(bytes.expect("bytes")).expect("a refusal");
+        assert_eq!(detail.number, Refusal::SubjectKeyMissing.number());
+        assert_eq!((detail.name.as_str(), detail.seq), ("subject-key-missing", Some(7)));
+    }
+}

@@ -130,3 +130,6 @@ fn has_body(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+pub(super) use tests::sample;

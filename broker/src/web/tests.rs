@@ -37,6 +37,12 @@ impl Side {
     }
 }
 
+/// What a side shows in the tests of the door.
+pub(in crate::web) fn sample() -> Shown {
+    let newest = || Newest { list: numbered(1), checkpoint: "".into(), minting: true };
+    Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest))
+}
+
 fn numbered(version: u64) -> Arc<SignedList> {
     let (krl, signature) = (format!("krl {version}").into(), format!("signature {version}"));
     Arc::new(SignedList { version, krl, signature })

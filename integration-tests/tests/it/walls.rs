@@ -78,6 +78,8 @@ const HOUSES: &[House] = &[
             ("tonic", &["rpc"]),
             ("breakglass_proto", &["rpc"]),
             ("axum", &["web"]),
+            ("hyper", &["web"]),
+            ("governor", &["crowd"]),
             ("rcgen", &["mint"]),
             ("tokio", &["rpc", "web", "sweep", "serve"]),
         ],

@@ -35,6 +35,22 @@ async fn one_emergency_passes_through_the_door_from_request_to_its_end() {
     assert_eq!((view.outcome.as_str(), view.ended_by.as_str()), ("revoked", "sam"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_is_shown_with_its_words_and_whose_they_are() {
+    let house = House::open().await;
+    let (id, request) = house.asked().await;
+    let (salt, text) = ([6; 32], "use the read replica");
+    let by = "bob".parse().expect("a name");
+    let comment = Some(commitment(&salt, text));
+    let denial = key_of("bob").say(&house.say(Act::Deny(About { request, by, comment })));
+    let text_sent = Some(v1::Text { salt: salt.to_vec(), text: text.into() });
+    house.submit(v1::SubmitRequest { text: text_sent, ..denial }).await.expect("denied");
+    let view = house.view(house.session("sam"), &id).await.expect("a view");
+    assert_eq!((view.state(), view.outcome.as_str()), (v1::State::Closed, "denied"));
+    assert_eq!((view.ended_by.as_str(), view.comments[0].text.as_str()), ("bob", text));
+    assert!(view.stages.iter().all(|stage| stage.may_approve.is_empty()), "nothing is left to do");
+}
+
 /// An answer is given only for what is covered by the checkpoint that comes with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_comes_with_a_checkpoint_that_covers_its_entry() {
