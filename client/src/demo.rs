@@ -113,6 +113,9 @@ fn use_it(stage: &mut Stage<'_>, id: &str) -> Result<Option<SshHost>, Failure> {
             return Ok(None);
         }
     };
+    if let Some(made) = host.made() {
+        stage.say(&format!("  (made {} for sshd, removed at the end)", made.display()));
+    }
     stage.logs_in(&host, id)?;
     Ok(Some(host))
 }

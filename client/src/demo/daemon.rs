@@ -101,7 +101,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if !self.is_kept {
+        if !self.is_kept && matches!(self.child.try_wait(), Ok(None)) {
             self.stop();
         }
     }

@@ -1,7 +1,8 @@
 //! A real sshd on loopback for the length of the demo: trusts the broker's CA, reads its list.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ pub(super) struct SshHost {
     dir: PathBuf,
     port: u16,
     login: String,
+    made: Option<PathBuf>,
 }
 
 /// Why no sshd could be run here.
@@ -29,21 +31,29 @@ impl SshHost {
         let login = words(Command::new("id").arg("-un")).map_err(LeftOut)?;
         let port = free_port().map_err(LeftOut)?;
         prepare(dir, ca, list, port).map_err(LeftOut)?;
-        // sshd re-executes itself and therefore wants an absolute path (sshd(8)).
-        let child = Command::new(sshd)
-            .arg("-D")
-            .arg("-f")
-            .arg(dir.join("sshd_config"))
-            .arg("-E")
-            .arg(dir.join("log"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| LeftOut(error.to_string()))?;
-        let mut host = Self { child, dir: dir.to_owned(), port, login };
+        let mut host =
+            Self { child: spawn(sshd, dir)?, dir: dir.to_owned(), port, login, made: None };
+        if host.wait_until_it_listens().is_err() && host.makes_what_is_missing() {
+            host.child = spawn(sshd, dir)?;
+        }
         host.wait_until_it_listens()?;
         Ok(host)
+    }
+
+    /// As root, sshd wants an empty directory that the system makes when it starts its own sshd.
+    /// Where that has never run, it is made for the demo and removed with it.
+    fn makes_what_is_missing(&mut self) -> bool {
+        let log = self.log();
+        let named = log.lines().find_map(|line| line.strip_prefix(MISSING));
+        let Some(path) = named.map(|path| PathBuf::from(path.trim())) else { return false };
+        let is_made = DirBuilder::new().mode(0o755).create(&path).is_ok();
+        self.made = is_made.then_some(path);
+        is_made
+    }
+
+    /// What was made outside of the demo's own directory.
+    pub(super) fn made(&self) -> Option<&Path> {
+        self.made.as_deref()
     }
 
     fn wait_until_it_listens(&mut self) -> Result<(), LeftOut> {
@@ -111,7 +121,26 @@ impl Drop for SshHost {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(made) = &self.made {
+            // Removes it only if it is empty, as it was made.
+            let _ = fs::remove_dir(made);
+        }
     }
+}
+
+/// sshd re-executes itself and therefore wants an absolute path (sshd(8)).
+fn spawn(sshd: &Path, dir: &Path) -> Result<Child, LeftOut> {
+    Command::new(sshd)
+        .arg("-D")
+        .arg("-f")
+        .arg(dir.join("sshd_config"))
+        .arg("-E")
+        .arg(dir.join("log"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| LeftOut(error.to_string()))
 }
 
 fn prepare(dir: &Path, ca: &[u8], list: &[u8], port: u16) -> Result<(), String> {
@@ -152,6 +181,9 @@ fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
+
+/// How sshd says it (OpenSSH 9.2 and 10, `sshd.c`).
+const MISSING: &str = "Missing privilege separation directory: ";
 
 /// Where distributions put it; it is seldom in `PATH`.
 const PROGRAMS: [&str; 3] = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];

@@ -16,11 +16,11 @@ pub fn when(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let (utc, utc_day) = self::local(at, &TimeZone::UTC);
     let is_today = self::local(now, zone).1 == day;
     let local = if is_today { local } else { format!("{day} {local}") };
-    let is_utc = zone.to_fixed_offset().is_ok_and(|offset| offset.is_zero());
-    if is_utc {
+    let utc = if utc_day == day { utc } else { format!("{utc_day} {utc}") };
+    // The user's zone may be UTC under any of its names.
+    if local.ends_with(&utc) {
         return format!("{relative} ({local})");
     }
-    let utc = if utc_day == day { utc } else { format!("{utc_day} {utc}") };
     format!("{relative} ({local}, {utc})")
 }
 

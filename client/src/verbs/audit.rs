@@ -90,7 +90,7 @@ fn tell(report: &Report, out: &mut Output) -> Result<Exit, Failure> {
         }),
     )?;
     out.say(&format!(
-        "{} entries, {} grants, {} credentials, {} texts ({} redacted), root {}",
+        "entries {}, grants {}, credentials {}, texts {} (redacted {}), root {}",
         report.entries, report.grants, report.issued, report.texts, report.redacted, report.root,
     ));
     for finding in &report.findings {
