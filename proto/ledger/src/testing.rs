@@ -10,11 +10,15 @@ mod certificate;
 mod export;
 mod keys;
 mod steps;
+mod story;
+mod vectors;
 
 pub use certificate::CertificateParts;
 pub use export::Export;
 pub use keys::Keys;
 pub use steps::subject_name;
+pub use story::{harmed_files, harmed_rules, relink};
+pub use vectors::{examples, vectors};
 
 use std::collections::BTreeMap;
 

@@ -2,69 +2,27 @@
 
 use super::*;
 use crate::bundle::Opening;
-use crate::entry::{
-    Anchor, Applied, Config, ConfigChange, Entry, Numbered, Outcome, Reconciled, Refused,
-};
-use crate::statement::{Act, ActKind, Canary, List, Seen};
-use crate::testing::{Export, House, Keys, files_of};
+use crate::entry::{Anchor, Applied, Config, ConfigChange, Entry, Numbered, Reconciled, Refused};
+use crate::statement::{Act, Canary, List, Seen};
+use crate::testing::{Export, House, Keys, files_of, relink};
 
+mod histories;
 mod policies;
 mod statements;
+mod vectors;
 
-/// An honest ledger in which everything happened once.
 fn eventful() -> House {
-    let mut house = House::new();
-    let id = house.emergency();
-    house.pass(60);
-    let denied = house.request("sam", "quick", 600);
-    house.deny(denied, "bob");
-    let withdrawn = house.request("ann", "quick", 600);
-    house.withdraw(withdrawn, "ann");
-    house.record(anchor(&house));
-    house.drop_grant(id, "sam");
-    let solo = house.request("sam", "solo", 300);
-    house.collect(solo);
-    house.expire(solo);
-    house.close(solo, Outcome::Revoked);
-    let lapsing = house.request("ann", "root-on-host", 60);
-    let eve = house.said("eve", Act::Approve(house.yes(lapsing, "eve", "app-owner")));
-    house.record(Refused {
-        signed: eve,
-        decision: house.decision("refused"),
-        by: Some("eve".parse().unwrap()),
-        act: ActKind::Approve,
-        refusal: Numbered { name: "not-an-approver".to_owned(), number: 1 },
-        request: None,
-    });
-    house.pass(900);
-    house.lapse(lapsing);
-    house.close(id, Outcome::Revoked);
-    house
-}
-
-fn anchor(house: &House) -> Anchor {
-    let signed = SignedCheckpoint::parse(&house.checkpoint()).unwrap();
-    let (checkpoint, cosignatures) = signed.to_parts();
-    Anchor { checkpoint, cosignatures }
-}
-
-fn lines(export: &Export) -> Vec<Vec<u8>> {
-    let content = export.entries.strip_suffix(b"\n").unwrap();
-    content.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
-}
-
-fn joined(lines: &[Vec<u8>]) -> Vec<u8> {
-    lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect()
+    House::eventful()
 }
 
 /// The first finding over the eventful ledger after harm was done to its export.
 fn found(harm: impl FnOnce(&mut Vec<Vec<u8>>, &mut Export)) -> (Code, Option<u64>, Verdict) {
     let house = eventful();
     let mut export = house.export();
-    let mut all = lines(&export);
+    let mut all = export.lines();
     harm(&mut all, &mut export);
     if export.entries == house.export().entries {
-        export.entries = joined(&all);
+        export.set_lines(&all);
     }
     assert_ne!(export, house.export(), "the harm changed something");
     first(&export.verify(&house.trust(), None))
@@ -100,9 +58,9 @@ fn a_digit_flipped_in_the_middle() {
 fn an_altered_statement_is_named_besides_the_broken_chain() {
     let house = eventful();
     let mut export = house.export();
-    let mut all = lines(&export);
+    let mut all = export.lines();
     replaced(&mut all[2], "ttl: 1800", "ttl: 3600");
-    export.entries = joined(&all);
+    export.set_lines(&all);
     let report = export.verify(&house.trust(), None);
     let bad = report.findings.iter().find(|finding| finding.code == Code::SshsigBad).unwrap();
     assert_eq!(bad.entry, Some(2));
@@ -145,18 +103,6 @@ fn an_entry_deleted_and_everything_after_it_linked_again() {
         relink(lines);
     });
     assert_eq!(at.0, Code::RootMismatch);
-}
-
-/// Numbers and links every line again, as a forger with the database would.
-fn relink(lines: &mut [Vec<u8>]) {
-    let mut prev = Digest::ZERO;
-    for (seq, line) in lines.iter_mut().enumerate() {
-        let mut entry = Entry::parse(line).unwrap();
-        entry.seq = u64::try_from(seq).unwrap();
-        entry.prev = prev;
-        *line = entry.to_bytes().unwrap();
-        prev = Digest::of(line);
-    }
 }
 
 /// R37
@@ -330,10 +276,10 @@ fn an_anchor_of_another_history_or_by_another_key() {
     let mut house = eventful();
     let mut other = House::new();
     other.record(Config { what: ConfigChange::Software { version: "x".to_owned() } });
-    let seq = house.record(anchor(&other));
+    let seq = house.record(other.anchor());
     assert_eq!(first(&house.verify()), (Code::Fork, Some(seq), Verdict::Tampered));
     let mut house = eventful();
-    let mut forged = anchor(&house);
+    let mut forged = house.anchor();
     let checkpoint = Checkpoint::parse_body(&forged.checkpoint).unwrap();
     let signature = house.keys.sign("eve", forged.checkpoint.as_bytes());
     let note = SignedCheckpoint::assemble(&checkpoint, &house.keys.log_key(), &signature);
@@ -341,7 +287,7 @@ fn an_anchor_of_another_history_or_by_another_key() {
     house.record(forged);
     assert_eq!(first(&house.verify()).0, Code::CheckpointSig);
     let mut house = eventful();
-    house.record(Anchor { cosignatures: Vec::new(), ..anchor(&house) });
+    house.record(Anchor { cosignatures: Vec::new(), ..house.anchor() });
     assert_eq!(first(&house.verify()).0, Code::CheckpointMalformed);
 }
 

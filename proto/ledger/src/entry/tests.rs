@@ -6,127 +6,10 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::RequestId;
-use crate::statement::{ActKind, Kind, Lane};
-use crate::time::Timestamp;
+use crate::testing::examples;
 
-fn link() -> Link {
-    Link {
-        grant: RequestId::new(1_700_000_000_000, [7; 10]),
-        gseq: 3,
-        gprev: Digest::of(b"before"),
-    }
-}
-
-fn signed() -> Signed {
-    Signed {
-        statement: "breakglass-test/v1\nsay: \"a \\ b\"\n".to_owned(),
-        signature: "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n".to_owned(),
-    }
-}
-
-fn decision() -> Decision {
-    Decision {
-        policy: Digest::of(b"policy"),
-        rules: vec!["scope.requesters".to_owned()],
-        context: Context {
-            lane: Some(Lane::Normal),
-            outage: OutageState::None,
-            time: Timestamp::from_unix_seconds(1_700_000_000),
-            kind: Some(crate::principal::PrincipalKind::Human),
-            delegation: vec!["sam".parse().unwrap()],
-        },
-        outcome: "granted".to_owned(),
-    }
-}
-
-/// One body of every type, optional parts present.
-#[expect(clippy::too_many_lines, reason = "a list of all types, nothing else")]
 fn bodies() -> Vec<Body> {
-    let (digest, text) = (Digest::of(b"x"), || "text".to_owned());
-    let at = Timestamp::from_unix_seconds(1_700_001_800);
-    let stage: crate::principal::StageId = "app-owner".parse().unwrap();
-    vec![
-        Genesis {
-            deployment: text(),
-            log_key: text(),
-            ssh_ca: text(),
-            lists_key: text(),
-            tls_ca: digest,
-            software: text(),
-        }
-        .into(),
-        Policy { version: 1, digest, statement: text(), signatures: vec![text(), text()] }.into(),
-        Requested { link: link(), signed: signed(), decision: decision(), lapses: at }.into(),
-        Approved {
-            link: link(),
-            signed: signed(),
-            decision: decision(),
-            stage: stage.clone(),
-            missing: 0,
-        }
-        .into(),
-        Denied { link: link(), signed: signed(), decision: decision() }.into(),
-        Withdrawn { link: link(), signed: signed(), decision: decision() }.into(),
-        Escalated { link: link(), signed: Some(signed()), decision: decision(), stage }.into(),
-        Lapsed { link: link(), decision: decision() }.into(),
-        Issued {
-            link: link(),
-            signed: signed(),
-            decision: decision(),
-            kind: Kind::Ssh,
-            certificate: text(),
-            serial: 9,
-            subject: digest,
-            valid_after: at,
-            valid_before: at,
-            principals: vec![text()],
-            approvals: vec![4, 5],
-        }
-        .into(),
-        PickedUp { link: link(), signed: signed() }.into(),
-        Used { link: link(), signed: signed() }.into(),
-        Revoked {
-            link: link(),
-            signed: Some(signed()),
-            decision: decision(),
-            cause: Cause::Dropped,
-            serial: 9,
-            valid_before: at,
-        }
-        .into(),
-        Applied { signed: signed() }.into(),
-        Closed { link: link(), outcome: Outcome::Revoked }.into(),
-        Refused {
-            signed: signed(),
-            decision: decision(),
-            by: Some("eve".parse().unwrap()),
-            act: ActKind::Approve,
-            refusal: Numbered { name: text(), number: 7 },
-            request: Some(digest),
-        }
-        .into(),
-        Locked { signed: signed(), decision: decision() }.into(),
-        Unlocked { signed: Some(signed()), decision: decision(), lock: digest }.into(),
-        OutageBegan {
-            signed: Some(signed()),
-            decision: decision(),
-            dependency: "okta".parse().unwrap(),
-        }
-        .into(),
-        OutageEnded {
-            signed: Some(signed()),
-            decision: decision(),
-            dependency: "okta".parse().unwrap(),
-        }
-        .into(),
-        Reviewed { signed: signed(), decision: decision(), request: link().grant }.into(),
-        Drill { request: link().grant, scope: "prod-db".parse().unwrap(), passed: true }.into(),
-        Anchor { checkpoint: "o/0\n1\nr=\n".to_owned(), cosignatures: vec![text()] }.into(),
-        Keys { role: KeyRole::SshCa, key: text() }.into(),
-        Reconciled { target: "db1".parse().unwrap(), matched: 2, unlogged: vec![77] }.into(),
-        Config { what: ConfigChange::Erased { text: digest } }.into(),
-    ]
+    examples().into_iter().map(|entry| entry.body).collect()
 }
 
 fn entry(body: Body) -> Entry {
@@ -175,17 +58,10 @@ fn every_type_is_read_as_it_was_written() {
 
 #[test]
 fn what_is_absent_is_not_written() {
-    let mut quiet = decision();
-    quiet.context.kind = None;
-    quiet.context.lane = None;
-    let body = Revoked {
-        link: link(),
-        signed: None,
-        decision: quiet,
-        cause: Cause::Expired,
-        serial: 1,
-        valid_before: Timestamp::from_unix_seconds(1),
-    };
+    let Some(Body::Revoked(mut body)) = bodies().into_iter().nth(11) else { panic!() };
+    body.signed = None;
+    body.decision.context.kind = None;
+    body.decision.context.lane = None;
     let entry = entry(body.into());
     let bytes = entry.to_bytes().unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();

@@ -71,10 +71,10 @@ fn a_decision_under_another_policy() {
 fn a_grant_without_any_policy() {
     let house = eventful();
     let mut export = house.export();
-    let mut all = lines(&export);
+    let mut all = export.lines();
     all.remove(1);
     relink(&mut all);
-    export.entries = joined(&all);
+    export.set_lines(&all);
     let report = export.verify(&house.trust(), None);
     assert!(report.findings.iter().any(|finding| finding.code == Code::PolicyUnauthorized));
 }

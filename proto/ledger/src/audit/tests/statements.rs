@@ -220,10 +220,10 @@ fn every_entry_made_from_a_statement_is_checked() {
         let text = text.replace(&escape(&signed.signature), &escape(&forged.signature));
         let forged = Entry::parse(text.as_bytes()).unwrap();
         let mut export = house.export();
-        let mut all = lines(&export);
+        let mut all = export.lines();
         let at = usize::try_from(entry.seq).unwrap();
         all[at] = forged.to_bytes().unwrap();
-        export.entries = joined(&all);
+        export.set_lines(&all);
         let report = export.verify(&house.trust(), None);
         let named = report
             .findings

@@ -1,0 +1,103 @@
+//! The published vectors, as files, against this crate and against Python.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::*;
+use crate::testing::vectors;
+
+/// Root of the golden bundle, as `vectors/check.py` computed it before this crate did.
+const GOLDEN_ROOT: &str = "z7bJcSqAkuHBU8jPkmePx6FyT3UqYd0C/MyjnbSrFHk=";
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}
+
+/// The bundle in `path`; blobs that are not there are those of the golden one.
+fn on_disk(path: &Path) -> Export {
+    let blobs = [directory().join("bundle"), path.to_owned()].into_iter().flat_map(|bundle| {
+        let files = fs::read_dir(bundle.join("blobs")).into_iter().flatten();
+        files.map(|file| {
+            let file = file.unwrap();
+            let name = file.file_name().into_string().unwrap();
+            (name.parse().unwrap(), fs::read(file.path()).unwrap())
+        })
+    });
+    Export {
+        entries: fs::read(path.join("entries.jsonl")).unwrap(),
+        checkpoint: fs::read_to_string(path.join("checkpoint")).unwrap(),
+        openings: fs::read(path.join("openings.jsonl")).unwrap(),
+        blobs: blobs.collect(),
+    }
+}
+
+fn trust() -> TrustFile {
+    let text = fs::read_to_string(directory().join("bundle/trust.toml")).unwrap();
+    TrustFile::parse(&text).unwrap()
+}
+
+/// What `check.py` prints about a bundle, if it finds nothing wrong.
+fn by_python(bundle: &Path) -> Option<String> {
+    let output = Command::new("python3").arg(directory().join("check.py")).arg(bundle).output();
+    let output = output.expect("this test needs python3");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    output.status.success().then(|| printed.trim_end().to_owned())
+}
+
+fn tampered() -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(directory().join("tampered")).unwrap();
+    let entry = |entry: io::Result<fs::DirEntry>| entry.unwrap();
+    entries.map(entry).map(|e| (e.file_name().into_string().unwrap(), e.path())).collect()
+}
+
+/// The same steps give the same bytes, on every machine: a change of format cannot go unseen.
+#[test]
+fn the_files_are_what_the_stories_write() {
+    for (path, content) in vectors() {
+        let path = directory().join(path);
+        assert_eq!(fs::read(&path).ok().as_deref(), Some(&*content), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_golden_bundle_is_verified_and_a_second_program_agrees_on_its_root() {
+    let path = directory().join("bundle");
+    let report = on_disk(&path).verify(&trust(), None);
+    assert_eq!((report.verdict, report.findings), (Verdict::Verified, Vec::new()));
+    assert_eq!(report.root.to_base64(), GOLDEN_ROOT);
+    assert_eq!(by_python(&path), Some(format!("{} {GOLDEN_ROOT}", report.entries)));
+}
+
+#[test]
+fn every_tampered_bundle_is_found_out_by_its_code() {
+    let all = tampered();
+    assert!(all.len() >= 22, "{}", all.len());
+    for (code, path) in all {
+        let report = on_disk(&path).verify(&trust(), None);
+        assert_eq!(first(&report).0.name(), code);
+        assert!(report.verdict >= Verdict::Malformed, "{code}: {}", report.verdict);
+    }
+}
+
+/// What is a matter of chain and tree alone, the second program finds as well; what is a matter of
+/// authority, no chain can show.
+#[test]
+fn the_second_program_finds_what_chain_and_tree_can_show() {
+    for (code, path) in tampered() {
+        let is_of_chain = matches!(
+            code.as_str(),
+            "E_BUNDLE_EMPTY"
+                | "E_CHAIN_BROKEN"
+                | "E_CHECKPOINT_SIG"
+                | "E_ENTRY_NOT_CANONICAL"
+                | "E_ROOT_MISMATCH"
+                | "E_SCHEMA"
+                | "E_SEQ_GAP"
+                | "E_SIZE_MISMATCH"
+                | "E_TIME_REGRESSION"
+        );
+        let note_is_torn = code == "E_CHECKPOINT_MALFORMED";
+        assert!(note_is_torn || by_python(&path).is_none() == is_of_chain, "{code}");
+    }
+}

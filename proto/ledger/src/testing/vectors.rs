@@ -1,0 +1,184 @@
+//! The published vectors: every file with its content.
+
+use std::path::PathBuf;
+
+use super::{Export, House, harmed_files, harmed_rules};
+use crate::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS};
+use crate::bytes::{Digest, Salt};
+use crate::entry::{
+    Anchor, Applied, Approved, Body, Cause, Closed, Config, ConfigChange, Context, Decision,
+    Denied, Drill, Entry, Escalated, Genesis, Issued, KeyRole, Keys, Lapsed, Link, Locked,
+    Numbered, OutageBegan, OutageEnded, OutageState, Outcome, PickedUp, Policy, Reconciled,
+    Refused, Requested, Reviewed, Revoked, Signed, Unlocked, Used, Withdrawn,
+};
+use crate::id::RequestId;
+use crate::principal::{PrincipalKind, StageId};
+use crate::statement::{ActKind, Kind, Lane};
+use crate::time::Timestamp;
+
+/// Every file below `vectors/` that belongs to entries and bundles, with its content.
+#[must_use]
+pub fn vectors() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in examples() {
+        let name = format!("entries/{}.json", entry.body.type_name());
+        files.push((name.into(), entry.to_bytes().expect("an example")));
+    }
+    let house = House::eventful();
+    let honest = house.export();
+    let trust = house.trust().to_toml().expect("a trust file");
+    files.push(("bundle/trust.toml".into(), trust.into_bytes()));
+    for (digest, content) in &honest.blobs {
+        files.push((format!("bundle/{BLOBS}/{digest}").into(), content.clone()));
+    }
+    put(&mut files, "bundle", &honest);
+    for (code, export) in harmed_files().iter().chain(&harmed_rules()) {
+        put(&mut files, &format!("tampered/{code}"), export);
+        for (digest, content) in &export.blobs {
+            if !honest.blobs.contains_key(digest) {
+                let path = format!("tampered/{code}/{BLOBS}/{digest}");
+                files.push((path.into(), content.clone()));
+            }
+        }
+    }
+    files
+}
+
+fn put(files: &mut Vec<(PathBuf, Vec<u8>)>, directory: &str, export: &Export) {
+    files.push((format!("{directory}/{ENTRIES}").into(), export.entries.clone()));
+    files.push((format!("{directory}/{CHECKPOINT}").into(), export.checkpoint.clone().into()));
+    files.push((format!("{directory}/{OPENINGS}").into(), export.openings.clone()));
+}
+
+/// One entry of every type, optional parts present.
+#[must_use]
+pub fn examples() -> Vec<Entry> {
+    let example = |body| Entry {
+        seq: 9,
+        time: "2026-11-22T10:00:00.123Z".parse().expect("a time"),
+        prev: Digest::of(b"prev"),
+        salt: Salt::from_bytes([5; 16]),
+        log: "payments/3f9a1c0e5b7d2a44".parse().expect("an origin"),
+        body,
+    };
+    bodies().into_iter().map(example).collect()
+}
+
+fn link() -> Link {
+    Link {
+        grant: RequestId::new(1_700_000_000_000, [7; 10]),
+        gseq: 3,
+        gprev: Digest::of(b"before"),
+    }
+}
+
+fn signed() -> Signed {
+    Signed {
+        statement: "breakglass-test/v1\nsay: \"a \\ b\"\n".to_owned(),
+        signature: "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n".to_owned(),
+    }
+}
+
+fn decision() -> Decision {
+    Decision {
+        policy: Digest::of(b"policy"),
+        rules: vec!["scope.requesters".to_owned()],
+        context: Context {
+            lane: Some(Lane::Normal),
+            outage: OutageState::None,
+            time: Timestamp::from_unix_seconds(1_700_000_000),
+            kind: Some(PrincipalKind::Human),
+            delegation: vec!["sam".parse().expect("good")],
+        },
+        outcome: "granted".to_owned(),
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a list of all types, nothing else")]
+fn bodies() -> Vec<Body> {
+    let (digest, text) = (Digest::of(b"x"), || "text".to_owned());
+    let at = Timestamp::from_unix_seconds(1_700_001_800);
+    let stage: StageId = "app-owner".parse().expect("good");
+    vec![
+        Genesis {
+            deployment: text(),
+            log_key: text(),
+            ssh_ca: text(),
+            lists_key: text(),
+            tls_ca: digest,
+            software: text(),
+        }
+        .into(),
+        Policy { version: 1, digest, statement: text(), signatures: vec![text(), text()] }.into(),
+        Requested { link: link(), signed: signed(), decision: decision(), lapses: at }.into(),
+        Approved {
+            link: link(),
+            signed: signed(),
+            decision: decision(),
+            stage: stage.clone(),
+            missing: 0,
+        }
+        .into(),
+        Denied { link: link(), signed: signed(), decision: decision() }.into(),
+        Withdrawn { link: link(), signed: signed(), decision: decision() }.into(),
+        Escalated { link: link(), signed: Some(signed()), decision: decision(), stage }.into(),
+        Lapsed { link: link(), decision: decision() }.into(),
+        Issued {
+            link: link(),
+            signed: signed(),
+            decision: decision(),
+            kind: Kind::Ssh,
+            certificate: text(),
+            serial: 9,
+            subject: digest,
+            valid_after: at,
+            valid_before: at,
+            principals: vec![text()],
+            approvals: vec![4, 5],
+        }
+        .into(),
+        PickedUp { link: link(), signed: signed() }.into(),
+        Used { link: link(), signed: signed() }.into(),
+        Revoked {
+            link: link(),
+            signed: Some(signed()),
+            decision: decision(),
+            cause: Cause::Dropped,
+            serial: 9,
+            valid_before: at,
+        }
+        .into(),
+        Applied { signed: signed() }.into(),
+        Closed { link: link(), outcome: Outcome::Revoked }.into(),
+        Refused {
+            signed: signed(),
+            decision: decision(),
+            by: Some("eve".parse().expect("good")),
+            act: ActKind::Approve,
+            refusal: Numbered { name: text(), number: 7 },
+            request: Some(digest),
+        }
+        .into(),
+        Locked { signed: signed(), decision: decision() }.into(),
+        Unlocked { signed: Some(signed()), decision: decision(), lock: digest }.into(),
+        OutageBegan {
+            signed: Some(signed()),
+            decision: decision(),
+            dependency: "okta".parse().expect("good"),
+        }
+        .into(),
+        OutageEnded {
+            signed: Some(signed()),
+            decision: decision(),
+            dependency: "okta".parse().expect("good"),
+        }
+        .into(),
+        Reviewed { signed: signed(), decision: decision(), request: link().grant }.into(),
+        Drill { request: link().grant, scope: "prod-db".parse().expect("good"), passed: true }
+            .into(),
+        Anchor { checkpoint: "o/0\n1\nr=\n".to_owned(), cosignatures: vec![text()] }.into(),
+        Keys { role: KeyRole::SshCa, key: text() }.into(),
+        Reconciled { target: "db1".parse().expect("good"), matched: 2, unlogged: vec![77] }.into(),
+        Config { what: ConfigChange::Erased { text: digest } }.into(),
+    ]
+}
