@@ -31,43 +31,47 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 a signature is still missing, 5 the pol
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Make keys, the ledger's first entries and the first policy; print the trust file and the
-    /// clients' configuration
+    /// Begin a deployment: keys, ledger, first policy; print the trust file and the clients'
+    /// configuration
     #[command(after_help = INIT_EXAMPLES)]
     Init {
-        /// Where keys, ledger and lists will live; made if missing
-        #[arg(long)]
+        /// Directory for keys, ledger and revocation lists; made if missing
+        #[arg(long, value_name = "DIR")]
         state: PathBuf,
-        /// Name of this deployment: 1 to 64 of a-z 0-9 . _ -
+        /// Name of this deployment, for ever: 1 to 64 of a-z 0-9 . _ -
         #[arg(long)]
         name: String,
         /// Directory with authority.toml, people.toml, rules.cedar, scopes.toml
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         policy: PathBuf,
         /// Address for clients to connect to; repeat for several
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7443")]
         advertise: Vec<String>,
     },
-    /// Run the broker
+    /// Run the broker until SIGTERM or SIGINT
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
     /// Run a throw-away broker with a sample policy and sample people, until interrupted
     #[command(after_help = DEV_EXAMPLES)]
     Dev {
-        /// Where to put everything; a new temporary directory if not given
-        #[arg(long)]
+        /// Empty directory to put everything in, and to keep; without it a temporary one, removed at
+        /// the end
+        #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
-    /// Derive every table again from the ledger's entries and compare (the daemon must be stopped)
+    /// Derive every table again from the ledger's entries and compare (stop the daemon first)
+    #[command(after_help = CHECK_EXAMPLES)]
     Check {
-        /// The state directory
-        #[arg(long)]
+        /// The state directory, made by `init`
+        #[arg(long, value_name = "DIR")]
         state: PathBuf,
     },
-    /// Erase one free text, for example a pasted password; the ledger says that it was erased (the
-    /// daemon must be stopped)
+    /// Erase one free text, such as a pasted password; the ledger will say that it was erased (stop
+    /// the daemon first)
+    #[command(after_help = ERASE_EXAMPLES)]
     Erase {
-        /// The state directory
-        #[arg(long)]
+        /// The state directory, made by `init`
+        #[arg(long, value_name = "DIR")]
         state: PathBuf,
         /// The text's commitment as statements show it: sha256:<64 hex digits>
         commitment: String,
@@ -75,25 +79,54 @@ enum Verb {
 }
 
 const INIT_EXAMPLES: &str = "\
-The first policy must be signed by the quorum of its own authority. So `init` is run twice: the first
-run makes the keys, writes the manifest into the policy directory, and says who has to sign it; the
-second run, once they have, makes the ledger.
+The first policy must be signed by the quorum of its own authority, so `init` is run
+twice. The first run makes the keys, writes the manifest into the policy directory, and
+says who has to sign it (exit code 3). The second run, once they have, begins the ledger.
 
+Examples:
       breakglassd init --state /var/lib/breakglass --name payments --policy ./policy
       breakglass policy sign ./policy --key ~/.ssh/id_ed25519
       breakglassd init --state /var/lib/breakglass --name payments --policy ./policy";
 
+const SERVE_EXAMPLES: &str = "\
+It logs to stderr. An argument beats the configuration file, the file beats the default.
+
+Examples:
+      breakglassd serve --config /etc/breakglass/breakglassd.toml
+      breakglassd serve --state /var/lib/breakglass --listen 10.0.0.5:7443
+
+The configuration file:
+      state  = \"/var/lib/breakglass\"       # made by `breakglassd init`
+      listen = \"0.0.0.0:7443\"              # gRPC over TLS 1.3, for clients
+      web    = \"127.0.0.1:7480\"            # read-only HTTP: KRL, CA key, checkpoint
+      names  = [\"breakglass.example.com\"]  # further names in the server's certificate";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+      breakglassd check --state /var/lib/breakglass";
+
+const ERASE_EXAMPLES: &str = "\
+What was signed and written down stays: statements carry the text's commitment, not the text.
+
+Examples:
+      breakglassd erase --state /var/lib/breakglass sha256:3f9a…";
+
 const DEV_EXAMPLES: &str = "\
 Prints one line of JSON when it is ready. Then, in another terminal:
-      breakglass --config DIR/config/sam.toml request root-on-host --reason 'disk full' --incident INC-1";
+      export BREAKGLASS_CONFIG=DIR/config/sam.toml
+      breakglass request root-on-host --reason 'disk full' --incident INC-1
+
+Examples:
+      breakglassd dev
+      breakglassd dev --dir ./dev";
 
 #[derive(Args)]
 struct ServeArgs {
     /// The configuration file; or give --state and use the defaults
-    #[arg(long, required_unless_present = "state")]
+    #[arg(long, value_name = "FILE", required_unless_present = "state")]
     config: Option<PathBuf>,
-    /// The state directory made by `init`
-    #[arg(long)]
+    /// The state directory, made by `init`
+    #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Where gRPC listens (default 0.0.0.0:7443)
     #[arg(long, value_name = "ADDRESS:PORT")]

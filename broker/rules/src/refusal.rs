@@ -111,7 +111,7 @@ pub enum Refusal {
     /// The policy in force has no such scope.
     #[error(
         "the policy in force has no scope {scope}; it cannot be asked for or held: \
-         check the name with `breakglass policy explain`"
+         check the name in scopes.toml, or ask its owners"
     )]
     ScopeUnknown {
         /// The scope named.
