@@ -21,7 +21,7 @@ use serde_json::json;
 use super::client;
 use crate::cli::{Cli, PolicyVerb};
 use crate::client::Client;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::entropy;
 use crate::failure::{Exit, Failure};
 use crate::in_force;
@@ -68,14 +68,15 @@ fn sign(
         ));
     }
     let config = Config::load(&cli.given)?;
-    let manifest = match fitting_manifest(dir, &files, &config.log()?, place)? {
+    let log = log_of(&config, dir)?;
+    let manifest = match fitting_manifest(dir, &files, &log, place)? {
         Some(manifest) => manifest,
         None => {
             let place = match place {
                 Some(place) => place,
                 None => after_the_one_in_force(&mut client(cli, out)?)?,
             };
-            make_manifest(dir, &files, &config.log()?, place)?
+            make_manifest(dir, &files, &log, place)?
         }
     };
     out.say(manifest.text());
@@ -92,6 +93,17 @@ fn sign(
         &json!({"signature": path.display().to_string(), "digest": manifest.digest().to_string()}),
     )?;
     Ok(Exit::Done)
+}
+
+/// Which ledger the policy is for. The signers of the first policy have no configuration yet, which
+/// `init` prints only once they have signed: for them it is the ledger that the manifest names, and
+/// they are shown it before they sign.
+fn log_of(config: &Config, dir: &Path) -> Result<Origin, Failure> {
+    match (config.log(), read_manifest(dir)?) {
+        (Ok(log), _) => Ok(log),
+        (Err(ConfigError::Missing { .. }), Some(manifest)) => Ok(manifest.log().clone()),
+        (Err(error), _) => Err(error.into()),
+    }
 }
 
 /// The manifest in `dir`, if it is for exactly these files and this place. One that is not is
