@@ -77,7 +77,8 @@ fn check(dir: &Path, trust: &Path, out: &mut Output) -> Result<Exit, Failure> {
 fn tell(report: &Report, out: &mut Output) -> Result<Exit, Failure> {
     let findings = report.findings.iter().map(|finding| {
         json!({
-            "code": finding.code.text(), "entry": finding.entry, "detail": finding.detail,
+            "code": finding.code.name(), "meaning": finding.code.text(), "entry": finding.entry,
+            "detail": finding.detail,
         })
     });
     let verdict = word(report.verdict);
@@ -94,12 +95,8 @@ fn tell(report: &Report, out: &mut Output) -> Result<Exit, Failure> {
         report.entries, report.grants, report.issued, report.texts, report.redacted, report.root,
     ));
     for finding in &report.findings {
-        let at = finding.entry.map(|seq| format!(" entry {seq}:")).unwrap_or_default();
-        out.say(&format!(
-            "  {}{at} {}",
-            finding.code.text(),
-            crate::output::clean(&finding.detail)
-        ));
+        let told = crate::output::clean(&finding.to_string());
+        out.say(&format!("  {told}\n    meaning: {}", finding.code.text()));
     }
     Ok(exit_of(report.verdict))
 }
