@@ -32,24 +32,26 @@ pub struct Cli {
 /// Flags of every verb.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// How results are printed on stdout
+    /// How the result is printed on stdout; everything else goes to stderr
     #[arg(
         short,
         long,
         global = true,
+        hide_short_help = true,
         value_enum,
         default_value_t,
         env = "BREAKGLASS_OUTPUT",
         value_name = "FORMAT"
     )]
     pub output: Format,
-    /// Do not ask; the answer is yes
+    /// Do not ask on the terminal; the answer is yes
     #[arg(short, long, global = true)]
     pub yes: bool,
     /// Longest wait for a broker's answer
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         value_name = "LENGTH",
         default_value = "10s",
         value_parser = length,
@@ -158,7 +160,7 @@ pub struct RequestArgs {
     /// How long the credential shall live, counted from collecting
     #[arg(long, value_name = "LENGTH", default_value = "30m", value_parser = ttl)]
     pub ttl: Ttl,
-    /// Which way the request takes: normal, outage, emergency, drill
+    /// Which way the request takes; this version knows only `normal`
     #[arg(long, value_name = "LANE", default_value = "normal")]
     pub lane: Lane,
     /// Wait for the approvers, then collect
@@ -249,7 +251,7 @@ pub enum Audit {
 /// What to do with a policy.
 #[derive(Debug, Subcommand)]
 pub enum PolicyVerb {
-    /// Say every fault of the four files in DIR
+    /// List every fault of the four files in DIR
     #[command(after_help = examples::POLICY_CHECK)]
     Check {
         /// Where authority.toml, people.toml, rules.cedar and scopes.toml are

@@ -20,36 +20,73 @@ pub use key::KeyChoice;
 #[command(next_help_heading = "Configuration (each also in the file, see `breakglass --help`)")]
 pub struct Given {
     /// Configuration file instead of ~/.config/breakglass/config.toml
-    #[arg(long, global = true, value_name = "FILE", env = "BREAKGLASS_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "FILE",
+        env = "BREAKGLASS_CONFIG"
+    )]
     pub config: Option<PathBuf>,
     /// Broker address, host:port or IP:port; several are tried at once, the first good one wins
     #[arg(
         long = "broker",
         global = true,
+        hide_short_help = true,
         value_name = "ADDRESS",
         env = "BREAKGLASS_BROKERS",
         value_delimiter = ','
     )]
     pub brokers: Vec<String>,
     /// The brokers' own CA: a PEM file, or the PEM text itself
-    #[arg(long, global = true, value_name = "PEM", env = "BREAKGLASS_TLS_CA")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "PEM",
+        env = "BREAKGLASS_TLS_CA"
+    )]
     pub tls_ca: Option<String>,
     /// Origin of the ledger, as the daemon's `init` printed it
-    #[arg(long, global = true, value_name = "ORIGIN", env = "BREAKGLASS_LOG")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "ORIGIN",
+        env = "BREAKGLASS_LOG"
+    )]
     pub log: Option<String>,
     /// The ledger's verifier key (signed-note form)
-    #[arg(long, global = true, value_name = "VKEY", env = "BREAKGLASS_LOG_KEY")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "VKEY",
+        env = "BREAKGLASS_LOG_KEY"
+    )]
     pub log_key: Option<String>,
     /// Who you are: your principal id in people.toml
-    #[arg(long, global = true, value_name = "PRINCIPAL", env = "BREAKGLASS_BY")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "PRINCIPAL",
+        env = "BREAKGLASS_BY"
+    )]
     pub by: Option<String>,
     /// What you sign with: SHA256:… (a key in ssh-agent), a private key file, or
     /// ssh-keygen:PATH
-    #[arg(long, global = true, value_name = "KEY", env = "BREAKGLASS_KEY")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "KEY", env = "BREAKGLASS_KEY")]
     pub key: Option<String>,
     /// Where to keep checkpoints, sessions and subject keys instead of
     /// ~/.local/state/breakglass
-    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_STATE_DIR")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "DIR",
+        env = "BREAKGLASS_STATE_DIR"
+    )]
     pub state_dir: Option<PathBuf>,
 }
 

@@ -2,7 +2,7 @@
 
 pub(super) const ALL: &str = "\
 Configuration: ~/.config/breakglass/config.toml
-  brokers = [\"10.0.0.5:7700\", \"broker.example.com:7700\"]
+  brokers = [\"10.0.0.5:7443\", \"broker.example.com:7443\"]
   tls-ca  = \"ca.pem\"                       # the brokers' own CA, a file or the PEM text
   log     = \"payments/3f9a1c0e5b7d2a44\"    # the ledger, and the key that signs it
   log-key = \"payments/3f9a1c0e5b7d2a44+…\"
@@ -17,7 +17,8 @@ Examples:
   breakglass demo
   breakglass request payments-db-admin --incident INC-4711 --reason 'ledger is down' --wait
   breakglass pending
-  breakglass approve req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d";
+  breakglass approve req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
+  breakglass drop req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d";
 
 pub(super) const REQUEST: &str = "\
 Examples:
@@ -108,7 +109,9 @@ pub(super) const POLICY_SIGN: &str = "\
 Examples:
   The next policy after the one in force:
     breakglass policy sign ./policy
-  The first of a new deployment, without a broker:
+  The first of a new deployment, in the directory where `breakglassd init` left the manifest:
+    breakglass policy sign ./policy --key ~/.ssh/id_ed25519
+  The same where there is no manifest yet:
     breakglass policy sign ./policy --log payments/3f9a1c0e5b7d2a44 --policy-version 1 \\
         --previous 0000000000000000000000000000000000000000000000000000000000000000
   Each member of the authority runs this on the same directory; signatures/ collects them.";
