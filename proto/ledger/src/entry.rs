@@ -3,6 +3,7 @@
 //! Stored bytes are the truth. They are parsed strictly, written again and must come out the same;
 //! they are never re-serialised to be hashed.
 
+mod access;
 mod body;
 mod fields;
 mod form;

@@ -101,3 +101,16 @@ fn the_second_program_finds_what_chain_and_tree_can_show() {
         assert!(note_is_torn || by_python(&path).is_none() == is_of_chain, "{code}");
     }
 }
+
+/// The published page names everything that can be found in a ledger, or about it.
+#[test]
+fn the_published_format_names_every_code_and_type() {
+    let format = fs::read_to_string(directory().join("../FORMAT.md")).unwrap();
+    for code in Code::ALL {
+        let row = format!("| `{code}` |");
+        assert!(format.contains(&row) && format.contains(code.text()), "{code}");
+    }
+    for kind in crate::entry::Body::TYPES {
+        assert!(format.contains(&format!("| `{kind}` |")), "{kind}");
+    }
+}
