@@ -22,6 +22,14 @@ use crate::people::{Person, say};
 /// When every test house begins.
 pub const BEGIN: &str = "2026-11-22T10:00:00.000Z";
 
+/// The sample policy for pia, sam, ada, bob and eve.
+#[must_use]
+pub fn sample_files() -> Files {
+    let people = ["pia", "sam", "ada", "bob", "eve"].map(Person::named);
+    let listed: Vec<_> = people.iter().map(|one| (one.name.as_str(), one.key())).collect();
+    sample(&listed)
+}
+
 /// A desk over a fresh directory.
 pub struct House {
     /// The directory; removed with the house.
@@ -37,16 +45,20 @@ impl House {
     /// A house under the sample policy, with people sam, ada, bob, eve and the authority pia.
     #[must_use]
     pub fn sample() -> Self {
-        let people = ["pia", "sam", "ada", "bob", "eve"].map(Person::named);
-        let listed: Vec<_> = people.iter().map(|one| (one.name.as_str(), one.key())).collect();
-        Self::with(sample(&listed))
+        Self::with(sample_files())
     }
 
     /// A house under `files`, signed by pia.
     #[must_use]
     pub fn with(files: Files) -> Self {
+        Self::begun(files, Self::begin())
+    }
+
+    /// A house under `files`, signed by pia, that began at `now`.
+    #[must_use]
+    pub fn begun(files: Files, now: Moment) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let clock = Arc::new(FakeClock::at(BEGIN.parse().expect("a time")));
+        let clock = Arc::new(FakeClock::at(now));
         let entropy = Arc::new(SeededEntropy::new(7));
         Mint::create(dir.path(), entropy.as_ref(), clock.now().second()).expect("keys");
         let mut house = Self { dir, clock, entropy, desk: None, nonce: 0 };
@@ -228,7 +240,9 @@ impl House {
         BEGIN.parse().expect("a time")
     }
 
-    fn mint(&self) -> Mint {
+    /// The house's keys, opened once more.
+    #[must_use]
+    pub fn mint(&self) -> Mint {
         Mint::open(self.dir.path(), "test").expect("keys")
     }
 }

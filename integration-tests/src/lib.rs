@@ -8,4 +8,7 @@
 )]
 
 pub mod desk;
+pub mod grant;
 pub mod people;
+pub mod sshd;
+pub mod wait;

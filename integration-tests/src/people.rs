@@ -1,5 +1,7 @@
 //! People with keys of their own, and what they say.
 
+use std::path::{Path, PathBuf};
+
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
@@ -8,11 +10,14 @@ use breakglass_ledger::sshsig::{SshSig, assemble, ed25519_signature_blob, to_be_
 use breakglass_ledger::statement::{Act, Ask, Kind, Lane, Seen, Statement, commitment};
 use breakglass_ledger::time::{Timestamp, Ttl};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ssh_key::LineEnding;
+use ssh_key::private::{Ed25519Keypair, PrivateKey};
 
 /// Somebody with an Ed25519 key: a person, or a responder's fresh subject key.
 pub struct Person {
     /// Principal id; for a subject key anything.
     pub name: String,
+    seed: Digest,
     pair: Ed25519KeyPair,
     public: PublicKey,
 }
@@ -29,7 +34,7 @@ impl Person {
             wire.extend(part);
         }
         let public = PublicKey::from_wire(&wire).expect("a good key");
-        Self { name: name.to_owned(), pair, public }
+        Self { name: name.to_owned(), seed, pair, public }
     }
 
     /// The person of this name, with their first key.
@@ -42,6 +47,21 @@ impl Person {
     #[must_use]
     pub const fn key(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// The private half, as `ssh` and `ssh-keygen` read it from a file.
+    #[must_use]
+    pub fn private_key(&self) -> PrivateKey {
+        PrivateKey::from(Ed25519Keypair::from_seed(self.seed.as_bytes()))
+    }
+
+    /// Writes the private half to `dir/id`, and `certificate` beside it; returns the key's path.
+    pub fn write(&self, dir: &Path, certificate: &str) -> PathBuf {
+        let key = self.private_key().to_openssh(LineEnding::LF).expect("a key in text");
+        std::fs::create_dir_all(dir).expect("a directory");
+        crate::sshd::write(dir, "id", &key);
+        crate::sshd::write(dir, "id-cert.pub", &format!("{certificate}\n"));
+        dir.join("id")
     }
 
     /// Signs `message` in `namespace`.

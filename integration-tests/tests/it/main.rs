@@ -2,4 +2,6 @@
 #![cfg(test)]
 
 mod desk;
+mod revocation;
+mod sshd;
 mod walls;
