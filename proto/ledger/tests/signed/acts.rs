@@ -23,7 +23,7 @@ fn digest() -> impl Strategy<Value = Digest> {
 }
 
 fn name<T: FromStr + Debug>() -> impl Strategy<Value = T> {
-    "[a-z0-9._-]{1,64}".prop_filter_map("a name", |text| text.parse().ok())
+    "[a-z0-9][a-z0-9._-]{0,63}".prop_filter_map("a name", |text| text.parse().ok())
 }
 
 fn instant() -> impl Strategy<Value = Timestamp> {
@@ -153,13 +153,12 @@ pub(crate) fn statement() -> impl Strategy<Value = Statement> {
         1 => Just(Seen::NOTHING),
         4 => (1..1_u64 << 53, digest()).prop_map(|(size, root)| Seen { size, root: Some(root) }),
     ];
-    (act(), "[a-z0-9._-]{1,64}", any::<[u8; 32]>(), seen, instant(), any::<[u8; 16]>()).prop_map(
-        |(act, deployment, key, seen, expires, nonce)| {
+    (act(), "[a-z0-9][a-z0-9._-]{0,63}", any::<[u8; 32]>(), seen, instant(), any::<[u8; 16]>())
+        .prop_map(|(act, deployment, key, seen, expires, nonce)| {
             let log = Origin::new(&deployment, &key).unwrap();
             let has_seen = !matches!(act, Act::Session(_) | Act::Policy(_));
             let expires = (!matches!(act, Act::Policy(_))).then_some(expires);
             let nonce = Salt::from_bytes(nonce);
             Statement::compose(&log, has_seen.then_some(seen), act, expires, nonce).unwrap()
-        },
-    )
+        })
 }
