@@ -111,9 +111,13 @@ pub enum Verb {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print the manual page of the whole, or of one verb
     #[command(after_help = examples::MAN)]
-    Man,
+    Man {
+        /// Which verb, as on the command line: `approve`, `audit verify`
+        #[arg(value_name = "VERB")]
+        verb: Vec<String>,
+    },
 }
 
 /// A request's id.

@@ -1,15 +1,16 @@
 //! What every verb that talks to a broker needs: trust, memory, signer and line, each opened when
 //! it is first used.
 
+mod opening;
+mod session;
+
 use std::time::Duration;
 
-use breakglass_ledger::bytes::{Digest, Salt};
-use breakglass_ledger::id::RequestId;
+use breakglass_ledger::bytes::Salt;
 use breakglass_ledger::note::Checkpoint;
 use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::{Act, Seen, Session, Statement, TEXT_MAX, commitment};
+use breakglass_ledger::statement::{Act, Seen, Statement};
 use breakglass_proto::v1;
-use data_encoding::HEXLOWER;
 
 use crate::broker::{Broker, Offered, Pinned};
 use crate::clock;
@@ -21,6 +22,8 @@ use crate::receipt::Receipt;
 use crate::signer::Signer;
 use crate::state::State;
 use crate::trust::Trust;
+
+pub use opening::Opening;
 
 /// One user at one deployment.
 pub struct Client<'o> {
@@ -36,37 +39,6 @@ pub struct Client<'o> {
     broker: Option<Broker>,
     kept: Option<Checkpoint>,
     is_fresh: bool,
-}
-
-/// Free text whose commitment goes into a statement.
-pub struct Opening {
-    salt: [u8; 32],
-    text: String,
-}
-
-impl Opening {
-    /// `text` with a fresh salt.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if it is empty, longer than the ledger takes, or holds control characters.
-    pub fn new(text: &str) -> Result<Self, Failure> {
-        let text = text.trim();
-        if text.is_empty() || text.len() > TEXT_MAX {
-            let rule = format!("the text has {} bytes; 1 to {TEXT_MAX} are allowed", text.len());
-            return Err(Failure::usage(rule, "shorten it, or link to the ticket"));
-        }
-        if text.chars().any(|c| c.is_control() && c != '\n') {
-            return Err(Failure::usage("the text holds control characters", "leave them out"));
-        }
-        Ok(Self { salt: entropy::bytes()?, text: text.to_owned() })
-    }
-
-    /// What the statement carries instead of the text.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        commitment(&self.salt, &self.text)
-    }
 }
 
 impl<'o> Client<'o> {
@@ -282,67 +254,6 @@ impl<'o> Client<'o> {
         Ok(Receipt::check(answer, &statement, &self.trust, self.kept.as_ref())?)
     }
 
-    /// Leave to read as the user: the one kept, or a new one, signed and kept.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if it cannot be signed.
-    pub fn session(&mut self) -> Result<v1::Session, Failure> {
-        let by = self.by()?;
-        let whom = format!("{by}\n{:?}", self.config.key()?);
-        let whom = HEXLOWER.encode(Digest::of(whom.as_bytes()).as_bytes());
-        let whom = whom.get(..32).unwrap_or_default().to_owned();
-        if let Some((statement, signature)) = self.state.session(&whom)? {
-            let parsed = Statement::parse(statement.as_bytes()).ok();
-            let ends = parsed.filter(|s| s.by() == Some(&by)).and_then(|s| s.expires());
-            if ends.is_some_and(|ends| ends > clock::now().plus(SESSION_MARGIN_SECONDS)) {
-                return Ok(v1::Session { statement: statement.into_bytes(), signature });
-            }
-        }
-        let signer = self.take_signer()?;
-        self.announce_touch(&signer);
-        let signed = self.sign_session(&signer, &by);
-        self.signer = Some(signer);
-        let (statement, session) = signed?;
-        self.state.keep_session(&whom, statement.text(), &session.signature)?;
-        Ok(session)
-    }
-
-    /// Leave to read the request `id`: signed by its subject key if that is here, which needs no
-    /// touch, else as the user.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if it cannot be signed.
-    pub fn session_for(&mut self, id: RequestId) -> Result<v1::Session, Failure> {
-        match self.state.holding(id).key()? {
-            Some(key) => {
-                let by = self.by()?;
-                Ok(self.sign_session(&Signer::Subject(key), &by)?.1)
-            }
-            None => self.session(),
-        }
-    }
-
-    fn sign_session(
-        &self,
-        signer: &Signer,
-        by: &PrincipalId,
-    ) -> Result<(Statement, v1::Session), Failure> {
-        let act = Act::Session(Session { by: by.clone() });
-        let expires = clock::now().plus(SESSION_SECONDS);
-        let nonce = Salt::from_bytes(entropy::bytes()?);
-        let statement = Statement::compose(self.trust.log(), None, act, Some(expires), nonce);
-        let statement = statement.map_err(|error| Failure::usage(error.to_string(), ""))?;
-        let namespace = statement.act().kind().namespace();
-        let signature = signer.sign(&namespace, statement.text().as_bytes())?;
-        let session = v1::Session {
-            statement: statement.text().as_bytes().to_vec(),
-            signature: signature.armored().to_owned(),
-        };
-        Ok((statement, session))
-    }
-
     /// The user's signer; put back by the caller.
     fn take_signer(&mut self) -> Result<Signer, Failure> {
         match self.signer.take() {
@@ -360,9 +271,3 @@ impl<'o> Client<'o> {
 
 /// How long a statement may be on its way: long enough for a clock that is some minutes off.
 const STATEMENT_SECONDS: u64 = 900;
-
-/// A session lives at most 15 minutes by the broker's clock; ours may be fast.
-const SESSION_SECONDS: u64 = 600;
-
-/// A session that ends this soon is not used again.
-const SESSION_MARGIN_SECONDS: u64 = 20;

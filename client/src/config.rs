@@ -127,7 +127,7 @@ impl Config {
         self.source.as_deref()
     }
 
-    /// The brokers' addresses, `host:port`, at least one and at most [`BROKERS_MAX`].
+    /// The brokers' addresses, `host:port`, at least one and at most 16.
     ///
     /// # Errors
     ///

@@ -162,3 +162,6 @@ impl From<CredentialError> for Failure {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,7 @@ fn play(stage: &mut Stage<'_>) -> Result<Story, Failure> {
     stage.plays("ada", &["pending"])?;
     stage.plays("ada", &["approve", &id, "--yes"])?;
     stage.title("One yes is not enough: Sam cannot collect yet.");
-    stage.fails("sam", &["collect", &id, "--out", "credential"], Exit::Refused)?;
+    stage.fails("sam", &["collect", &id, "--out", "credential"], Exit::Pending)?;
     stage.title("Bob is on call for security. Now it is enough.");
     stage.plays("bob", &["approve", &id, "--yes"])?;
     stage.title("Sam collects: a certificate for a key that never left Sam's machine.");

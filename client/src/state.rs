@@ -39,6 +39,8 @@ impl State {
     pub fn open(root: &Path, log: &Origin) -> Result<Self, StateError> {
         let dir = root.join(log.as_str().replace('/', "."));
         private_dir(&dir)?;
+        // Paths below it are printed for use from any directory.
+        let dir = dir.canonicalize().map_err(|error| files::at(&dir, error))?;
         Ok(Self { dir })
     }
 

@@ -27,7 +27,7 @@ use crate::output::{Output, when};
 pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
     match &cli.verb {
         Verb::Completions { shell } => completions(*shell, out),
-        Verb::Man => manual(out),
+        Verb::Man { verb } => manual(verb, out),
         Verb::Demo(arguments) => crate::demo::run(arguments, out),
         Verb::Audit(verb) => audit::run(cli, verb, out),
         Verb::Policy(verb) => policy::run(cli, verb, out),
@@ -64,10 +64,20 @@ fn completions(shell: clap_complete::Shell, out: &mut Output) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-/// One page for the whole command and one section for each verb's own page after it.
-fn manual(out: &mut Output) -> Result<Exit, Failure> {
+/// The page of the whole command, or of one verb with its own examples.
+fn manual(verb: &[String], out: &mut Output) -> Result<Exit, Failure> {
+    let mut whole = Cli::command();
+    // Makes every verb know the flags of all.
+    whole.build();
+    let mut command = &whole;
+    for name in verb {
+        let unknown = || Failure::usage(format!("there is no verb `{name}`"), "breakglass --help");
+        command = command.find_subcommand(name).ok_or_else(unknown)?;
+    }
+    let name = ["breakglass"].into_iter().chain(verb.iter().map(String::as_str));
+    let name = name.collect::<Vec<_>>().join("-");
     let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+    let rendered = clap_mangen::Man::new(command.clone()).title(name).render(&mut page);
     rendered.map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
     let page = String::from_utf8_lossy(&page).into_owned();
     out.result(&page, &serde_json::json!({ "man": page }))?;

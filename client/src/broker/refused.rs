@@ -122,6 +122,7 @@ fn rule(status: &Status) -> Option<Rule> {
 fn exit_of(rule: &str) -> Exit {
     match rule {
         "late" | "expired" => Exit::Lapsed,
+        "not-approved-yet" => Exit::Pending,
         "key-unknown" | "key-not-theirs" => Exit::Unrecognised,
         "seen-mismatch" | "seen-future" => Exit::Tampered,
         _ => Exit::Refused,
@@ -220,6 +221,7 @@ mod tests {
     #[test]
     fn a_late_act_and_an_unknown_key_have_their_own_exit_codes() {
         assert_eq!(refusal(1, "late").exit(), Exit::Lapsed);
+        assert_eq!(refusal(1, "not-approved-yet").exit(), Exit::Pending);
         assert_eq!(refusal(1, "key-unknown").exit(), Exit::Unrecognised);
         assert_eq!(refusal(1, "seen-mismatch").exit(), Exit::Tampered);
     }

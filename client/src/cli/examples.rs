@@ -134,4 +134,5 @@ Examples:
 pub(super) const MAN: &str = "\
 Examples:
   breakglass man | man -l -
-  breakglass man > /usr/local/share/man/man1/breakglass.1";
+  breakglass man > /usr/local/share/man/man1/breakglass.1
+  breakglass man audit verify > /usr/local/share/man/man1/breakglass-audit-verify.1";

@@ -90,14 +90,15 @@ impl Holding {
     }
 
     /// Remembers that key and certificate were also written into `dir`, so that giving the
-    /// credential back deletes them there too.
+    /// credential back deletes them there too. Answers the whole path.
     ///
     /// # Errors
     ///
     /// [`StateError`] if it cannot be written.
-    pub fn keep_place(&self, dir: &Path) -> Result<(), StateError> {
+    pub fn keep_place(&self, dir: &Path) -> Result<PathBuf, StateError> {
         let dir = dir.canonicalize().map_err(|error| at(dir, error))?;
-        write_private(&self.dir.join(PLACE), dir.as_os_str().as_bytes())
+        write_private(&self.dir.join(PLACE), dir.as_os_str().as_bytes())?;
+        Ok(dir)
     }
 
     /// Deletes everything kept of the request, here and where it was written to.

@@ -91,3 +91,22 @@ fn more_than_the_limit_is_never_read() {
     assert_eq!(read_bounded(&path, 11).unwrap().unwrap().len(), 11);
     assert_eq!(read_bounded(&dir.path().join("none"), 1).unwrap(), None);
 }
+
+#[test]
+fn a_copy_elsewhere_goes_with_the_rest_unless_another_took_its_place() {
+    let (dir, state) = state();
+    let (holding, place) = (state.holding(id()), dir.path().join("key"));
+    private_dir(&place).unwrap();
+    let copy = |certificate: &str| {
+        write_private(&place.join("id"), b"key").unwrap();
+        write_private(&place.join("id-cert.pub"), format!("{certificate}\n").as_bytes()).unwrap();
+    };
+    for (there, is_ours) in [("mine", true), ("another's", false)] {
+        holding.begin("x\n", &SubjectKey::generate().unwrap()).unwrap();
+        holding.keep_certificate("mine", breakglass_ledger::bytes::Digest::ZERO).unwrap();
+        copy(there);
+        assert_eq!(holding.keep_place(&place).unwrap(), place.canonicalize().unwrap());
+        holding.forget().unwrap();
+        assert_eq!(place.join("id").exists(), !is_ours, "{there}");
+    }
+}

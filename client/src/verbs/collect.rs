@@ -101,8 +101,7 @@ fn put(
     let holding = client.state().holding(id);
     if let Some(dir) = &place.out {
         credential.write(key, dir)?;
-        holding.keep_place(dir)?;
-        return Ok(with_files(dir));
+        return Ok(with_files(&holding.keep_place(dir)?));
     }
     if place.agent || Agent::is_announced() {
         match credential.lend(key, clock::now()) {
