@@ -83,9 +83,7 @@ fn serve(dir: &Path) -> Result<(), DevError> {
         write_configs(dir, &mint, running.rpc)?;
         println!("{}", ready(dir, &running));
         eprint!("{}", hint(dir));
-        serve::stopped().await?;
-        running.stop().await;
-        Ok(())
+        Ok(running.until_stopped().await?)
     })
 }
 

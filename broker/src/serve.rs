@@ -50,6 +50,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// A door closed although nobody said so; the log says why.
+    #[error("a door closed by itself")]
+    Door,
     /// The runtime or its signals could not be set up.
     #[error("the runtime could not be set up")]
     Runtime(#[source] std::io::Error),
@@ -75,9 +78,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), ServeError> {
     runtime()?.block_on(async {
         let running = start(config, options).await?;
         tracing::info!(rpc = %running.rpc, web = %running.web, "serving");
-        stopped().await?;
-        running.stop().await;
-        Ok(())
+        running.until_stopped().await
     })
 }
 
@@ -120,6 +121,21 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
 }
 
 impl Running {
+    /// Serves until SIGTERM or SIGINT, then stops in order.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Door`] if a door closed by itself: better no daemon, which its supervisor
+    /// starts again, than half of one.
+    pub async fn until_stopped(mut self) -> Result<(), ServeError> {
+        let outcome = tokio::select! {
+            stopped = stopped() => stopped,
+            _ = self.doors.join_next() => Err(ServeError::Door),
+        };
+        self.stop().await;
+        outcome
+    }
+
     /// Closes the doors, lets calls in flight end, finishes the batch, and stops the desk.
     pub async fn stop(mut self) {
         // Nobody listens any more only if every door has ended by itself already.
@@ -137,11 +153,7 @@ impl Running {
 }
 
 /// Returns at SIGTERM or SIGINT.
-///
-/// # Errors
-///
-/// [`ServeError::Runtime`] if signals cannot be heard.
-pub async fn stopped() -> Result<(), ServeError> {
+async fn stopped() -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Runtime)?;
     tokio::select! {

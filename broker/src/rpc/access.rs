@@ -17,6 +17,7 @@ pub(super) fn may_read(
 ) -> bool {
     match who {
         Who::Subject(request) => *request == id,
+        Who::Signer(_) => false,
         Who::Principal(reader) => reader == by || concerns(policy, reader, scope),
     }
 }
@@ -32,18 +33,20 @@ fn concerns(policy: &Policy, reader: &PrincipalId, scope: &ScopeId) -> bool {
 /// Whether `who` may read the policy in force: everybody in it. A subject key reads one request.
 pub(super) fn may_read_policy(who: &Who) -> bool {
     match who {
-        Who::Principal(_) => true,
+        Who::Principal(_) | Who::Signer(_) => true,
         Who::Subject(_) => false,
     }
 }
 
-/// Whether `who` may export the whole ledger: every enrolled person, because a record that only its
+/// Whether `who` may export the whole ledger: every enrolled person and every signer of the policy,
+/// because a record that only its
 /// keepers may check proves nothing. Programs may not: they would carry everything everywhere.
 pub(super) fn may_export_all(policy: &Policy, who: &Who) -> bool {
     match who {
         Who::Principal(reader) => {
             policy.principal(reader).is_some_and(|principal| principal.kind == PrincipalKind::Human)
         }
+        Who::Signer(_) => true,
         Who::Subject(_) => false,
     }
 }

@@ -121,7 +121,7 @@ impl Service {
     pub(super) fn named(session: &Session, id: &str) -> Result<RequestId, CallError> {
         match &session.who {
             Who::Subject(request) if id.is_empty() => Ok(*request),
-            Who::Subject(_) | Who::Principal(_) => id.parse().map_err(|_| CallError::Field {
+            Who::Subject(_) | Who::Principal(_) | Who::Signer(_) => id.parse().map_err(|_| CallError::Field {
                 field: "request_id",
                 rule: "must be `req-` and a lower-case UUIDv7, as `breakglass request` prints it",
             }),

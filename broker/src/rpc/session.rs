@@ -92,6 +92,9 @@ impl SessionError {
 pub(super) enum Who {
     /// An enrolled principal, by one of their keys.
     Principal(PrincipalId),
+    /// A signer of the policy's authority, who need not be enrolled: reads the policy and the whole
+    /// record, because whoever answers for the rules must see what became of them.
+    Signer(PrincipalId),
     /// Whoever holds the subject key of this request, and for nothing else.
     Subject(RequestId),
 }
@@ -143,14 +146,16 @@ pub(super) fn prove(
 }
 
 impl Proven {
-    /// The session as an enrolled principal's; `None` if the key is nobody's.
+    /// The session as an enrolled principal's or an authority signer's; `None` if the key is
+    /// neither's.
     ///
     /// # Errors
     ///
     /// [`SessionError::KeyNotTheirs`] if it is somebody else's.
     pub(super) fn of_principal(&self, policy: &Policy) -> Result<Option<Session>, SessionError> {
         match policy.owner_of(&self.key) {
-            None => Ok(None),
+            None => Ok((policy.authority.holder_of(&self.key) == Some(&self.by))
+                .then(|| self.session(Who::Signer(self.by.clone())))),
             Some(owner) if owner.id == self.by => {
                 Ok(Some(self.session(Who::Principal(self.by.clone()))))
             }
@@ -200,13 +205,17 @@ impl Session {
         if self.until <= now {
             return Err(SessionError::Over { at: self.until });
         }
-        let owner = policy.owner_of(&self.key).map(|owner| &owner.id);
-        match &self.who {
-            Who::Principal(by) if owner != Some(by) => Err(SessionError::KeyUnknown {
+        let holder = match &self.who {
+            Who::Principal(by) => Some((by, policy.owner_of(&self.key).map(|owner| &owner.id))),
+            Who::Signer(by) => Some((by, policy.authority.holder_of(&self.key))),
+            Who::Subject(_) => None,
+        };
+        match holder {
+            Some((by, holder)) if holder != Some(by) => Err(SessionError::KeyUnknown {
                 key: self.key.fingerprint().to_string(),
                 by: by.clone(),
             }),
-            Who::Principal(_) | Who::Subject(_) => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -32,7 +32,7 @@ async fn signer(service: &Service, incoming: &Incoming) -> Result<Who, CallError
     if matches!(incoming.statement.act(), Act::Policy(_))
         && let Some(holder) = policy.authority.holder_of(key)
     {
-        return Ok(Who::Principal(holder.clone()));
+        return Ok(Who::Signer(holder.clone()));
     }
     let subject = key.digest();
     let request = service.read(move |reader| Ok(reader.request_by_subject(subject)?)).await?;

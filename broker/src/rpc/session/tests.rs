@@ -1,4 +1,5 @@
 use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::policy::{Files, reopen, sample};
 use breakglass_ledger::statement::{About, Seen};
 
 use super::*;
@@ -88,4 +89,37 @@ fn a_statement_is_not_remembered_without_its_signature() {
     let shown = at(10_100);
     let forged = v1::Session { signature: String::new(), ..shown.clone() };
     assert_ne!(Sessions::name(&shown), Sessions::name(&forged));
+}
+
+/// A policy whose signer `root` is enrolled as nobody.
+fn policy() -> Policy {
+    let people: Vec<_> = ["sam", "ada", "bob", "eve"]
+        .iter()
+        .zip(10..)
+        .map(|(name, seed)| (*name, Key::of(seed)))
+        .collect();
+    let keys: Vec<_> = people.iter().map(|(name, key)| (*name, key.public())).collect();
+    let listed: Vec<_> = keys.iter().map(|(name, key)| (*name, key)).collect();
+    let signer = Key::of(1).public().to_openssh();
+    let authority = format!("quorum = 1\n[[signer]]\nid = \"root\"\nkeys = [\"{signer}\"]\n");
+    let files = Files { authority: authority.into_bytes(), ..sample(&listed) };
+    let manifest = Act::Policy(files.manifest(1, Digest::ZERO));
+    let manifest = compose(&log(), None, manifest, None);
+    reopen(&manifest, &files, &log()).expect("a policy")
+}
+
+#[test]
+fn a_signer_of_the_policy_reads_as_a_signer_and_only_under_their_own_name() {
+    let policy = policy();
+    let root = Key::of(1).session(&log(), "root", NOW.plus(60));
+    let session = proof(&root).expect("in form").of_principal(&policy).expect("theirs");
+    let session = session.expect("a signer");
+    assert_eq!(session.who, Who::Signer("root".parse().expect("a name")));
+    assert!(session.still(&policy, NOW).is_ok());
+    assert!(session.still(&policy, NOW.plus(60)).is_err());
+    for (seed, name) in [(1, "sam"), (2, "root")] {
+        let shown = Key::of(seed).session(&log(), name, NOW.plus(60));
+        let other = proof(&shown).expect("in form").of_principal(&policy).expect("nobody else's");
+        assert!(other.is_none(), "{name}");
+    }
 }
