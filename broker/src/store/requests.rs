@@ -33,7 +33,7 @@ impl Read {
     }
 
     /// The request whose statement has this digest, closed ones included. O(log n) while it is in
-    /// progress; for a closed or unknown one a look-up per [`AGE_ENTRIES`] entries of the ledger.
+    /// progress; for a closed or unknown one a look-up per `AGE_ENTRIES` entries of the ledger.
     ///
     /// # Errors
     ///
