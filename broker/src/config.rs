@@ -5,6 +5,9 @@
 //! listen = "0.0.0.0:7443"            # gRPC over TLS 1.3
 //! web = "127.0.0.1:7480"             # read-only HTTP: KRL, CA key, checkpoint
 //! names = ["breakglass.example.com"] # further names or addresses in the server's certificate
+//!
+//! [limits]                           # each has a default, see `rpc::Limits`
+//! acts-per-principal = { per-second = 2, burst = 30 }
 //! ```
 
 use std::net::SocketAddr;
@@ -183,6 +186,14 @@ mod tests {
     fn a_doubled_key_is_refused() {
         let error = read("state = \"/a\"\nstate = \"/b\"\n").unwrap_err();
         assert!(error.contains("duplicate key"), "{error}");
+    }
+
+    #[test]
+    fn limits_are_written_like_every_other_key() {
+        let text = "state = \"/a\"\n[limits]\nconnects = { per-second = 3, burst = 4 }\n";
+        assert_eq!(read(text).unwrap().limits.connects, crate::crowd::Rate::new(3, 4));
+        let error = read(&text.replace("per-second", "per_second")).unwrap_err();
+        assert!(error.contains("unknown field `per_second`"), "{error}");
     }
 
     #[test]

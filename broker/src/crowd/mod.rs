@@ -20,7 +20,7 @@ pub(crate) const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// A steady rate and how far one may run ahead of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rate {
     /// Calls per second.
     pub per_second: NonZeroU32,
