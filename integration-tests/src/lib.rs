@@ -7,8 +7,10 @@
     reason = "a test that cannot go on must stop, and its sums are small"
 )]
 
+pub mod daemon;
 pub mod desk;
 pub mod grant;
 pub mod people;
+pub mod site;
 pub mod sshd;
 pub mod wait;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod desk;
+mod faults;
 mod revocation;
 mod sshd;
 mod walls;
