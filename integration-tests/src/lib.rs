@@ -9,8 +9,10 @@
 
 pub mod daemon;
 pub mod desk;
+pub mod export;
 pub mod grant;
 pub mod people;
+pub mod signers;
 pub mod site;
 pub mod sshd;
 pub mod wait;

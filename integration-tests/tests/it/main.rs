@@ -5,4 +5,5 @@ mod desk;
 mod faults;
 mod revocation;
 mod sshd;
+mod stock_tools;
 mod walls;
