@@ -19,6 +19,9 @@ const LONGEST_NAP: Duration = Duration::from_secs(5);
 /// Between failing passes: long enough not to spin, short enough that revoking resumes promptly.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Between passes while a request cannot be read back: that mends only by hand, and each pass logs.
+const RETRY_UNREADABLE: Duration = Duration::from_secs(1);
+
 /// Sweeps until `stopping` says true.
 ///
 /// Leaves every deadline that has come met, as long as the desk works; while it does not, minting
@@ -29,9 +32,11 @@ pub async fn run(desk: Arc<Desk>, clock: Arc<dyn Clock>, mut stopping: watch::Re
     desk.on_commit(Box::new(move || waker.notify_one()));
     while !*stopping.borrow() {
         let swept = pass(&desk).await;
-        desk.report(Revoking::Sweep, swept.is_ok());
+        let works = swept.as_ref().is_ok_and(|swept| swept.unreadable == 0);
+        desk.report(Revoking::Sweep, works);
         let rest = match swept {
             Ok(swept) if swept.more => continue,
+            Ok(swept) if swept.unreadable > 0 => Some(RETRY_UNREADABLE),
             Ok(_) => None,
             Err(DeskError::Stopped) => return,
             Err(error) => {

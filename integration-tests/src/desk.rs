@@ -166,6 +166,35 @@ impl House {
         told.recv().expect("an answer")
     }
 
+    /// Gives two statements of `who` to the desk so that it finds them waiting together.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the queue is full.
+    pub fn submit_both(
+        &self,
+        who: &Person,
+        [first, second]: [Statement; 2],
+    ) -> (Result<Receipt, DeskError>, Result<Receipt, DeskError>) {
+        let give = |statement: Statement| {
+            let signature = who.sign(&statement);
+            let (answer, told) = channel();
+            let incoming =
+                Incoming { statement, signature, user_verified: false, text: None, bundle: None };
+            self.desk()
+                .submit(incoming, Box::new(move |said| drop(answer.send(said))))
+                .expect("room in the queue");
+            told
+        };
+        // The sequencer itself answers, so it waits here until both are in the queue.
+        let (go, wait) = channel::<()>();
+        let hold = Box::new(move |_| drop(wait.recv()));
+        self.desk().sweep(hold).expect("room in the queue");
+        let (first, second) = (give(first), give(second));
+        drop(go);
+        (first.recv().expect("an answer"), second.recv().expect("an answer"))
+    }
+
     /// One pass of the sweep.
     ///
     /// # Errors
@@ -222,14 +251,18 @@ impl House {
     /// Every entry's bytes, in order.
     #[must_use]
     pub fn entries(&self) -> Vec<Vec<u8>> {
+        self.entries_from(0)
+    }
+
+    /// The bytes of the entries from `first` on, in order.
+    #[must_use]
+    pub fn entries_from(&self, first: u64) -> Vec<Vec<u8>> {
         let reader = self.desk().reader().expect("a reader");
-        let mut entries = Vec::new();
+        let (mut entries, mut from) = (Vec::new(), first);
         loop {
-            let from = u64::try_from(entries.len()).expect("small");
             let page = reader.entries(from, 1000).expect("entries");
-            if page.is_empty() {
-                return entries;
-            }
+            let Some(last) = page.last() else { return entries };
+            from = last.seq + 1;
             entries.extend(page.into_iter().map(|record| record.bytes));
         }
     }

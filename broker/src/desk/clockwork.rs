@@ -6,6 +6,7 @@ use breakglass_ledger::note::SignedCheckpoint;
 use breakglass_rules::{Command, Verdict, decide};
 
 use super::batch::{Batch, UNSIGNED};
+use super::known::Known;
 use super::{DeskError, Swept, record};
 use crate::store::Due;
 
@@ -17,38 +18,49 @@ const ANCHOR_EVERY_SECONDS: u64 = 3600;
 
 impl Batch<'_, '_> {
     /// Meets deadlines that have come, at most [`SWEEP_MAX`] of them.
+    ///
+    /// A request that cannot be read back does not keep the others from their end: it is logged and
+    /// counted, and the sweep's caller stops minting for it.
     pub(super) fn sweep(&mut self) -> Result<Swept, DeskError> {
         let due = self.tx.due(self.now.second(), SWEEP_MAX)?;
-        let mut met = 0_usize;
+        let (mut met, mut unreadable) = (0_usize, 0_usize);
         for (id, what, _) in &due {
             let command = match what {
                 Due::Lapse => Command::Lapse,
                 Due::Expire => Command::Expire,
                 Due::Close => Command::Close,
             };
-            if self.end(*id, &command)? {
-                met = met.saturating_add(1);
+            match self.known_to_end(*id) {
+                Ok(known) if self.end(&known, &command)? => met = met.saturating_add(1),
+                Ok(_) => {}
+                Err(error) => {
+                    crate::report::fault("reading a request whose time has come", &error);
+                    unreadable = unreadable.saturating_add(1);
+                }
             }
         }
         self.anchor_if_idle()?;
-        Ok(Swept { met, more: due.len() >= SWEEP_MAX && met > 0 })
+        Ok(Swept { met, unreadable, more: due.len() >= SWEEP_MAX && met > 0 })
+    }
+
+    /// What there is to know about a request whose time has come. Writes nothing.
+    pub(super) fn known_to_end(&mut self, id: RequestId) -> Result<Known, DeskError> {
+        let request = self.memory.request(self.tx, id)?.cloned();
+        let request = request.ok_or(DeskError::Ledger { what: "a deadline is of no request" })?;
+        self.known_of(Some(request))
     }
 
     /// Gives one of the clock's (or the policy's) commands about a request. Says whether anything
     /// came of it: the rules may find that the time has not come.
-    pub(super) fn end(&mut self, id: RequestId, command: &Command<'_>) -> Result<bool, DeskError> {
-        let request = self.memory.request(self.tx, id)?.cloned();
-        let Some(request) = request else {
-            return Err(DeskError::Ledger { what: "a deadline is of no request" });
-        };
-        let link = request.next_link();
-        let known = self.known_of(Some(request))?;
+    pub(super) fn end(&mut self, known: &Known, command: &Command<'_>) -> Result<bool, DeskError> {
         match decide(&known.facts(), command) {
             Ok(Verdict::Record(event, decision)) => {
                 let closes = event.closes();
+                let of_no_request = DeskError::Ledger { what: "an ending of no request" };
+                let link = known.request.as_ref().ok_or(of_no_request)?.next_link();
                 let body = record::body(link, event, decision, None).ok_or(UNSIGNED)?;
                 self.append(body, None)?;
-                self.close(id, closes)?;
+                self.close(link.grant, closes)?;
                 Ok(true)
             }
             Ok(Verdict::Sign(_) | Verdict::Again { .. }) => {

@@ -54,7 +54,8 @@ impl Batch<'_, '_> {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.cursor();
             for row in &page {
-                self.end(row.id, &Command::Rejudge)?;
+                let known = self.known_to_end(row.id)?;
+                self.end(&known, &Command::Rejudge)?;
             }
         }
     }

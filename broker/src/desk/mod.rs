@@ -154,6 +154,8 @@ pub type Reply<T> = Box<dyn FnOnce(Result<T, DeskError>) + Send>;
 pub struct Swept {
     /// Deadlines met in this pass.
     pub met: usize,
+    /// Requests whose time has come and that cannot be read back: their ends are not written.
+    pub unreadable: usize,
     /// Whether more have come than one pass takes.
     pub more: bool,
 }

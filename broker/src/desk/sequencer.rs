@@ -25,6 +25,8 @@ pub(super) struct Sequencer {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     memory: Memory,
+    /// A transaction failed and `memory` may hold what never became durable: read again first.
+    stale: bool,
     shared: Arc<Shared>,
 }
 
@@ -63,7 +65,8 @@ impl Sequencer {
         ));
         shared.show_next_due(durable.next_due()?);
         drop(durable);
-        let sequencer = Self { store, mint, clock, entropy, memory, shared: Arc::clone(&shared) };
+        let shown = Arc::clone(&shared);
+        let sequencer = Self { store, mint, clock, entropy, memory, stale: false, shared: shown };
         Ok((sequencer, shared))
     }
 
@@ -94,22 +97,29 @@ impl Sequencer {
             }
             Err(error) => {
                 crate::report::fault("committing a batch", &error);
-                if !self.recover() || jobs.len() <= 1 {
-                    let mut error = Some(error);
-                    for job in jobs {
-                        fail(job, error.take().unwrap_or(DeskError::Stopped));
-                    }
-                    return;
-                }
-                for job in jobs {
-                    self.take(vec![job]);
-                }
+                self.stale = true;
+                self.retry(jobs, error);
+            }
+        }
+    }
+
+    /// Each job of a failed batch by itself; a single one is told the `error`.
+    fn retry(&mut self, jobs: Vec<Job>, error: DeskError) {
+        let mut error = Some(error);
+        let alone = jobs.len() <= 1;
+        for job in jobs {
+            match error.take() {
+                Some(error) if alone => fail(job, error),
+                _ => self.take(vec![job]),
             }
         }
     }
 
     fn transact(&mut self, jobs: &[Job]) -> Result<Committed, DeskError> {
-        let Self { store, mint, clock, entropy, memory, shared } = self;
+        if self.stale {
+            self.recover()?;
+        }
+        let Self { store, mint, clock, entropy, memory, stale: _, shared } = self;
         store.write(|tx| {
             let before = tx.size();
             let can_revoke = shared.minting();
@@ -159,20 +169,12 @@ impl Sequencer {
         self.shared.wake();
     }
 
-    /// After a failed transaction: forgets everything and reads it again. Says whether that worked.
-    fn recover(&mut self) -> bool {
-        let origin = self.mint.public().origin.clone();
-        let read = self.store.reader().map_err(DeskError::from);
-        match read.and_then(|durable| Memory::load(&durable, origin)) {
-            Ok(memory) => {
-                self.memory = memory;
-                true
-            }
-            Err(error) => {
-                crate::report::fault("reading the ledger again", &error);
-                false
-            }
-        }
+    /// After a failed transaction: forgets everything and reads it again.
+    fn recover(&mut self) -> Result<(), DeskError> {
+        let durable = self.store.reader()?;
+        self.memory = Memory::load(&durable, self.mint.public().origin.clone())?;
+        self.stale = false;
+        Ok(())
     }
 }
 

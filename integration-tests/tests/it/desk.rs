@@ -68,6 +68,14 @@ impl Story {
     }
 }
 
+/// Somebody edits the first grant's `requested` entry behind the daemon's back.
+fn edit_first_request(house: &House) {
+    let database = rusqlite::Connection::open(house.ledger().join("ledger.db")).unwrap();
+    let edit = "UPDATE entry SET bytes = CAST(
+        replace(CAST(bytes AS TEXT), 'root-on-host', 'root-on-hosT') AS BLOB) WHERE seq = 2";
+    assert_eq!(database.execute(edit, ()).unwrap(), 1);
+}
+
 fn refusal(result: Result<Receipt, DeskError>) -> &'static str {
     match result {
         Err(DeskError::Refused { refusal, .. }) => refusal.name(),
@@ -191,4 +199,41 @@ fn an_idle_ledger_says_that_it_is_idle() {
     house.pass(1);
     let last = Entry::parse(house.entries().last().unwrap()).unwrap();
     assert_eq!(last.body.type_name(), "anchor");
+}
+
+#[test]
+fn one_unreadable_request_keeps_nobody_else_from_their_end() {
+    let (mut story, issued) = Story::issued();
+    let other = Person::named("other subject");
+    let statement = story.house.statement(Act::Request(ask("sam", "solo", 900, 2, other.key())));
+    let request = statement.digest();
+    story.house.submit(&story.sam, statement).unwrap();
+    let collect = Act::Collect(Collect { request, kind: Kind::Ssh });
+    story.house.act(&other, collect).unwrap();
+    story.house.stop();
+    edit_first_request(&story.house);
+    story.house.start();
+    story.house.clock.advance(900);
+    let swept = story.house.sweep().unwrap();
+    assert_eq!((swept.met, swept.unreadable), (1, 1));
+    let last = Entry::parse(story.house.entries_from(8).last().unwrap()).unwrap();
+    let Body::Revoked(revoked) = last.body else { panic!("{}", last.body.type_name()) };
+    assert_ne!(revoked.serial, issued.seq);
+}
+
+#[test]
+fn one_poisoned_command_takes_nobody_down_with_it() {
+    let (mut story, _) = Story::issued();
+    let drop_it = Act::Drop(story.about("sam"));
+    let poisoned = story.house.statement(drop_it);
+    story.house.stop();
+    edit_first_request(&story.house);
+    story.house.start();
+    let other = Person::named("other subject");
+    let ask = Act::Request(ask("sam", "solo", 60, 2, other.key()));
+    let good = story.house.statement(ask);
+    let (poison, fine) = story.house.submit_both(&story.sam, [poisoned, good]);
+    assert!(matches!(poison, Err(DeskError::Store(_))), "{poison:?}");
+    fine.unwrap();
+    assert_eq!(story.house.entries_from(6).len(), 1);
 }
