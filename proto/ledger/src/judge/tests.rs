@@ -160,6 +160,28 @@ fn nobody_approves_their_own_request_not_even_with_another_key() {
     }
 }
 
+/// R23: a key that was the requester's at the request stays the requester's, whoever holds it since.
+#[test]
+fn nobody_approves_their_own_request_with_a_key_that_moved_to_another_name() {
+    for key in ["sam", "sam-2"] {
+        let mut house = House::new();
+        let id = root(&mut house);
+        let mut moved = files_of(&house.keys, &PEOPLE);
+        let people = String::from_utf8(moved.people).unwrap();
+        let quoted = |name: &str| format!("{:?}", house.keys.public(name).to_openssh());
+        let theirs = format!("{}, {}", quoted("sam"), quoted("sam-2"));
+        let (kept, both) = (quoted("sam-3"), format!("{}, {}", quoted("ada"), quoted(key)));
+        assert!(people.contains(&theirs));
+        let people = people.replace(&theirs, &kept).replace(&quoted("ada"), &both);
+        moved.people = people.into_bytes();
+        let seq = house.enact(&moved, "pia");
+        assert_eq!(house.policy.version, 2, "entry {seq} is in force");
+        let signed = house.said(key, Act::Approve(house.yes(id, "ada", "app-owner")));
+        house.record(house.approval(id, "app-owner", signed));
+        assert_eq!(only(&house), Code::SelfApproval, "{key}");
+    }
+}
+
 #[test]
 fn a_requester_with_the_approvers_name_on_their_second_key_is_unknown() {
     let mut house = House::new();

@@ -117,13 +117,17 @@ fn a_statement_of_another_act_than_its_entry_records() {
 
 #[test]
 fn a_statement_accepted_after_its_end_or_made_for_a_week() {
-    let mut house = House::new();
-    let ask = house.ask("sam", "solo", 60);
-    let id = ask.id;
-    let signed = house.said("sam", Act::Request(ask));
-    house.pass(601);
-    house.record(house.requesting(id, "solo", signed));
-    assert_eq!(first(&house.verify()), tampered(Code::ApprovalExpired));
+    let after = |seconds| {
+        let mut house = House::new();
+        let ask = house.ask("sam", "solo", 60);
+        let id = ask.id;
+        let signed = house.said("sam", Act::Request(ask));
+        house.pass(seconds);
+        house.record(house.requesting(id, "solo", signed));
+        house.verify()
+    };
+    assert_eq!(after(599).findings, []);
+    assert_eq!(first(&after(600)), tampered(Code::ApprovalExpired), "its end is the first second");
     let at = request(|house, signed, _| {
         let end = house.now.plus(600).to_string();
         let week = house.now.plus(7 * 86_400).to_string();
