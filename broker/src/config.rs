@@ -139,6 +139,18 @@ impl Layout {
         self.state.join("trust.toml")
     }
 
+    /// The SSH user CA's public key for hosts, as of `init`.
+    #[must_use]
+    pub fn ssh_ca(&self) -> PathBuf {
+        self.state.join("ssh-ca.pub")
+    }
+
+    /// Who signs revocation lists, as `ssh-keygen -Y verify -f` wants it, as of `init`.
+    #[must_use]
+    pub fn lists_allowed(&self) -> PathBuf {
+        self.state.join("lists.allowed")
+    }
+
     /// The clients' configuration, as of `init`.
     #[must_use]
     pub fn client(&self) -> PathBuf {

@@ -19,6 +19,7 @@ use crate::config::Layout;
 use crate::desk::{DeskError, PolicyBundle, found};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::house::{self, HouseError};
+use crate::krl::NAMESPACE;
 use crate::mint::{Mint, PublicParts};
 use crate::store::{Store, StoreError};
 
@@ -145,7 +146,7 @@ pub(crate) fn begin(
     Ok(())
 }
 
-/// The trust file for reviewers and the configuration for clients.
+/// The trust file for reviewers, the configuration for clients, and the public keys for hosts.
 pub(crate) fn write_papers(
     layout: &Layout,
     mint: &Mint,
@@ -156,6 +157,8 @@ pub(crate) fn write_papers(
     house::write_new(&layout.trust(), trust(public, files)?.as_bytes(), 0o644)?;
     let client = client_config(public, advertise);
     house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
+    house::write_new(&layout.ssh_ca(), ssh_ca(public).as_bytes(), 0o644)?;
+    house::write_new(&layout.lists_allowed(), lists_allowed(public).as_bytes(), 0o644)?;
     Ok(())
 }
 
@@ -175,6 +178,16 @@ pub(crate) fn client_config(public: &PublicParts, advertise: &[String]) -> Strin
         public.log,
         public.tls_ca_pem(),
     )
+}
+
+/// A line for `TrustedUserCAKeys`.
+fn ssh_ca(public: &PublicParts) -> String {
+    format!("{} {}\n", public.ssh_ca.to_openssh(), public.origin)
+}
+
+/// A line of allowed signers (ssh-keygen(1)): the lists key, for lists and for nothing else.
+fn lists_allowed(public: &PublicParts) -> String {
+    format!("breakglass namespaces=\"{NAMESPACE}\" {}\n", public.lists.to_openssh())
 }
 
 fn read_files(policy: &Path) -> Result<Files, InitError> {
@@ -295,15 +308,18 @@ fn done(wanted: &Wanted, layout: &Layout, mint: &Mint) -> String {
         "The ledger {origin} is begun.\n\n\
          For reviewers, {trust} (give it to them by hand; it is what they trust):\n\n{trust_text}\n\
          For clients, {client} (add `by` and `key` for each person):\n\n{client_text}\n\
-         For hosts, the SSH user CA (TrustedUserCAKeys):\n\n{ca} breakglass-{name}\n\n\
+         For hosts, {ca_file} (TrustedUserCAKeys):\n\n{ca}\n\
+         and {lists_file} (who signs revocation lists):\n\n{lists}\n\
          Next:\n  breakglassd serve --state {state}\n",
         origin = public.origin,
         trust = layout.trust().display(),
         trust_text = std::fs::read_to_string(layout.trust()).unwrap_or_default(),
         client = layout.client().display(),
         client_text = client_config(public, &wanted.advertise),
-        ca = public.ssh_ca.to_openssh(),
-        name = wanted.name,
+        ca_file = layout.ssh_ca().display(),
+        ca = ssh_ca(public),
+        lists_file = layout.lists_allowed().display(),
+        lists = lists_allowed(public),
         state = wanted.state.display(),
     )
 }
