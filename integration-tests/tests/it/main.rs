@@ -4,6 +4,7 @@
 mod desk;
 mod faults;
 mod revocation;
+mod runbooks;
 mod sshd;
 mod stock_tools;
 mod walls;
