@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use breakglass_ledger::id::RequestId;
 use breakglass_proto::v1::{RequestView, State};
+use serde_json::json;
 
 use crate::broker::{Flow, Tick};
 use crate::client::Client;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::view::{ending, exit_of, progress};
+use crate::view::{ending, exit_of, progress, to_json};
 
 /// Waits until the request is approved (or live), has ended, or `deadline` has passed.
 ///
@@ -92,6 +93,9 @@ fn tell(client: &mut Client<'_>, id: RequestId, end: End) -> Result<Exit, Failur
     match end {
         End::Settled(view) => {
             let exit = exit_of(&view);
+            if exit != Exit::Done {
+                client.out.result("", &to_json(&view))?;
+            }
             client.out.say(&if exit == Exit::Done {
                 "approved by everybody it needs".to_owned()
             } else {
@@ -100,6 +104,7 @@ fn tell(client: &mut Client<'_>, id: RequestId, end: End) -> Result<Exit, Failur
             Ok(exit)
         }
         End::Deadline => {
+            client.out.result("", &json!({"id": id.to_string(), "state": "pending"}))?;
             client
                 .out
                 .say(&format!("still pending; it stays open: breakglass collect {id} --wait"));
