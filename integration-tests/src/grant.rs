@@ -156,8 +156,8 @@ impl House {
     }
 }
 
-/// A house of today, and a host that trusts its authority, reads its list and knows `bg-root`.
-pub struct Site {
+/// A house of today and a host that trusts its authority, reads its list and knows `bg-root`.
+pub struct Hosted {
     /// The house.
     pub house: House,
     /// The host.
@@ -167,8 +167,8 @@ pub struct Site {
     given: u64,
 }
 
-impl Site {
-    /// The site under the sample policy with [`scope`] `host`, which opens it, and `scopes`.
+impl Hosted {
+    /// Both, under the sample policy with [`scope`] `host`, which opens it, and `scopes`.
     #[must_use]
     pub fn with(scopes: &str) -> Self {
         let host = scope("host", "principals = [\"bg-root\"]");
@@ -182,7 +182,7 @@ impl Site {
         Self { house, host, keys: tempfile::tempdir().expect("a directory"), given: 0 }
     }
 
-    /// The site without further scopes.
+    /// Both, without further scopes.
     #[must_use]
     pub fn new() -> Self {
         Self::with("")
@@ -204,7 +204,7 @@ impl Site {
     }
 }
 
-impl Default for Site {
+impl Default for Hosted {
     fn default() -> Self {
         Self::new()
     }

@@ -9,6 +9,7 @@
 
 pub mod daemon;
 pub mod desk;
+pub mod dev;
 pub mod export;
 pub mod grant;
 pub mod paper;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod desk;
+mod emergency;
 mod faults;
 mod revocation;
 mod runbooks;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use breakglass_broker::krl;
 use breakglass_broker::publish::Published;
 use breakglass_integration_tests::desk::House;
-use breakglass_integration_tests::grant::{Grant, Site, files_with, now, scope};
+use breakglass_integration_tests::grant::{Grant, Hosted, files_with, now, scope};
 use breakglass_integration_tests::sshd::said;
 use breakglass_integration_tests::wait::{nap, until};
 use breakglass_ledger::entry::{Body, Entry};
@@ -40,7 +40,7 @@ fn count_until(stop: &AtomicBool, count: &AtomicU64, mut act: impl FnMut()) {
 /// revoked and one good credential log in and another reader reads every list it can get.
 #[test]
 fn a_list_replaced_under_load_never_lets_the_revoked_in_nor_the_good_out() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     let (revoked, revoked_key) = site.grant("host", 3600);
     let (_, good_key) = site.grant("host", 3600);
     site.take_back(&revoked);
@@ -91,12 +91,12 @@ fn a_list_replaced_under_load_never_lets_the_revoked_in_nor_the_good_out() {
 /// are safe; and the next one mends whatever somebody did to the files.
 #[test]
 fn a_list_written_in_place_would_let_everybody_in_or_nobody() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     let (revoked, revoked_key) = site.grant("host", 3600);
     let (other, good_key) = site.grant("host", 3600);
     site.take_back(&revoked);
     let logins =
-        |site: &Site| [&revoked_key, &good_key].map(|key| site.host.log_in(key, IN).is_in());
+        |site: &Hosted| [&revoked_key, &good_key].map(|key| site.host.log_in(key, IN).is_in());
     assert_eq!(logins(&site), [false, true]);
     let whole = fs::read(site.house.revoked()).unwrap();
     fs::write(site.house.revoked(), b"").unwrap();

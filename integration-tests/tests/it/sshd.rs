@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use breakglass_broker::desk::DeskError;
 use breakglass_integration_tests::desk::House;
-use breakglass_integration_tests::grant::{Site, files_with, now, scope};
+use breakglass_integration_tests::grant::{Hosted, files_with, now, scope};
 use breakglass_integration_tests::people::Person;
 use breakglass_integration_tests::sshd::{Lets, Login, Sshd, said};
 use breakglass_integration_tests::wait::until;
@@ -54,7 +54,7 @@ impl Forge {
 
 #[test]
 fn a_minted_certificate_lets_its_holder_in_and_the_host_logs_whose_it_is() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     let (grant, key) = site.grant("root-on-host", 900);
     assert_eq!(site.host.log_in(&key, GOOD), Login::In("in\n".to_owned()));
     let id = format!("ID bg:{}:sam (serial {})", grant.id, grant.serial);
@@ -64,7 +64,7 @@ fn a_minted_certificate_lets_its_holder_in_and_the_host_logs_whose_it_is() {
 /// R33: ending a grant reaches the host, and only that grant.
 #[test]
 fn a_dropped_certificate_is_refused_from_the_next_login_on() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     let (dropped, dropped_key) = site.grant("host", 900);
     let (_, other_key) = site.grant("host", 900);
     assert!(site.host.log_in(&dropped_key, GOOD).is_in());
@@ -79,7 +79,7 @@ fn a_dropped_certificate_is_refused_from_the_next_login_on() {
 /// by the same path as a drop.
 #[test]
 fn an_expired_certificate_is_refused_by_the_hosts_clock_and_by_the_list() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     // Long enough to log in once on a slow machine.
     let (_, key) = site.grant("host", 25);
     assert!(site.host.log_in(&key, GOOD).is_in());
@@ -99,8 +99,8 @@ fn an_expired_certificate_is_refused_by_the_hosts_clock_and_by_the_list() {
 /// away. One that is a quarter of an hour behind does.
 #[test]
 fn a_fresh_certificate_works_on_a_host_whose_clock_is_a_little_behind() {
-    let mut site = Site::new();
-    let minted_ahead_by = |site: &mut Site, seconds, number| {
+    let mut site = Hosted::new();
+    let minted_ahead_by = |site: &mut Hosted, seconds, number| {
         site.house.clock.set(now());
         site.house.clock.advance(seconds);
         site.house.grant("host", 900, number).write(site.keys.path())
@@ -114,14 +114,14 @@ fn a_fresh_certificate_works_on_a_host_whose_clock_is_a_little_behind() {
 
 #[test]
 fn a_certificate_for_other_principals_is_refused() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     let (_, key) = site.grant("quick", 900);
     assert!(!site.host.log_in(&key, GOOD).is_in());
 }
 
 #[test]
 fn a_certificate_without_its_private_key_opens_nothing() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     let (grant, _) = site.grant("host", 900);
     let thief = Person::named("thief").write(&site.keys.path().join("thief"), &grant.certificate);
     assert!(!site.host.log_in(&thief, GOOD).is_in());
@@ -130,7 +130,7 @@ fn a_certificate_without_its_private_key_opens_nothing() {
 #[test]
 fn the_scopes_command_runs_whatever_was_asked() {
     let ssh = "principals = [\"bg-root\"]\nforce-command = \"echo asked: $SSH_ORIGINAL_COMMAND\"";
-    let mut site = Site::with(&scope("forced", ssh));
+    let mut site = Hosted::with(&scope("forced", ssh));
     let (_, key) = site.grant("forced", 900);
     assert_eq!(site.host.log_in(&key, "id"), Login::In("asked: id\n".to_owned()));
 }
@@ -139,7 +139,7 @@ fn the_scopes_command_runs_whatever_was_asked() {
 fn a_certificate_works_only_from_its_scopes_networks() {
     let near = "principals = [\"bg-root\"]\nsource-address = [\"192.0.2.0/24\", \"127.0.0.0/8\"]";
     let far = "principals = [\"bg-root\"]\nsource-address = [\"192.0.2.0/24\"]";
-    let mut site = Site::with(&format!("{}\n{}", scope("near", near), scope("far", far)));
+    let mut site = Hosted::with(&format!("{}\n{}", scope("near", near), scope("far", far)));
     let (_, near) = site.grant("near", 900);
     let (_, far) = site.grant("far", 900);
     assert!(site.host.log_in(&near, GOOD).is_in());
@@ -188,7 +188,7 @@ fn certify_atom(forge: &Forge, principal: &str) -> PathBuf {
 /// authorities lists it by mistake; and no certificate is ever taken for a key here.
 #[test]
 fn a_certificate_is_never_an_authority() {
-    let mut site = Site::new();
+    let mut site = Hosted::new();
     let (grant, key) = site.grant("host", 900);
     let host = Sshd::start(&Lets {
         authorities: vec![

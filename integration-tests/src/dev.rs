@@ -1,0 +1,192 @@
+//! `breakglassd dev` with its sample people, each of them at a client of their own.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::daemon::{Daemon, program};
+use crate::sshd::{Lets, Sshd};
+use crate::wait::until;
+
+/// Longest that one client may take, `demo` included, on a machine that is busy otherwise.
+pub const LONG: Duration = Duration::from_secs(180);
+
+/// A throw-away broker and the directory that it keeps everything in.
+pub struct Dev {
+    /// The broker; `None` while it is down.
+    pub daemon: Option<Daemon>,
+    dir: tempfile::TempDir,
+}
+
+/// What a client said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Its stdout, trimmed.
+    pub out: String,
+    /// Its stderr.
+    pub err: String,
+}
+
+/// A client that runs by itself for a while. Ended when dropped.
+pub struct Running(Option<Child>);
+
+impl Dev {
+    /// Starts the broker.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let daemon = Daemon::dev(&dir.path().join("broker")).expect("the daemon starts");
+        Self { daemon: Some(daemon), dir }
+    }
+
+    /// A path that belongs to this test.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `breakglass` as `person` runs it, with nothing of this machine's own user about it.
+    #[must_use]
+    pub fn client(&self, person: &str, arguments: &[&str]) -> Command {
+        let mut command = breakglass(&self.path("home"));
+        let config = self.path("broker/config").join(format!("{person}.toml"));
+        command.arg("--config").arg(config).args(arguments).current_dir(self.dir.path());
+        command
+    }
+
+    /// What comes of `arguments` when `person` gives them.
+    #[must_use]
+    pub fn says(&self, person: &str, arguments: &[&str]) -> Said {
+        Running::of(self.client(person, arguments)).end()
+    }
+
+    /// Stdout of a command that must be done.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it ends otherwise.
+    pub fn done(&self, person: &str, arguments: &[&str]) -> String {
+        let said = self.says(person, arguments);
+        assert_eq!(said.code, 0, "{person}: {arguments:?}: {said:?}");
+        said.out
+    }
+
+    /// The same with `-o json`: the one object on stdout.
+    #[must_use]
+    pub fn json(&self, person: &str, arguments: &[&str]) -> Value {
+        let out = self.done(person, &[&["-o", "json"], arguments].concat());
+        serde_json::from_str(&out).expect("one JSON object")
+    }
+
+    /// The id of the first request that waits for `person`, once there is one.
+    #[must_use]
+    pub fn first_pending(&self, person: &str) -> String {
+        until("a request is pending", LONG, || {
+            let pending = self.json(person, &["pending"]);
+            Some(pending.pointer("/requests/0/id")?.as_str()?.to_owned())
+        })
+    }
+
+    /// The body of a page of the broker's read-only HTTP side.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such page.
+    #[must_use]
+    pub fn page(&self, path: &str) -> Vec<u8> {
+        let web = self.daemon.as_ref().expect("the broker runs").web;
+        let mut stream = TcpStream::connect(web).expect("the page's door");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {web}\r\nConnection: close\r\n\r\n")
+            .expect("asked");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("answered");
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+        answer.split_off(end + 4)
+    }
+
+    /// The list of revoked certificates, where the broker puts it for hosts on its own machine.
+    #[must_use]
+    pub fn revoked(&self) -> PathBuf {
+        self.path("broker/state/lists/current/krl")
+    }
+
+    /// A host that trusts the broker, reads its list, and lets `principals` in.
+    #[must_use]
+    pub fn host(&self, principals: &[&str]) -> Sshd {
+        let authority = String::from_utf8(self.page("/v1/ssh/ca.pub")).expect("text");
+        Sshd::start(&Lets {
+            authorities: vec![authority.trim().to_owned()],
+            revoked: Some(self.revoked()),
+            principals: principals.iter().map(|name| (*name).to_owned()).collect(),
+        })
+    }
+}
+
+/// `breakglass` of this build, in an environment of its own.
+#[must_use]
+pub fn breakglass(home: &Path) -> Command {
+    let mut command = Command::new(program("breakglass"));
+    command.env_clear().env("HOME", home).env("TZ", "UTC").env("LANG", "C.UTF-8");
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+impl Running {
+    /// Starts `command`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not start.
+    #[must_use]
+    pub fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(command.spawn().expect("the program starts")))
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the system does not say.
+    pub fn is_running(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|child| child.try_wait().expect("a child").is_none())
+    }
+
+    /// Waits for its end; what it says fits a pipe many times over.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it takes longer than [`LONG`].
+    #[must_use]
+    pub fn end(mut self) -> Said {
+        until("the client ends", LONG, || (!self.is_running()).then_some(()));
+        let child = self.0.take().expect("once");
+        let Output { status, stdout, stderr } = child.wait_with_output().expect("ended");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Said {
+            code: status.code().unwrap_or(-1),
+            out: text(&stdout).trim().to_owned(),
+            err: text(&stderr),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
