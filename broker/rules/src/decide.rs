@@ -97,8 +97,9 @@ pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refus
 pub fn refused(facts: &Facts<'_>, command: &Command<'_>, refusal: &Refusal) -> Decision {
     let of_request = facts.request.map(|request| &request.asked().ask);
     let (mut ask, mut actor) = (of_request, None);
-    if let Command::Statement { statement, .. } = command {
-        actor = statement.by();
+    if let Command::Statement { statement, key, .. } = command {
+        // Whoever signed, not whom the statement names: a refused act may name anybody.
+        actor = facts.policy.owner_of(key).map(|owner| &owner.id);
         if let Act::Request(asked) = statement.act() {
             ask = Some(asked);
         }
@@ -111,10 +112,12 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
         let (expected, found) = (facts.log.clone(), statement.log().clone());
         return Err(Refusal::OtherLog { expected, found });
     }
-    in_time(facts, statement)?;
+    not_over(facts, statement)?;
+    // Before anything that is written down when it is refused: nothing is written twice.
     if let Some(seq) = facts.recorded {
         return again(statement, seq);
     }
+    not_too_long(facts, statement)?;
     match facts.seen_ok {
         SeenVerdict::Ours => {}
         SeenVerdict::Mismatch => return Err(Refusal::SeenMismatch),
@@ -151,13 +154,18 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
     }
 }
 
-fn in_time(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal> {
+fn not_over(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal> {
     let Some(at) = statement.expires() else { return Ok(()) };
     let now = facts.second();
     if now >= at {
         return Err(Refusal::Expired { at, now });
     }
-    let latest = now.plus(EXPIRES_MAX_SECONDS);
+    Ok(())
+}
+
+fn not_too_long(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal> {
+    let Some(at) = statement.expires() else { return Ok(()) };
+    let latest = facts.second().plus(EXPIRES_MAX_SECONDS);
     if at > latest {
         return Err(Refusal::ExpiresTooFar { at, latest });
     }

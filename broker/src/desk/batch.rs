@@ -151,7 +151,9 @@ impl Batch<'_, '_> {
             None
         } else {
             let signed = record::signed(incoming);
-            let body = record::refused(&incoming.statement, signed, &refusal, decision);
+            let signer = self.memory.in_force().owner_of(incoming.signature.public_key());
+            let by = signer.map(|principal| principal.id.clone());
+            let body = record::refused(&incoming.statement, by, signed, &refusal, decision);
             Some(self.append(body, Some(incoming))?.seq)
         };
         Err(DeskError::Refused { refusal, seq })

@@ -4,6 +4,7 @@ use breakglass_ledger::entry::{
     Approved, Body, Closed, Decision, Denied, Issued, Lapsed, Link, Numbered, PickedUp, Refused,
     Requested, Revoked, Signed, Withdrawn,
 };
+use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Statement};
 use breakglass_rules::{Event, Refusal};
 
@@ -67,9 +68,10 @@ pub(super) fn issued(
     })
 }
 
-/// The body for a "no".
+/// The body for a "no" to what `by`, whose key signed, said; a statement may name anybody.
 pub(super) fn refused(
     statement: &Statement,
+    by: Option<PrincipalId>,
     signed: Signed,
     refusal: &Refusal,
     decision: Decision,
@@ -77,7 +79,7 @@ pub(super) fn refused(
     Body::Refused(Refused {
         signed,
         decision,
-        by: statement.by().cloned(),
+        by,
         act: statement.act().kind(),
         refusal: Numbered { number: refusal.number(), name: refusal.name().to_owned() },
         request: if let Act::Request(_) = statement.act() {
