@@ -40,7 +40,10 @@ impl Batch<'_, '_> {
             }
         }
         self.anchor_if_idle()?;
-        Ok(Swept { met, unreadable, more: due.len() >= SWEEP_MAX && met > 0 })
+        // Also what this pass itself made due: a credential that expired long ago closes at once.
+        let next = self.tx.next_due()?;
+        let left = next.is_some_and(|next| next <= self.now.second());
+        Ok(Swept { met, unreadable, more: left && met > 0 })
     }
 
     /// What there is to know about a request whose time has come. Writes nothing.
