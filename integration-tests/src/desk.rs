@@ -6,18 +6,20 @@ use std::sync::mpsc::channel;
 
 use breakglass_broker::clock::{Clock, FakeClock};
 use breakglass_broker::desk::{
-    Desk, DeskError, Incoming, Parts, PolicyBundle, Receipt, Swept, found,
+    Desk, DeskError, Incoming, Parts, PolicyBundle, Receipt, Swept, Text, found,
 };
-use breakglass_broker::entropy::SeededEntropy;
 use breakglass_broker::mint::Mint;
 use breakglass_broker::store::{GuardPolicy, Store};
+use breakglass_ledger::audit::Report;
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::policy::{Files, sample};
 use breakglass_ledger::principal::Origin;
-use breakglass_ledger::statement::{Act, Seen, Statement};
+use breakglass_ledger::statement::{Act, Seen, Statement, commitment};
 use breakglass_ledger::time::{Moment, Timestamp};
 
-use crate::people::{Person, say};
+use crate::dice::Dice;
+use crate::evidence::{Evidence, trust};
+use crate::people::{Person, REASON, REASON_SALT, say};
 
 /// When every test house begins.
 pub const BEGIN: &str = "2026-11-22T10:00:00.000Z";
@@ -36,7 +38,8 @@ pub struct House {
     pub dir: tempfile::TempDir,
     /// The clock that everybody reads.
     pub clock: Arc<FakeClock>,
-    entropy: Arc<SeededEntropy>,
+    /// The dice.
+    pub dice: Arc<Dice>,
     desk: Option<Desk>,
     nonce: u128,
 }
@@ -57,15 +60,23 @@ impl House {
     /// A house under `files`, signed by pia, that began at `now`.
     #[must_use]
     pub fn begun(files: Files, now: Moment) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        // In memory where there is such a directory: nobody cuts the power here, and waiting for
+        // the disk is most of what a history costs.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::at(dir.expect("a directory"), files, now)
+    }
+
+    /// A house in `dir` under `files`, signed by pia, that began at `now`.
+    #[must_use]
+    pub fn at(dir: tempfile::TempDir, files: Files, now: Moment) -> Self {
         let clock = Arc::new(FakeClock::at(now));
-        let entropy = Arc::new(SeededEntropy::new(7));
-        Mint::create(dir.path(), entropy.as_ref(), clock.now().second()).expect("keys");
-        let mut house = Self { dir, clock, entropy, desk: None, nonce: 0 };
+        let dice = Arc::new(Dice::default());
+        Mint::create(dir.path(), dice.as_ref(), clock.now().second()).expect("keys");
+        let mut house = Self { dir, clock, dice, desk: None, nonce: 0 };
         let mint = house.mint();
         let mut store = Store::create(&house.ledger(), &mint.public().log).expect("a ledger");
         let (manifest, bundle) = house.policy(&mint.public().origin, files, 1, Digest::ZERO);
-        let (clock, entropy) = (Arc::clone(&house.clock), Arc::clone(&house.entropy));
+        let (clock, entropy) = (Arc::clone(&house.clock), Arc::clone(&house.dice));
         found(&mut store, &mint, clock.as_ref(), entropy.as_ref(), &manifest, &bundle)
             .expect("founded");
         drop(store);
@@ -117,7 +128,7 @@ impl House {
         let mint = self.mint();
         let store = Store::open(&self.ledger(), &mint.public().log, GuardPolicy::Require)
             .expect("a ledger");
-        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.dice));
         self.desk = Some(Desk::start(Parts { store, mint, clock, entropy }).expect("a desk"));
     }
 
@@ -152,7 +163,8 @@ impl House {
     /// What the desk answers.
     pub fn submit(&self, who: &Person, statement: Statement) -> Result<Receipt, DeskError> {
         let signature = who.sign(&statement);
-        self.give(Incoming { statement, signature, user_verified: false, text: None, bundle: None })
+        let text = text_of(&statement);
+        self.give(Incoming { statement, signature, user_verified: false, text, bundle: None })
     }
 
     /// Gives `incoming` to the desk and waits for the answer.
@@ -273,9 +285,22 @@ impl House {
         BEGIN.parse().expect("a time")
     }
 
+    /// What the verifier says about everything that was written down.
+    #[must_use]
+    pub fn audit(&self) -> Report {
+        Evidence::of(self).verify(&trust(self))
+    }
+
     /// The house's keys, opened once more.
     #[must_use]
     pub fn mint(&self) -> Mint {
         Mint::open(self.dir.path(), "test").expect("keys")
     }
+}
+
+/// The text that belongs to a request that gives the [usual reason](REASON).
+fn text_of(statement: &Statement) -> Option<Text> {
+    let usual = commitment(&REASON_SALT, REASON);
+    let is_usual = matches!(statement.act(), Act::Request(ask) if ask.reason == Some(usual));
+    is_usual.then(|| Text { salt: REASON_SALT, text: REASON.to_owned() })
 }

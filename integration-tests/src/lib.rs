@@ -10,6 +10,8 @@
 pub mod daemon;
 pub mod desk;
 pub mod dev;
+pub mod dice;
+pub mod evidence;
 pub mod export;
 pub mod grant;
 pub mod paper;

@@ -79,6 +79,12 @@ impl Person {
     }
 }
 
+/// Why everybody asks when the test does not care.
+pub const REASON: &str = "disk full";
+
+/// Salt of [`REASON`].
+pub const REASON_SALT: [u8; 32] = [7; 32];
+
 /// A statement of `act`, good for `seconds` from `now`.
 #[must_use]
 pub fn say(
@@ -107,7 +113,7 @@ pub fn ask(by: &str, scope: &str, ttl: u32, number: u64, subject: &PublicKey) ->
         lane: Lane::Normal,
         ttl: Ttl::from_seconds(ttl).expect("a ttl"),
         incident: Some("INC-1".to_owned()),
-        reason: Some(commitment(&[7; 32], "disk full")),
+        reason: Some(commitment(&REASON_SALT, REASON)),
         key: Some(subject.clone()),
         on_behalf_of: Vec::new(),
     }

@@ -1,9 +1,12 @@
 //! Every test that needs more than one room: one binary, so that it links once.
 #![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "small sums; a panic fails the test")]
 
 mod desk;
 mod emergency;
 mod faults;
+mod histories;
+mod reproductions;
 mod revocation;
 mod runbooks;
 mod sshd;
