@@ -139,8 +139,13 @@ impl Sshd {
         if output.status.code() != Some(SSH_FAILED) {
             return Login::In(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let is_refusal = stderr.contains("Permission denied");
-        assert!(is_refusal, "neither let in nor refused: {stderr}\n{}", self.log());
+        let (is_refusal, log) = (stderr.contains("Permission denied"), self.log());
+        assert!(is_refusal, "neither let in nor refused: {stderr}\n{log}");
+        // That would be a refusal of everybody, which proves nothing.
+        assert!(
+            !log.contains("account is locked"),
+            "unlock the account first: usermod -p '*' USER"
+        );
         Login::Refused(stderr)
     }
 }
