@@ -200,7 +200,7 @@ impl House {
         };
         // The sequencer itself answers, so it waits here until both are in the queue.
         let (go, wait) = channel::<()>();
-        let hold = Box::new(move |_| drop(wait.recv()));
+        let hold = Box::new(move |_| wait.recv().unwrap_or_default());
         self.desk().sweep(hold).expect("room in the queue");
         let (first, second) = (give(first), give(second));
         drop(go);
