@@ -6,6 +6,7 @@ mod desk;
 mod emergency;
 mod faults;
 mod histories;
+mod papers;
 mod reproductions;
 mod revocation;
 mod runbooks;

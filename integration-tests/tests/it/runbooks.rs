@@ -94,6 +94,22 @@ fn the_example_configuration_is_one() {
     assert_eq!(config.state, Path::new("/var/lib/breakglass"));
 }
 
+/// systemd passes over a key that it does not know, with a word and without an error.
+#[test]
+fn systemd_has_nothing_to_say_about_the_example_unit() {
+    let installed = "/usr/local/bin/breakglassd";
+    let unit = fs::read_to_string(runbooks().join("breakglassd.service")).unwrap();
+    assert!(unit.contains(installed));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("breakglassd.service");
+    let ours = programs().join("breakglassd").display().to_string();
+    fs::write(&path, unit.replace(installed, &ours)).unwrap();
+    let mut verify = Command::new("systemd-analyze");
+    let told = verify.args(["verify", "--man=no"]).arg(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success() && said.is_empty(), "{said}");
+}
+
 /// The example says of each key that it is optional what the default is; so it may be uncommented.
 #[test]
 fn every_line_that_the_example_leaves_out_may_be_put_in() {

@@ -110,6 +110,28 @@ fn every_walled_room_exists() {
 }
 
 #[test]
+fn the_architecture_page_says_the_same() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../broker/ARCHITECTURE.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let quoted = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        if names.is_empty() { "–".to_owned() } else { names.join(", ") }
+    };
+    for (room, may) in HOUSES.iter().flat_map(|house| house.rooms) {
+        let row = format!("| `{room}` | {} |", quoted(may));
+        assert!(page.contains(&row), "broker/ARCHITECTURE.md has no row {row}");
+    }
+    let rows = page.lines().skip_while(|line| !line.starts_with("| room |")).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|')).count();
+    let rooms: usize = HOUSES.iter().map(|house| house.rooms.len()).sum();
+    assert_eq!(rows, rooms, "rows without a room");
+    let broker = HOUSES.iter().find(|house| house.source == "broker/src").unwrap();
+    for (name, _) in broker.confined {
+        assert!(page.contains(&format!("`{name}`")), "broker/ARCHITECTURE.md is silent on {name}");
+    }
+}
+
+#[test]
 fn a_planted_offence_is_seen() {
     let names = names_in("use crate::mint::Mint;\nfn f() { tonic::Status::ok(\"\"); }\n");
     assert!(names.contains("crate::mint"));
