@@ -2,8 +2,10 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "small sums; a panic fails the test")]
 
+mod broken_parts;
 mod desk;
 mod emergency;
+mod erasure;
 mod faults;
 mod histories;
 mod papers;
