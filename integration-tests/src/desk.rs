@@ -63,14 +63,15 @@ impl House {
         // In memory where there is such a directory: nobody cuts the power here, and waiting for
         // the disk is most of what a history costs.
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
-        Self::at(dir.expect("a directory"), files, now)
+        Self::at(dir.expect("a directory"), files, now, Dice::default())
     }
 
-    /// A house in `dir` under `files`, signed by pia, that began at `now`.
+    /// A house in `dir` under `files`, signed by pia, that began at `now` with keys of these
+    /// `dice`.
     #[must_use]
-    pub fn at(dir: tempfile::TempDir, files: Files, now: Moment) -> Self {
+    pub fn at(dir: tempfile::TempDir, files: Files, now: Moment, dice: Dice) -> Self {
         let clock = Arc::new(FakeClock::at(now));
-        let dice = Arc::new(Dice::default());
+        let dice = Arc::new(dice);
         Mint::create(dir.path(), dice.as_ref(), clock.now().second()).expect("keys");
         let mut house = Self { dir, clock, dice, desk: None, nonce: 0 };
         let mint = house.mint();

@@ -13,11 +13,17 @@ pub struct Dice {
 
 impl Default for Dice {
     fn default() -> Self {
-        Self { seeded: SeededEntropy::new(7), left: AtomicU64::new(u64::MAX) }
+        Self::seeded(7)
     }
 }
 
 impl Dice {
+    /// The dice of `seed`: the same throws every time.
+    #[must_use]
+    pub const fn seeded(seed: u64) -> Self {
+        Self { seeded: SeededEntropy::new(seed), left: AtomicU64::new(u64::MAX) }
+    }
+
     /// After `throws` more there is no randomness; [`u64::MAX`]: there always is.
     pub fn run_out_after(&self, throws: u64) {
         self.left.store(throws, Ordering::SeqCst);

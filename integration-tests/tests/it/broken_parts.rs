@@ -9,6 +9,7 @@ use std::process::Command;
 use breakglass_broker::desk::{DeskError, Receipt};
 use breakglass_broker::store::StoreError;
 use breakglass_integration_tests::desk::{House, sample_files};
+use breakglass_integration_tests::dice::Dice;
 use breakglass_integration_tests::evidence::Evidence;
 use breakglass_integration_tests::people::{Person, ask};
 use breakglass_ledger::audit::Verdict;
@@ -155,7 +156,7 @@ fn a_full_disk_grants_nothing_and_heals() {
 
 fn on_a_small_disk(disk: &Path) {
     let dir = tempfile::tempdir_in(disk).unwrap();
-    let mut house = House::at(dir, sample_files(), House::begin());
+    let mut house = House::at(dir, sample_files(), House::begin(), Dice::default());
     let asked = approved(&mut house);
     let ballast = disk.join("ballast");
     fill(&ballast);

@@ -8,6 +8,7 @@ mod emergency;
 mod erasure;
 mod faults;
 mod histories;
+mod lessons;
 mod papers;
 mod reproductions;
 mod revocation;
