@@ -4,7 +4,7 @@
 //! within a bounded time by a bounded message. FIDO keys need nothing special here; the agent asks
 //! for the touch.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +15,10 @@ use crate::failure::{Exit, Failure};
 use crate::sshwire::{Builder, Reader};
 
 /// A connection to an agent.
-pub struct Agent(UnixStream);
+pub struct Agent {
+    stream: UnixStream,
+    touch_within: Duration,
+}
 
 /// One key that an agent can sign with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +53,14 @@ impl Agent {
     pub fn at(socket: &Path) -> Result<Self, AgentError> {
         let stream = UnixStream::connect(socket)?;
         stream.set_write_timeout(Some(ANSWER_WITHIN))?;
-        Ok(Self(stream))
+        Ok(Self { stream, touch_within: TOUCH_WITHIN })
+    }
+
+    /// The same agent, given `within` to sign instead of the two minutes that a person may need to
+    /// find a token and touch it.
+    #[must_use]
+    pub fn given(self, within: Duration) -> Self {
+        Self { stream: self.stream, touch_within: within }
     }
 
     /// Every key it holds, in its order.
@@ -75,11 +85,12 @@ impl Agent {
     ///
     /// # Errors
     ///
-    /// [`AgentError::Refused`] if the agent does not hold the key, is locked, or nobody touched it.
+    /// [`AgentError::Refused`] if the agent does not hold the key, is locked, or nobody touched it;
+    /// [`AgentError::Silent`] if it says nothing at all.
     pub fn sign(&mut self, blob: &[u8], message: &[u8]) -> Result<Vec<u8>, AgentError> {
         let question =
             Builder::new().byte(SIGN_REQUEST).string(blob).string(message).uint32(0).into_bytes();
-        let answer = self.ask(&question, TOUCH_WITHIN)?;
+        let answer = self.ask(&question, self.touch_within)?;
         let mut reader = expect(&answer, SIGN_RESPONSE)?;
         let signature = reader.string().ok_or(AgentError::Malformed)?.to_vec();
         if reader.is_empty() { Ok(signature) } else { Err(AgentError::Malformed) }
@@ -125,18 +136,26 @@ impl Agent {
 
     fn ask(&mut self, question: &[u8], within: Duration) -> Result<Vec<u8>, AgentError> {
         let length = u32::try_from(question.len()).map_err(|_| AgentError::TooLong)?;
-        self.0.set_read_timeout(Some(within))?;
-        self.0.write_all(&length.to_be_bytes())?;
-        self.0.write_all(question)?;
+        self.stream.set_read_timeout(Some(within))?;
+        self.stream.write_all(&length.to_be_bytes())?;
+        self.stream.write_all(question)?;
         let mut length = [0; 4];
-        self.0.read_exact(&mut length)?;
+        self.hear(&mut length, within)?;
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         if length > MESSAGE_MAX {
             return Err(AgentError::TooLong);
         }
         let mut answer = vec![0; length];
-        self.0.read_exact(&mut answer)?;
+        self.hear(&mut answer, within)?;
         Ok(answer)
+    }
+
+    fn hear(&mut self, bytes: &mut [u8], within: Duration) -> Result<(), AgentError> {
+        self.stream.read_exact(bytes).map_err(|error| {
+            // Which of the two a timeout is, depends on the system.
+            let is_late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            if is_late { AgentError::Silent(within) } else { error.into() }
+        })
     }
 }
 
@@ -160,9 +179,12 @@ pub enum AgentError {
     /// No agent is running for this user.
     #[error("no ssh-agent is running here (SSH_AUTH_SOCK is not set)")]
     Absent,
-    /// It could not be talked to, or did not answer in time.
-    #[error("ssh-agent did not answer: {0}")]
+    /// It could not be talked to.
+    #[error("cannot talk to ssh-agent: {0}")]
     Io(#[from] std::io::Error),
+    /// It is there and says nothing. For a signature: nobody touched the key, or confirmed its use.
+    #[error("ssh-agent said nothing for {} seconds; it hangs, or waits for a touch or a yes", .0.as_secs())]
+    Silent(Duration),
     /// It said no: key not held, agent locked, or no touch in time.
     #[error("ssh-agent refused (key not held, agent locked, or the key was not touched in time)")]
     Refused,

@@ -228,7 +228,7 @@ impl<'o> Client<'o> {
         more_signatures: Vec<String>,
         blobs: Vec<v1::Blob>,
     ) -> Result<Receipt, Failure> {
-        self.announce_touch(signer);
+        self.announce_touch(signer, &format!("to sign: {}", statement.act().kind().name()));
         let namespace = statement.act().kind().namespace();
         let signature = signer.sign(&namespace, statement.text().as_bytes())?;
         let text = text
@@ -262,9 +262,9 @@ impl<'o> Client<'o> {
         }
     }
 
-    fn announce_touch(&mut self, signer: &Signer) {
+    fn announce_touch(&mut self, signer: &Signer, what_for: &str) {
         if signer.needs_touch() {
-            self.out.say("touch your security key now");
+            self.out.say(&signer.call_for_touch(what_for));
         }
     }
 }

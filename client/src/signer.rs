@@ -75,6 +75,13 @@ impl Signer {
         self.public_key().is_sk()
     }
 
+    /// The words that ask for a touch, and say what it is given for and to which key: a verb may
+    /// need two, and a person may have two keys plugged in.
+    #[must_use]
+    pub fn call_for_touch(&self, what_for: &str) -> String {
+        format!("touch your security key now ({what_for}; key {})", self.public_key().fingerprint())
+    }
+
     /// Signs `message` in `namespace`.
     ///
     /// # Errors
@@ -176,13 +183,36 @@ impl From<SignError> for Failure {
             | SignError::Signature(_)
             | SignError::OtherKey => Exit::Internal,
         };
-        Self::new(
-            exit,
-            error.to_string(),
-            "nothing was signed and nothing was sent",
-            "see `ssh-add -l`; name the key with --key SHA256:…, --key PATH or \
-             --key ssh-keygen:PATH",
-        )
+        let remedy = match error {
+            SignError::Signature(SshSigError::UserPresence) => {
+                "make a key that has to be touched (`ssh-keygen -t ed25519-sk` without \
+                 no-touch-required) and have it enrolled"
+            }
+            SignError::Agent(AgentError::Silent(_)) => {
+                "run it again and touch the key when asked; if `ssh-add -l` hangs too, restart \
+                 the agent, or name a key file with --key PATH"
+            }
+            SignError::Agent(
+                AgentError::Absent
+                | AgentError::Io(_)
+                | AgentError::Refused
+                | AgentError::Malformed
+                | AgentError::TooLong,
+            )
+            | SignError::NotInAgent(_)
+            | SignError::EmptyAgent
+            | SignError::Ambiguous(_)
+            | SignError::File { .. }
+            | SignError::Encrypted
+            | SignError::SshKeygen(_)
+            | SignError::Key(_)
+            | SignError::Signature(_)
+            | SignError::OtherKey => {
+                "see `ssh-add -l`; name the key with --key SHA256:…, --key PATH or \
+                 --key ssh-keygen:PATH"
+            }
+        };
+        Self::new(exit, error.to_string(), "nothing was signed and nothing was sent", remedy)
     }
 }
 

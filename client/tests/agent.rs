@@ -161,6 +161,19 @@ fn an_agent_that_answers_nonsense_is_not_believed() {
     }
 }
 
+/// An agent that waits for a touch that never comes looks like this.
+#[test]
+fn an_agent_that_says_nothing_is_not_waited_for_forever() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("agent");
+    // The system accepts for it; nobody ever reads.
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let patience = Duration::from_millis(50);
+    let answer = Agent::at(&path).unwrap().given(patience).sign(b"key", b"x");
+    let Err(AgentError::Silent(waited)) = answer else { panic!("{answer:?}") };
+    assert_eq!(waited, patience);
+}
+
 #[test]
 fn a_signer_needs_no_agent_when_a_subject_key_signs() {
     let signer = Signer::Subject(SubjectKey::generate().unwrap());

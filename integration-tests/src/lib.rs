@@ -17,6 +17,7 @@ pub mod grant;
 pub mod paper;
 pub mod people;
 pub mod rehearsal;
+pub mod security_key;
 pub mod signers;
 pub mod site;
 pub mod sshd;

@@ -37,7 +37,16 @@ impl Site {
     /// A founded deployment under the sample policy for these people.
     #[must_use]
     pub fn of(people: &[&str]) -> Self {
-        let site = Self::planned(people);
+        Self::founded(Self::planned(people))
+    }
+
+    /// A founded deployment under `files`, which pia signs with her own key.
+    #[must_use]
+    pub fn under(files: Files) -> Self {
+        Self::founded(Self::written(files))
+    }
+
+    fn founded(site: Self) -> Self {
         let first = site.init();
         assert_eq!(first.code, Some(3), "a signature is missing: {first:?}");
         site.sign();
@@ -55,7 +64,11 @@ impl Site {
     pub fn planned(people: &[&str]) -> Self {
         let people: Vec<Person> = people.iter().map(|name| Person::named(name)).collect();
         let listed: Vec<_> = people.iter().map(|one| (one.name.as_str(), one.key())).collect();
-        let site = Self { dir: tempfile::tempdir().expect("a directory"), files: sample(&listed) };
+        Self::written(sample(&listed))
+    }
+
+    fn written(files: Files) -> Self {
+        let site = Self { dir: tempfile::tempdir().expect("a directory"), files };
         std::fs::create_dir_all(site.policy().join("signatures")).expect("a directory");
         for name in Files::NAMES {
             write(&site.policy().join(name), site.files.get(name).expect("a file"));

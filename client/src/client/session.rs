@@ -32,7 +32,7 @@ impl Client<'_> {
             }
         }
         let signer = self.take_signer()?;
-        self.announce_touch(&signer);
+        self.announce_touch(&signer, "to read, for ten minutes");
         let signed = self.sign_session(&signer, &by);
         self.signer = Some(signer);
         let (statement, session) = signed?;

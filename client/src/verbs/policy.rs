@@ -82,7 +82,7 @@ fn sign(
     out.say(manifest.text());
     let signer = Signer::open(&config.key()?)?;
     if signer.needs_touch() {
-        out.say("touch your security key now");
+        out.say(&signer.call_for_touch("to sign: policy"));
     }
     let signature = signer.sign(&ActKind::Policy.namespace(), manifest.text().as_bytes())?;
     let path = signature_path(dir, signer.public_key().fingerprint());

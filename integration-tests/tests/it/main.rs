@@ -13,6 +13,7 @@ mod papers;
 mod reproductions;
 mod revocation;
 mod runbooks;
+mod security_keys;
 mod sshd;
 mod stock_tools;
 mod walls;
