@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -67,6 +67,7 @@ pub struct Running {
     desk: Arc<Desk>,
     stop: watch::Sender<bool>,
     doors: JoinSet<()>,
+    signals: Signals,
 }
 
 /// Serves until SIGTERM or SIGINT, then finishes what is under way.
@@ -97,6 +98,8 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, ServeError> {
 ///
 /// [`ServeError`]; no door is open then.
 pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeError> {
+    // Before anybody is told that the daemon is ready, for whoever was told may ask it to stop.
+    let signals = Signals::heard()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let guard =
         if options.accept_guard_loss { GuardPolicy::Recreate } else { GuardPolicy::Require };
@@ -109,15 +112,16 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let desk = Arc::new(Desk::start(parts)?);
     let (authority, signer) = (desk.public().ssh_ca.clone(), desk.public().lists.clone());
     let publisher = Publisher::open(&Layout::of(&config.state).lists(), authority, signer)?;
-    publisher.publish(&desk.lists())?;
+    let first = desk.lists();
+    publisher.publish(&first)?;
 
     let (stop, stopping) = watch::channel(false);
     let mut doors = JoinSet::new();
     doors.spawn(sweep::run(Arc::clone(&desk), clock, stopping.clone()));
-    doors.spawn(keep_published(Arc::clone(&desk), publisher, stopping.clone()));
+    doors.spawn(keep_published(Arc::clone(&desk), publisher, first.version, stopping.clone()));
     doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), config.limits, stopping.clone()));
     doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping));
-    Ok(Running { rpc: rpc_address, web: web_address, desk, stop, doors })
+    Ok(Running { rpc: rpc_address, web: web_address, desk, stop, doors, signals })
 }
 
 impl Running {
@@ -129,7 +133,7 @@ impl Running {
     /// starts again, than half of one.
     pub async fn until_stopped(mut self) -> Result<(), ServeError> {
         let outcome = tokio::select! {
-            stopped = stopped() => stopped,
+            () = self.signals.come() => Ok(()),
             _ = self.doors.join_next() => Err(ServeError::Door),
         };
         self.stop().await;
@@ -152,28 +156,42 @@ impl Running {
     }
 }
 
-/// Returns at SIGTERM or SIGINT.
-async fn stopped() -> Result<(), ServeError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Runtime)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+/// The signals that ask the daemon to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// Publishes every new list; while that fails, minting is stopped.
+impl Signals {
+    /// From here on they are heard instead of ending the process at once.
+    fn heard() -> Result<Self, ServeError> {
+        let hear = |kind| signal(kind).map_err(ServeError::Runtime);
+        Ok(Self {
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns at SIGTERM or SIGINT.
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Publishes every list after the one of version `published`; while that fails, minting is stopped.
 async fn keep_published(
     desk: Arc<Desk>,
     publisher: Publisher,
+    mut published: u64,
     mut stopping: watch::Receiver<bool>,
 ) {
     let publisher = Arc::new(publisher);
     let changed = Arc::new(Notify::new());
     let waker = Arc::clone(&changed);
     desk.on_commit(Box::new(move || waker.notify_one()));
-    let mut published = desk.lists().version;
     while !*stopping.borrow() {
         let newest = desk.lists();
         if newest.version == published {
