@@ -1,5 +1,6 @@
 //! The state directory, opened: what every verb of the daemon begins with.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ pub enum HouseError {
     /// `init` has not been here.
     #[error("{} is not a state directory; make one with `breakglassd init`", .0.display())]
     NotFounded(PathBuf),
+    /// Another `init` is under way.
+    #[error("another init is at work in {}; let it end, then look what it said", .0.display())]
+    Busy(PathBuf),
     /// The keys cannot be used.
     #[error("the keys cannot be opened")]
     Mint(#[from] MintError),
@@ -65,6 +69,25 @@ pub fn make(state: &Path) -> Result<(), HouseError> {
         .mode(0o700)
         .create(state)
         .map_err(|source| HouseError::File { path: state.into(), source })
+}
+
+/// Nobody else is setting up `state` for as long as the answer is kept: two at once could take each
+/// other's unfinished files for their own.
+///
+/// # Errors
+///
+/// [`HouseError::Busy`] at once if somebody is.
+pub fn alone(state: &Path) -> Result<File, HouseError> {
+    let path = state.join("init.lock");
+    let failed = |source| HouseError::File { path: path.clone(), source };
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(HouseError::Busy(state.into())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 /// The keys, made if there are none; the deployment's name is kept beside them.
@@ -127,7 +150,7 @@ pub fn open(
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), HouseError> {
     let failed = |source| HouseError::File { path: path.into(), source };
     let temporary = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
+    let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(mode);
     let mut file = options.open(&temporary).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;

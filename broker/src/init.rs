@@ -3,12 +3,14 @@
 //! It is run twice. The first policy is signed by the quorum of its own authority, and the
 //! manifest names the log, whose key does not exist before the first run.
 
+mod papers;
+
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use breakglass_ledger::audit::{TrustError, TrustFile};
+use breakglass_ledger::audit::TrustError;
 use breakglass_ledger::bytes::Salt;
 use breakglass_ledger::policy::{self, Fault, Files, PolicyError};
 use breakglass_ledger::sshsig::SshSig;
@@ -19,9 +21,10 @@ use crate::config::Layout;
 use crate::desk::{DeskError, PolicyBundle, found};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::house::{self, HouseError};
-use crate::krl::NAMESPACE;
-use crate::mint::{Mint, PublicParts};
+use crate::mint::Mint;
 use crate::store::{Store, StoreError};
+
+pub(crate) use self::papers::{client_config, write_papers};
 
 /// Exit code when a signature is still missing, as for a request that still waits.
 const STILL_PENDING: u8 = 3;
@@ -99,7 +102,7 @@ pub enum InitError {
 pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
     let layout = Layout::of(&wanted.state);
     if layout.ledger().join("ledger.db").exists() {
-        return Err(InitError::Founded(wanted.state.clone()));
+        return finish(wanted, &layout);
     }
     let files = read_files(&wanted.policy)?;
     if let Err(faults) = policy::check(&files) {
@@ -107,6 +110,7 @@ pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
         return Ok(ExitCode::from(REFUSED));
     }
     house::make(&wanted.state)?;
+    let _alone = house::alone(&wanted.state)?;
     let mint = house::keys(&wanted.state, &wanted.name)?;
     let manifest = manifest(&wanted.policy, &files, &mint)?;
     let bundle = PolicyBundle { signatures: signatures(&wanted.policy)?, files };
@@ -120,6 +124,19 @@ pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
     }
     write_papers(&layout, &mint, &bundle.files, &wanted.advertise)?;
     print!("{}", done(wanted, &layout, &mint));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A crash between the ledger and its papers leaves these to be written; otherwise there is nothing
+/// left to do here.
+fn finish(wanted: &Wanted, layout: &Layout) -> Result<ExitCode, InitError> {
+    if papers::are_written(layout) {
+        return Err(InitError::Founded(wanted.state.clone()));
+    }
+    let mint = house::existing_keys(&wanted.state)?;
+    let files = papers::first_files(layout, &mint)?;
+    write_papers(layout, &mint, &files, &wanted.advertise)?;
+    print!("{}", done(wanted, layout, &mint));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -143,51 +160,10 @@ pub(crate) fn begin(
     found(&mut store, mint, &SystemClock, &SystemEntropy::new(), manifest, bundle)?;
     drop(store);
     std::fs::rename(&unfinished, layout.ledger()).map_err(failed)?;
+    // A ledger that a power cut takes back would be begun again, under the same identity.
+    let state = std::fs::File::open(&layout.state);
+    state.and_then(|state| state.sync_all()).map_err(failed)?;
     Ok(())
-}
-
-/// The trust file for reviewers, the configuration for clients, and the public keys for hosts.
-pub(crate) fn write_papers(
-    layout: &Layout,
-    mint: &Mint,
-    files: &Files,
-    advertise: &[String],
-) -> Result<(), InitError> {
-    let public = mint.public();
-    house::write_new(&layout.trust(), trust(public, files)?.as_bytes(), 0o644)?;
-    let client = client_config(public, advertise);
-    house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
-    house::write_new(&layout.ssh_ca(), ssh_ca(public).as_bytes(), 0o644)?;
-    house::write_new(&layout.lists_allowed(), lists_allowed(public).as_bytes(), 0o644)?;
-    Ok(())
-}
-
-/// The clients' configuration; each person adds `by` and `key`.
-pub(crate) fn client_config(public: &PublicParts, advertise: &[String]) -> String {
-    let brokers: Vec<String> = advertise.iter().map(|one| format!("\"{one}\"")).collect();
-    format!(
-        "# For ~/.config/breakglass/config.toml. Add who you are and what you sign with:\n\
-         # by = \"sam\"\n\
-         # key = \"~/.ssh/id_ed25519\"\n\
-         brokers = [{}]\n\
-         log = \"{}\"\n\
-         log-key = \"{}\"\n\
-         tls-ca = '''\n{}'''\n",
-        brokers.join(", "),
-        public.origin,
-        public.log,
-        public.tls_ca_pem(),
-    )
-}
-
-/// A line for `TrustedUserCAKeys`.
-fn ssh_ca(public: &PublicParts) -> String {
-    format!("{} {}\n", public.ssh_ca.to_openssh(), public.origin)
-}
-
-/// A line of allowed signers (ssh-keygen(1)): the lists key, for lists and for nothing else.
-fn lists_allowed(public: &PublicParts) -> String {
-    format!("breakglass namespaces=\"{NAMESPACE}\" {}\n", public.lists.to_openssh())
 }
 
 fn read_files(policy: &Path) -> Result<Files, InitError> {
@@ -264,18 +240,6 @@ fn signature(path: &Path) -> Result<SshSig, InitError> {
     SshSig::parse(&text).map_err(|error| malformed(error.to_string()))
 }
 
-fn trust(public: &PublicParts, files: &Files) -> Result<String, InitError> {
-    let authority = policy::check(files).map(|checked| checked.authority.fingerprints());
-    let trust = TrustFile {
-        log: public.origin.clone(),
-        key: public.log.clone(),
-        authority: authority.unwrap_or_default(),
-        freshness: None,
-        seen: Vec::new(),
-    };
-    Ok(trust.to_toml()?)
-}
-
 fn told(faults: &[Fault]) -> String {
     let mut text = String::new();
     for fault in faults {
@@ -317,9 +281,9 @@ fn done(wanted: &Wanted, layout: &Layout, mint: &Mint) -> String {
         client = layout.client().display(),
         client_text = client_config(public, &wanted.advertise),
         ca_file = layout.ssh_ca().display(),
-        ca = ssh_ca(public),
+        ca = papers::ssh_ca(public),
         lists_file = layout.lists_allowed().display(),
-        lists = lists_allowed(public),
+        lists = papers::lists_allowed(public),
         state = wanted.state.display(),
     )
 }

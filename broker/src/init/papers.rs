@@ -1,0 +1,97 @@
+//! What people and hosts need to know of a new ledger, as files; nothing in them is secret.
+
+use std::collections::BTreeMap;
+
+use breakglass_ledger::audit::TrustFile;
+use breakglass_ledger::entry::Body;
+use breakglass_ledger::policy::{self, Files};
+use breakglass_ledger::statement::{Act, Statement};
+
+use super::InitError;
+use crate::config::Layout;
+use crate::house;
+use crate::krl::NAMESPACE;
+use crate::mint::{Mint, PublicParts};
+use crate::store::{GuardPolicy, Store, StoreError};
+
+/// Whether all of them are there.
+pub(super) fn are_written(layout: &Layout) -> bool {
+    let all = [layout.trust(), layout.client(), layout.ssh_ca(), layout.lists_allowed()];
+    all.iter().all(|paper| paper.exists())
+}
+
+/// The trust file for reviewers, the configuration for clients, and the public keys for hosts.
+pub(crate) fn write_papers(
+    layout: &Layout,
+    mint: &Mint,
+    files: &Files,
+    advertise: &[String],
+) -> Result<(), InitError> {
+    let public = mint.public();
+    house::write_new(&layout.trust(), trust(public, files)?.as_bytes(), 0o644)?;
+    let client = client_config(public, advertise);
+    house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
+    house::write_new(&layout.ssh_ca(), ssh_ca(public).as_bytes(), 0o644)?;
+    house::write_new(&layout.lists_allowed(), lists_allowed(public).as_bytes(), 0o644)?;
+    Ok(())
+}
+
+/// The clients' configuration; each person adds `by` and `key`.
+pub(crate) fn client_config(public: &PublicParts, advertise: &[String]) -> String {
+    let brokers: Vec<String> = advertise.iter().map(|one| format!("\"{one}\"")).collect();
+    format!(
+        "# For ~/.config/breakglass/config.toml. Add who you are and what you sign with:\n\
+         # by = \"sam\"\n\
+         # key = \"~/.ssh/id_ed25519\"\n\
+         brokers = [{}]\n\
+         log = \"{}\"\n\
+         log-key = \"{}\"\n\
+         tls-ca = '''\n{}'''\n",
+        brokers.join(", "),
+        public.origin,
+        public.log,
+        public.tls_ca_pem(),
+    )
+}
+
+/// A line for `TrustedUserCAKeys`.
+pub(super) fn ssh_ca(public: &PublicParts) -> String {
+    format!("{} {}\n", public.ssh_ca.to_openssh(), public.origin)
+}
+
+/// A line of allowed signers (ssh-keygen(1)): the lists key, for lists and for nothing else.
+pub(super) fn lists_allowed(public: &PublicParts) -> String {
+    format!("breakglass namespaces=\"{NAMESPACE}\" {}\n", public.lists.to_openssh())
+}
+
+/// The files of the policy that the ledger began under: what lies in the policy directory may be
+/// another by now.
+pub(super) fn first_files(layout: &Layout, mint: &Mint) -> Result<Files, InitError> {
+    let store = Store::open(&layout.ledger(), &mint.public().log, GuardPolicy::Require)?;
+    let reader = store.reader()?;
+    let lost = InitError::Store(StoreError::Damaged { what: "the first policy" });
+    let row = reader.policies(1)?.into_iter().find(|row| row.version == 1);
+    let Some(record) = row.map(|row| reader.entry(row.seq)).transpose()?.flatten() else {
+        return Err(lost);
+    };
+    let Body::Policy(policy) = record.parse()?.body else { return Err(lost) };
+    let Ok(manifest) = Statement::parse(policy.statement.as_bytes()) else { return Err(lost) };
+    let Act::Policy(listed) = manifest.act() else { return Err(lost) };
+    let mut contents = BTreeMap::new();
+    for (name, digest) in &listed.files {
+        contents.extend(reader.blob(*digest)?.map(|content| (name.as_str(), content)));
+    }
+    Files::gather(|name| contents.remove(name)).map_err(|_| lost)
+}
+
+fn trust(public: &PublicParts, files: &Files) -> Result<String, InitError> {
+    let authority = policy::check(files).map(|checked| checked.authority.fingerprints());
+    let trust = TrustFile {
+        log: public.origin.clone(),
+        key: public.log.clone(),
+        authority: authority.unwrap_or_default(),
+        freshness: None,
+        seen: Vec::new(),
+    };
+    Ok(trust.to_toml()?)
+}
