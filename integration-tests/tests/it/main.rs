@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small sums; a panic fails the test")]
 
 mod broken_parts;
+mod crash;
 mod desk;
 mod emergency;
 mod erasure;
