@@ -178,11 +178,8 @@ fn fold(store: &Read, id: RequestId) -> Result<Option<Request>, DeskError> {
 /// judged again by every verifier; here only its digests are checked.
 fn read_policy(store: &Read, log: &Origin, digest: Digest) -> Result<Policy, DeskError> {
     let broken = |what| DeskError::Ledger { what };
-    let row = store
-        .policies(1)?
-        .into_iter()
-        .find(|row| row.digest == digest)
-        .ok_or(broken("a policy that entries name is missing"))?;
+    let missing = broken("a policy that entries name is missing");
+    let row = store.policy_of(digest)?.ok_or(missing)?;
     let record = store.entry(row.seq)?.ok_or(broken("a policy entry is missing"))?;
     let Body::Policy(body) = record.parse()?.body else {
         return Err(broken("a policy entry is of another type"));

@@ -228,8 +228,14 @@ impl Case {
         let story = Story::read(&records)?;
         let texts = story.map(|story| reader.texts_for(&story.commitments())).transpose()?;
         // Every policy up to now: each proves that the next was allowed to replace it.
-        for policy in reader.policies(1)? {
-            records.extend(reader.entry(policy.seq)?);
+        let mut version = 1;
+        loop {
+            let page = reader.policies(version)?;
+            let Some(last) = page.last() else { break };
+            version = last.version.saturating_add(1);
+            for policy in page {
+                records.extend(reader.entry(policy.seq)?);
+            }
         }
         records.retain(|record| record.seq < size);
         records.sort_by_key(|record| record.seq);

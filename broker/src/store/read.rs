@@ -232,6 +232,19 @@ impl Read {
         Ok(select.query_row((), policy).optional()?)
     }
 
+    /// The policy whose manifest has this digest, `None` if it was never in force here.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`].
+    pub fn policy_of(&self, digest: Digest) -> Result<Option<PolicyRow>, StoreError> {
+        // Without an index: there are few policies, and this is asked once for each.
+        let mut select = self.connection()?.prepare_cached(
+            "SELECT version, digest, seq FROM policy WHERE digest = ?1 ORDER BY version LIMIT 1",
+        )?;
+        Ok(select.query_row([digest.as_bytes()], policy).optional()?)
+    }
+
     /// Every policy from `version` on, at most [`PAGE_ROWS_MAX`].
     ///
     /// # Errors

@@ -1,6 +1,13 @@
-//! Every fault that generated histories found, as the shortest list of steps that shows it.
+//! Every fault found once, as the shortest list of steps that shows it.
 //!
 //! [`World::step`] judges after each of them.
+
+use breakglass_broker::desk::DeskError;
+use breakglass_integration_tests::desk::{House, sample_files};
+use breakglass_integration_tests::people::{Person, ask};
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::statement::{Act, Approve, Collect, Kind};
+use breakglass_ledger::time::Ttl;
 
 use crate::histories::{How, Step, Twist, World};
 
@@ -44,4 +51,45 @@ fn bytes_that_were_refused_once_are_not_written_again() {
     let [ask, _] = solo(60);
     let twist = Twist::TooFar;
     replay(&[ask, Step::End { of: 0, who: "sam", how: How::Deny, twist }, Step::Again(1)]);
+}
+
+/// sam asks for root; answers the digest of the request and its subject key.
+fn asked(house: &mut House) -> (Digest, Person) {
+    let subject = Person::named("subject");
+    let statement =
+        house.statement(Act::Request(ask("sam", "root-on-host", 900, 1, subject.key())));
+    let request = statement.digest();
+    house.submit(&Person::named("sam"), statement).expect("asked");
+    (request, subject)
+}
+
+fn approval(house: &House, request: Digest, by: &str, stage: &str) -> Act {
+    Act::Approve(Approve {
+        request,
+        by: by.parse().unwrap(),
+        stage: stage.parse().unwrap(),
+        policy: house.desk().policy().digest,
+        ttl_max: Ttl::from_seconds(1800).unwrap(),
+        comment: None,
+    })
+}
+
+/// A policy was looked for among the first thousand only, so that after as many changes no restart
+/// and no collecting worked.
+#[test]
+fn the_policy_in_force_is_found_after_a_thousand_others() {
+    let mut house = House::sample();
+    for version in 2..=1026_u32 {
+        let mut files = sample_files();
+        files.scopes.extend(format!("# {version}\n").as_bytes());
+        house.push(files).expect("pushed");
+    }
+    let (request, subject) = asked(&mut house);
+    house.restart();
+    for (who, stage) in [("ada", "app-owner"), ("bob", "security")] {
+        let approve = approval(&house, request, who, stage);
+        house.act(&Person::named(who), approve).expect("approved");
+    }
+    let collect = Act::Collect(Collect { request, kind: Kind::Ssh });
+    house.act(&subject, collect).expect("collected");
 }
