@@ -5,6 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use breakglass_ledger::time::Moment;
 
+/// A clock this far ahead, in seconds, of the newest entry (at a start) or of what it said before
+/// (at work) is not believed without an operator's word: a running daemon writes an anchor every
+/// hour, so this is a month of standing still, or a wrong clock that would expire every open request
+/// and date every new entry into the future.
+pub const AHEAD_MAX_SECONDS: u64 = 30 * 24 * 3600;
+
 /// What time it is.
 pub trait Clock: Send + Sync {
     /// Now, in UTC milliseconds.

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{AHEAD_MAX_SECONDS, Clock, SystemClock};
 use crate::config::Layout;
 use crate::desk::Parts;
 use crate::entropy::SystemEntropy;
@@ -15,11 +15,6 @@ use crate::store::{GuardPolicy, Store, StoreError};
 
 /// Longest deployment name with its line feed, and a little room to say that there is too much.
 const NAME_FILE_MAX_BYTES: u64 = 128;
-
-/// A clock this far ahead of the newest entry is not believed without an operator's word: a
-/// running daemon writes an anchor every hour, so this is a month of standing still, or a wrong
-/// clock that would expire every open request and date every new entry into the future.
-const CLOCK_AHEAD_MAX_SECONDS: u64 = 30 * 24 * 3600;
 
 /// The state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +131,7 @@ pub fn open(
     let mint = existing_keys(state)?;
     let store = Store::open(&Layout::of(state).ledger(), &mint.public().log, guard)?;
     let (now, head) = (clock.now().second(), store.head().time.second());
-    if !accept_clock && now.since(head) > CLOCK_AHEAD_MAX_SECONDS {
+    if !accept_clock && now.since(head) > AHEAD_MAX_SECONDS {
         return Err(HouseError::ClockAhead { now: now.to_string(), head: head.to_string() });
     }
     Ok(Parts { store, mint, clock, entropy: Arc::new(SystemEntropy::new()) })

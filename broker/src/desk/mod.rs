@@ -138,6 +138,17 @@ pub enum DeskError {
         /// What, in one clause.
         what: &'static str,
     },
+    /// The clock has jumped a month or more ahead; nothing was written.
+    #[error(
+        "the clock has jumped from {before} to {now}; set it right, or if it is right, start the \
+         daemon again with --accept-clock"
+    )]
+    ClockAhead {
+        /// What it says.
+        now: Timestamp,
+        /// What it said before.
+        before: Timestamp,
+    },
     /// Too many commands are waiting.
     #[error("too many commands are waiting")]
     Busy,

@@ -10,7 +10,7 @@ use super::batch::{Batch, Draft};
 use super::memory::Memory;
 use super::shared::Shared;
 use super::{DeskError, Job, Parts, Receipt, Revoking, Swept};
-use crate::clock::Clock;
+use crate::clock::{AHEAD_MAX_SECONDS, Clock};
 use crate::entropy::Entropy;
 use crate::mint::{Mint, MintError, SignedList};
 use crate::store::{Head, Store};
@@ -25,6 +25,9 @@ pub(super) struct Sequencer {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     memory: Memory,
+    /// The latest that the clock ever said and was believed: first at the start, which is where an
+    /// operator's word counts.
+    believed: Timestamp,
     /// A transaction failed and `memory` may hold what never became durable: read again first.
     stale: bool,
     shared: Arc<Shared>,
@@ -52,7 +55,7 @@ impl Sequencer {
         let durable = store.reader()?;
         let mut memory = Memory::load(&durable, origin)?;
         let serials = memory.changed_lists().unwrap_or_default();
-        let lists = sign_lists(&mint, &store, &serials)?;
+        let lists = sign_lists(&mint, durable.head(), &serials)?;
         let missing = DeskError::Ledger { what: "it has no checkpoint" };
         let checkpoint = durable.newest_checkpoint().ok_or(missing)?;
         let shared = Arc::new(Shared::new(
@@ -65,8 +68,10 @@ impl Sequencer {
         ));
         shared.show_next_due(durable.next_due()?);
         drop(durable);
-        let shown = Arc::clone(&shared);
-        let sequencer = Self { store, mint, clock, entropy, memory, stale: false, shared: shown };
+        let (believed, shown) = (clock.now().second(), Arc::clone(&shared));
+        let stale = false;
+        let sequencer =
+            Self { store, mint, clock, entropy, memory, believed, stale, shared: shown };
         Ok((sequencer, shared))
     }
 
@@ -89,7 +94,8 @@ impl Sequencer {
     fn take(&mut self, jobs: Vec<Job>) {
         match self.transact(&jobs) {
             Ok(committed) => {
-                self.show(committed.checkpoint, committed.next_due);
+                let head = self.store.head();
+                self.show(head, committed.checkpoint, committed.next_due);
                 let checkpoint = self.shared.checkpoint();
                 for (job, outcome) in jobs.into_iter().zip(committed.outcomes) {
                     answer(job, outcome, &checkpoint);
@@ -119,12 +125,13 @@ impl Sequencer {
         if self.stale {
             self.recover()?;
         }
-        let Self { store, mint, clock, entropy, memory, stale: _, shared } = self;
+        let Self { store, mint, clock, entropy, memory, believed, stale: _, shared } = self;
         store.write(|tx| {
             let before = tx.size();
             let can_revoke = shared.minting();
             // Read once for the batch, after the write lock is held.
             let now = clock.now();
+            *believed = believe(now.second(), *believed)?;
             let entropy = entropy.as_ref();
             let checkpoint = shared.checkpoint();
             let mut batch = Batch { tx, memory, mint, entropy, now, can_revoke, checkpoint };
@@ -145,10 +152,9 @@ impl Sequencer {
     }
 
     /// Shows what has become durable to the doors.
-    fn show(&mut self, checkpoint: Option<String>, next_due: Option<Timestamp>) {
+    fn show(&mut self, head: Head, checkpoint: Option<String>, next_due: Option<Timestamp>) {
         self.shared.show_next_due(next_due);
         let Some(checkpoint) = checkpoint else { return };
-        let head = self.store.head();
         self.memory.head(head.size, head.root);
         self.shared.show_checkpoint(checkpoint.into());
         let in_force = self.memory.in_force();
@@ -156,7 +162,7 @@ impl Sequencer {
             self.shared.show_policy(Arc::clone(in_force));
         }
         if let Some(serials) = self.memory.changed_lists() {
-            let signed = sign_lists(&self.mint, &self.store, &serials);
+            let signed = sign_lists(&self.mint, head, &serials);
             self.shared.report(Revoking::Lists, signed.is_ok());
             match signed {
                 Ok(lists) => self.shared.show_lists(Arc::new(lists)),
@@ -169,13 +175,27 @@ impl Sequencer {
         self.shared.wake();
     }
 
-    /// After a failed transaction: forgets everything and reads it again.
+    /// After a failed transaction: forgets everything, reads it again, and shows it: a commit whose
+    /// outcome was unknown may be durable, and a revocation in it must reach the hosts.
     fn recover(&mut self) -> Result<(), DeskError> {
         let durable = self.store.reader()?;
         self.memory = Memory::load(&durable, self.mint.public().origin.clone())?;
         self.stale = false;
+        let checkpoint = durable.newest_checkpoint().map(str::to_owned);
+        let (head, next_due) = (durable.head(), durable.next_due()?);
+        drop(durable);
+        self.show(head, checkpoint, next_due);
         Ok(())
     }
+}
+
+/// What to measure the next jump from. A wrong clock that is believed once dates an entry into the
+/// future, and nothing can be granted until then.
+fn believe(now: Timestamp, before: Timestamp) -> Result<Timestamp, DeskError> {
+    if now.since(before) > AHEAD_MAX_SECONDS {
+        return Err(DeskError::ClockAhead { now, before });
+    }
+    Ok(now.max(before))
 }
 
 /// `Err` only for what dooms the whole transaction; a "no", or a credential that could not be
@@ -223,7 +243,81 @@ fn receipt(draft: Draft, checkpoint: &Arc<str>) -> Receipt {
 
 /// Signs the list of `serials`. Its version is the ledger's size, so it grows with every change and
 /// needs no memory of its own.
-fn sign_lists(mint: &Mint, store: &Store, serials: &[u64]) -> Result<SignedList, MintError> {
-    let head = store.head();
+fn sign_lists(mint: &Mint, head: Head, serials: &[u64]) -> Result<SignedList, MintError> {
     mint.krl(serials, head.size, head.time.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use breakglass_ledger::bytes::{Digest, Salt};
+    use breakglass_ledger::entry::{Anchor, Body, Entry};
+    use breakglass_ledger::note::SignedCheckpoint;
+    use breakglass_ledger::policy::sample;
+    use breakglass_ledger::statement::{Act, ActKind, Statement};
+    use breakglass_ledger::time::Moment;
+
+    use super::*;
+    use crate::clock::FakeClock;
+    use crate::desk::{PolicyBundle, found};
+    use crate::entropy::SeededEntropy;
+    use crate::mint::SamplePerson;
+    use crate::store::StoreError;
+
+    /// A sequencer over a fresh ledger under the sample policy.
+    fn sequencer(dir: &std::path::Path) -> Sequencer {
+        let entropy = Arc::new(SeededEntropy::new(3));
+        let clock = Arc::new(FakeClock::at(Moment::from_unix_millis(1_795_341_600_000)));
+        let people = ["pia", "sam", "ada", "bob", "eve"];
+        let keys = people.map(|name| {
+            SamplePerson::create(&dir.join(name), name, entropy.as_ref()).expect("a key")
+        });
+        let listed: Vec<_> =
+            people.into_iter().zip(keys.iter().map(SamplePerson::public)).collect();
+        let files = sample(&listed);
+        Mint::create(dir, entropy.as_ref(), clock.now().second()).expect("keys");
+        let mint = Mint::open(dir, "test").expect("keys");
+        let mut store = Store::create(&dir.join("ledger"), &mint.public().log).expect("a ledger");
+        let act = Act::Policy(files.manifest(1, Digest::ZERO));
+        let log = mint.public().origin.clone();
+        let nonce = Salt::from_bytes([1; 16]);
+        let manifest = Statement::compose(&log, None, act, None, nonce).expect("composes");
+        let signed = keys[0].sign(&ActKind::Policy.namespace(), manifest.text().as_bytes());
+        let bundle = PolicyBundle { signatures: vec![signed.expect("signs")], files };
+        found(&mut store, &mint, clock.as_ref(), entropy.as_ref(), &manifest, &bundle)
+            .expect("founded");
+        Sequencer::open(Parts { store, mint, clock, entropy }).expect("opens").0
+    }
+
+    /// The outcome of a commit can be unknown. Found durable after all, it was remembered and not
+    /// shown: a revocation in it stayed off the list until the next entry.
+    #[test]
+    fn what_turns_out_to_be_durable_is_shown_without_waiting_for_the_next_entry() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut sequencer = sequencer(dir.path());
+        let shown = sequencer.shared.checkpoint();
+        let note = SignedCheckpoint::parse(&shown).expect("a note");
+        let (checkpoint, cosignatures) = note.to_parts();
+        let Sequencer { store, mint, clock, .. } = &mut sequencer;
+        let newest = store.write(|tx| {
+            let entry = Entry {
+                seq: tx.size(),
+                time: clock.now(),
+                prev: tx.hash(),
+                salt: Salt::from_bytes([2; 16]),
+                log: mint.public().origin.clone(),
+                body: Body::Anchor(Anchor { checkpoint, cosignatures }),
+            };
+            tx.append(&entry)?;
+            let Head { size, root, .. } = tx.head();
+            let origin = mint.public().origin.clone();
+            let note =
+                mint.sign_checkpoint(&Checkpoint { origin, size, root }).expect("a checkpoint");
+            tx.put_checkpoint(&note)?;
+            Ok::<_, StoreError>(note)
+        });
+        sequencer.stale = true;
+        sequencer.transact(&[]).expect("goes on");
+        assert_eq!(*sequencer.shared.checkpoint(), *newest.expect("durable"));
+        assert_eq!(sequencer.shared.lists().version, 3);
+    }
 }

@@ -138,6 +138,10 @@ fn desk(error: DeskError) -> Status {
             BUSY_RETRY,
         ),
         DeskError::Stopped => CallError::Stopping.into(),
+        fault @ DeskError::ClockAhead { .. } => {
+            report::fault("answering a call", &fault);
+            Status::unavailable("the broker's clock has jumped; its operator has to look")
+        }
         fault @ (DeskError::Mint(_)
         | DeskError::Store(_)
         | DeskError::Entropy(_)

@@ -93,3 +93,23 @@ fn the_policy_in_force_is_found_after_a_thousand_others() {
     let collect = Act::Collect(Collect { request, kind: Kind::Ssh });
     house.act(&subject, collect).expect("collected");
 }
+
+/// A clock that jumped years ahead while the daemon ran dated an entry there, and nothing could be
+/// granted any more until those years had passed.
+#[test]
+fn a_clock_that_jumps_far_ahead_writes_nothing() {
+    let mut house = House::sample();
+    let (request, _) = asked(&mut house);
+    let before = house.entries().len();
+    let approve = approval(&house, request, "ada", "app-owner");
+    let statement = house.statement(approve);
+    house.clock.advance(40 * 86_400);
+    let swept = house.sweep();
+    assert!(matches!(swept, Err(DeskError::ClockAhead { .. })), "{swept:?}");
+    let answer = house.submit(&Person::named("ada"), statement.clone());
+    assert!(matches!(answer, Err(DeskError::ClockAhead { .. })), "{answer:?}");
+    assert_eq!(house.entries().len(), before);
+    // Set right again, it goes on as if nothing had happened.
+    house.clock.set(House::begin());
+    house.submit(&Person::named("ada"), statement).expect("approved");
+}
