@@ -18,12 +18,12 @@ use crate::output::{Format, parse_duration};
 #[derive(Debug, Parser)]
 #[command(name = "breakglass", version, after_help = examples::ALL, propagate_version = true)]
 pub struct Cli {
+    /// How to talk. First, because the heading of the flags below would cover these too.
+    #[command(flatten)]
+    pub common: Common,
     /// Where brokers, keys and memory are.
     #[command(flatten)]
     pub given: Given,
-    /// How to talk.
-    #[command(flatten)]
-    pub common: Common,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
