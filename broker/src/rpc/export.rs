@@ -215,8 +215,8 @@ impl Exporter {
     }
 }
 
-/// What belongs to one request: its entries and every policy, each with its inclusion proof, and its
-/// texts.
+/// What belongs to one request: its entries, the genesis with the broker's keys and every policy, each
+/// with its inclusion proof, and its texts.
 struct Case {
     entries: Vec<(Record, Vec<Vec<u8>>)>,
     texts: Vec<Opening>,
@@ -227,6 +227,7 @@ impl Case {
         let mut records = reader.grant_entries(id)?;
         let story = Story::read(&records)?;
         let texts = story.map(|story| reader.texts_for(&story.commitments())).transpose()?;
+        records.extend(reader.entry(0)?);
         // Every policy up to now: each proves that the next was allowed to replace it.
         let mut version = 1;
         loop {

@@ -3,8 +3,10 @@
 //! Checks run in the fixed order of [`Check`], in one pass over the entries. Memory is 32 bytes per
 //! entry (to recompute any root a signer says to have seen) and what is known of open grants.
 
+mod case;
 mod finding;
 mod form;
+mod hearing;
 mod peaks;
 mod policies;
 mod spoken;
@@ -12,18 +14,20 @@ mod texts;
 mod trust;
 mod walk;
 
+pub use case::{CASE_ENTRIES_MAX, CaseReport, Unknown};
 pub use finding::{Check, Code, FINDINGS_PER_CODE_MAX, Finding, Findings, Verdict, verdict_of};
 pub use spoken::Spoken;
 pub use trust::{TRUST_MAX, TrustError, TrustFile};
 
-use std::io;
+use std::io::{self, BufRead};
 
-use crate::bundle::{Bundle, Lines, OPENING_LINE_MAX, Step};
+use crate::bundle::{Bundle, CaseBundle, Lines, OPENING_LINE_MAX, PROOF_LINE_MAX, Proof, Step};
 use crate::bytes::Digest;
 use crate::entry::ENTRY_MAX;
 use crate::note::{Checkpoint, NoteError, SignedCheckpoint};
 use crate::time::Timestamp;
 
+use case::CaseWalk;
 use walk::Walk;
 
 /// What a verification came to.
@@ -59,36 +63,108 @@ pub struct Report {
 /// The error of reading the bundle. Whatever is wrong with its content is in the report.
 pub fn verify(bundle: Bundle<'_>, trust: &TrustFile, now: Option<Timestamp>) -> io::Result<Report> {
     let mut walk = Walk::new(trust, bundle.blobs);
-    let committed = open(bundle.checkpoint, trust, &mut walk.findings);
-    let mut lines = Lines::new(bundle.entries, ENTRY_MAX);
-    loop {
-        match lines.step()? {
-            Step::Line(bytes) => walk.entry(bytes),
-            Step::Torn => {
-                walk.stop(Code::EntryNotCanonical, "the last line has no line feed");
-                break;
-            }
-            Step::TooLong => {
-                walk.stop(Code::EntryTooLarge, "a line is above 65,535 bytes");
-                break;
-            }
-            Step::End => break,
-        }
+    let committed = open(bundle.checkpoint, trust, &mut walk.hearing.findings);
+    match each_line(bundle.entries, ENTRY_MAX, |bytes| {
+        walk.entry(bytes);
+        Ok(())
+    })? {
+        End::Whole => {}
+        End::Torn => walk.stop(Code::EntryNotCanonical, TORN),
+        End::TooLong => walk.stop(Code::EntryTooLarge, TOO_LONG),
     }
     walk.ends(committed.as_ref(), now);
-    let mut lines = Lines::new(bundle.openings, OPENING_LINE_MAX);
+    let end = each_line(bundle.openings, OPENING_LINE_MAX, |line| {
+        walk.opening(line);
+        Ok(())
+    })?;
+    openings_end(end, &mut walk.hearing.findings);
+    Ok(walk.report())
+}
+
+/// Verifies a case, the export of one grant, against what the reviewer trusts. The verdict is about
+/// that grant; what a case cannot show is listed in the report, whatever the verdict.
+///
+/// A grant that is not closed is at best unproven, and so is a case whose trust file demands what a
+/// case does not hold: an older checkpoint extended, a young ledger.
+///
+/// # Errors
+///
+/// The error of reading the bundle. Whatever is wrong with its content is in the report.
+pub fn verify_case(
+    bundle: CaseBundle<'_>,
+    trust: &TrustFile,
+    now: Option<Timestamp>,
+) -> io::Result<CaseReport> {
+    let mut walk = CaseWalk::new(trust, bundle.blobs);
+    walk.committed = open(bundle.checkpoint, trust, &mut walk.hearing.findings);
+    let mut proofs = Lines::new(bundle.proofs, PROOF_LINE_MAX);
+    match each_line(bundle.entries, ENTRY_MAX, |bytes| {
+        walk.entry(bytes, next_proof(&mut proofs)?);
+        Ok(())
+    })? {
+        End::Whole => {
+            if proofs.step()? != Step::End {
+                let detail = "there are more proofs than entries";
+                walk.hearing.findings.add(Code::Inclusion, None, detail);
+            }
+        }
+        End::Torn => walk.stop(Code::EntryNotCanonical, TORN),
+        End::TooLong => walk.stop(Code::EntryTooLarge, TOO_LONG),
+    }
+    walk.ends(now);
+    let end = each_line(bundle.openings, OPENING_LINE_MAX, |line| {
+        walk.opening(line);
+        Ok(())
+    })?;
+    openings_end(end, &mut walk.hearing.findings);
+    Ok(walk.report())
+}
+
+const TORN: &str = "the last line has no line feed";
+const TOO_LONG: &str = "a line is above 65,535 bytes";
+
+/// How a file of lines ended.
+enum End {
+    /// After a line feed.
+    Whole,
+    /// Without one.
+    Torn,
+    /// At a line over the limit; the rest was not read.
+    TooLong,
+}
+
+fn each_line(
+    source: &mut dyn BufRead,
+    limit: usize,
+    mut on: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<End> {
+    let mut lines = Lines::new(source, limit);
     loop {
         match lines.step()? {
-            Step::Line(line) => walk.opening(line),
-            Step::Torn | Step::TooLong => {
-                let detail = "a line has no line feed or is too long";
-                walk.findings.add(Code::OpeningMismatch, None, detail);
-                break;
-            }
-            Step::End => break,
+            Step::Line(line) => on(line)?,
+            Step::Torn => return Ok(End::Torn),
+            Step::TooLong => return Ok(End::TooLong),
+            Step::End => return Ok(End::Whole),
         }
     }
-    Ok(walk.report())
+}
+
+fn openings_end(end: End, findings: &mut Findings) {
+    match end {
+        End::Whole => {}
+        End::Torn | End::TooLong => {
+            let detail = "a line has no line feed or is too long";
+            findings.add(Code::OpeningMismatch, None, detail);
+        }
+    }
+}
+
+fn next_proof(lines: &mut Lines<'_>) -> io::Result<Result<Proof, String>> {
+    Ok(match lines.step()? {
+        Step::Line(line) => Proof::parse(line).map_err(|error| error.to_string()),
+        Step::Torn | Step::TooLong => Err("a proof has no line feed or is too long".to_owned()),
+        Step::End => Err("there is no proof for it".to_owned()),
+    })
 }
 
 /// The checkpoint, if it is in form; its faults go to `findings`.

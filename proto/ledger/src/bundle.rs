@@ -8,8 +8,14 @@
 //!   blobs/<sha256>     policy files
 //! ```
 //!
+//! The export of one grant, a *case*, holds that grant's entries only, and besides `proofs.jsonl`.
+//!
 //! This module reads and writes through what it is handed; directories are the caller's business,
 //! and with them every trick an archive can play. Nothing here ever holds more than one line.
+
+mod case;
+
+pub use case::{CaseBundle, PROOF_LINE_MAX, PROOFS, ParseProofError, Proof};
 
 use std::fmt;
 use std::io::{self, BufRead, Write};
@@ -146,7 +152,7 @@ impl FromStr for TextSalt {
 crate::bytes::text_serde!(TextSalt);
 
 /// What comes next in a file of lines.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step<'a> {
     /// A line, without its line feed.
     Line(&'a [u8]),

@@ -108,6 +108,12 @@ impl Judge {
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 
+    /// How many grants are not closed.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// How many credentials were issued.
     #[must_use]
     pub const fn issued(&self) -> u64 {

@@ -14,10 +14,10 @@ mod story;
 mod vectors;
 
 pub use certificate::CertificateParts;
-pub use export::Export;
+pub use export::{CaseExport, Export};
 pub use keys::Keys;
 pub use steps::subject_name;
-pub use story::{harmed_files, harmed_rules, relink};
+pub use story::{harmed_cases, harmed_files, harmed_rules, relink};
 pub use vectors::{examples, vectors};
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 
 mod proof;
 
-pub use proof::{consistency, inclusion, verify_consistency, verify_inclusion};
+pub use proof::{consistency, frontier_before, inclusion, verify_consistency, verify_inclusion};
 
 use crate::bytes::Digest;
 

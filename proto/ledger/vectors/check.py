@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the chain and the root of an exported bundle with Python's standard library alone.
+"""Checks the chain and the root of an exported bundle with Python's standard library alone; of a
+case (a bundle with proofs.jsonl) the order and the inclusion proofs.
 
 usage: check.py BUNDLE        prints the number of entries and the root, or what is wrong
 
@@ -36,15 +37,59 @@ def root(leaves):
     return sha256(b"\1", root(leaves[:split]), root(leaves[split:]))
 
 
-def check(bundle):
-    lines = (bundle / "entries.jsonl").read_bytes().split(b"\n")
+def included(index, size, leaf, proof):
+    """The root to which a proof leads: RFC 6962, 2.1.1, as it is written there."""
+    if size == 1:
+        assert not proof, "a proof is too long"
+        return sha256(b"\0", leaf)
+    assert proof, "a proof is too short"
+    split = 1
+    while split * 2 < size:
+        split *= 2
+    *below, sibling = proof
+    if index < split:
+        return sha256(b"\1", included(index, split, leaf, below), sibling)
+    return sha256(b"\1", sibling, included(index - split, size - split, leaf, below))
+
+
+def lines_of(path):
+    lines = path.read_bytes().split(b"\n")
     assert lines.pop() == b"", "the last line has no line feed"
+    return lines
+
+
+def canonical(line):
+    value = json.loads(line, object_pairs_hook=no_twins)
+    written = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    assert written.encode("ascii") == line, f"not canonical: {line[:60]}"
+    return value
+
+
+def check_case(bundle, origin, size, expected):
+    lines, proofs = lines_of(bundle / "entries.jsonl"), lines_of(bundle / "proofs.jsonl")
+    assert len(lines) == len(proofs), f"{len(lines)} entries, {len(proofs)} proofs"
+    last = -1
+    for line, proof in zip(lines, map(canonical, proofs)):
+        entry = canonical(line)
+        seq = entry["seq"]
+        assert (proof["seq"], entry["log"], entry["v"]) == (seq, origin, 1), f"entry {seq} is misplaced"
+        assert last < seq < size, f"entry {seq} is out of order, or the checkpoint does not cover it"
+        assert last >= 0 or seq == 0, "a case begins with entry 0"
+        hashes = [base64.b64decode(text, validate=True) for text in proof["proof"]]
+        found = base64.b64encode(included(seq, size, line, hashes)).decode()
+        assert found == expected, f"the proof of entry {seq} leads to {found}"
+        last = seq
+    print(len(lines), expected)
+
+
+def check(bundle):
     origin, size, expected = (bundle / "checkpoint").read_text("utf-8").split("\n")[:3]
+    if (bundle / "proofs.jsonl").exists():
+        return check_case(bundle, origin, int(size), expected)
+    lines = lines_of(bundle / "entries.jsonl")
     prev, time = "0" * 64, ""
     for seq, line in enumerate(lines):
-        entry = json.loads(line, object_pairs_hook=no_twins)
-        written = json.dumps(entry, sort_keys=True, separators=(",", ":"))
-        assert written.encode("ascii") == line, f"entry {seq} is not canonical"
+        entry = canonical(line)
         assert (entry["seq"], entry["log"], entry["v"]) == (seq, origin, 1), f"entry {seq} is misplaced"
         assert entry["prev"] == prev, f"entry {seq} does not name the one before it"
         assert entry["time"] >= time, f"entry {seq} is older than the one before it"

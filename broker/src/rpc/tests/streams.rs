@@ -158,7 +158,7 @@ async fn one_requests_export_proves_each_of_its_entries() {
         assert!(verify_inclusion(part.first_seq, size, &leaf, &proof, &checkpoint.root));
         proven.push(part.first_seq);
     }
-    assert_eq!(proven, [1, 2, 3, 4], "the policy, the request, two approvals");
+    assert_eq!(proven, [0, 1, 2, 3, 4], "genesis, policy, request, two approvals");
 }
 
 #[tokio::test(flavor = "multi_thread")]

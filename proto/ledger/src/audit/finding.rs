@@ -59,6 +59,8 @@ pub enum Check {
     Grants,
     /// Every text opens its commitment.
     Openings,
+    /// A case, which is a part of a ledger, holds what its verdict needs.
+    Case,
 }
 
 macro_rules! codes {
@@ -149,6 +151,7 @@ codes! {
     KeySuspect = "W_KEY_SUSPECT", Grants, Suspect, "A key that signed is reported as suspect.";
     OpeningMismatch = "E_OPENING_MISMATCH", Openings, Tampered, "A text does not open a commitment of this ledger.";
     OpeningMissing = "E_OPENING_MISSING", Openings, Unproven, "A text is missing and no entry says that it was erased.";
+    CaseIncomplete = "E_CASE_INCOMPLETE", Case, Unproven, "A case does not hold all that would prove it.";
 }
 
 impl fmt::Display for Code {
@@ -222,7 +225,7 @@ mod tests {
             E_THRESHOLD E_GRANT_CHAIN E_GRANT_ORDER E_GRANT_ORPHAN E_GRANT_NOT_CLOSED \
             E_TTL_EXCEEDED E_SCOPE_EXCEEDED E_CRED_MISMATCH E_OPENING_MISMATCH E_INCLUSION \
             E_QUORUM E_UNCOMMITTED_TAIL W_KEY_SUSPECT F_USE_AFTER_REVOKE F_UNLOGGED_CREDENTIAL \
-            E_BLOB_MISSING E_OPENING_MISSING";
+            E_BLOB_MISSING E_OPENING_MISSING E_CASE_INCOMPLETE";
         let mut published: Vec<_> = published.split_whitespace().collect();
         let mut ours: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
         published.sort_unstable();

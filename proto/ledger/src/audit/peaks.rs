@@ -1,5 +1,6 @@
 //! The tree while it grows, with just enough kept to recompute the root at any earlier size.
 
+use super::spoken::{Past, Then};
 use crate::bytes::Digest;
 use crate::tree::{Frontier, Nodes, root_at};
 
@@ -47,6 +48,12 @@ impl Peaks {
             return None;
         }
         root_at(self, size).ok()
+    }
+}
+
+impl Past for Peaks {
+    fn at(&mut self, size: u64) -> Then {
+        self.root_at(size).map_or(Then::NotYet, Then::Root)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether a statement was really made, in time, by whom it names, for this ledger.
 
 use super::finding::Code;
-use super::peaks::Peaks;
+use crate::bytes::Digest;
 use crate::entry::{Body, Signed};
 use crate::key::PublicKey;
 use crate::policy::Policy;
@@ -67,16 +67,32 @@ pub(super) fn check_author(spoken: &Spoken, policy: &Policy) -> Result<(), Fault
     Err((Code::KeyUnknown, detail))
 }
 
-/// Whether the signer saw the history that this ledger has; `peaks` holds what was before.
-pub(super) fn check_seen(spoken: &Spoken, peaks: &Peaks) -> Result<(), Fault> {
+/// What was shown of the history before an entry.
+pub(super) trait Past {
+    /// What is known of the first `size` entries.
+    fn at(&mut self, size: u64) -> Then;
+}
+
+/// What is known of the history at a size.
+pub(super) enum Then {
+    /// Its root.
+    Root(Digest),
+    /// It was not yet written.
+    NotYet,
+    /// It is not shown here.
+    NotShown,
+}
+
+/// Whether the signer saw the history that this ledger has.
+pub(super) fn check_seen(spoken: &Spoken, past: &mut dyn Past) -> Result<(), Fault> {
     let Some(seen) = spoken.statement.seen() else { return Ok(()) };
     let Some(root) = seen.root else { return Ok(()) };
-    match peaks.root_at(seen.size) {
-        None => Err((Code::SeenFuture, format!("its author saw {} entries", seen.size))),
-        Some(ours) if ours == root => Ok(()),
-        Some(_) => {
+    match past.at(seen.size) {
+        Then::NotYet => Err((Code::SeenFuture, format!("its author saw {} entries", seen.size))),
+        Then::Root(ours) if ours != root => {
             Err((Code::SeenMismatch, format!("at size {} its author saw {root}", seen.size)))
         }
+        Then::Root(_) | Then::NotShown => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::entry::{Anchor, Applied, Config, ConfigChange, Entry, Numbered, Recon
 use crate::statement::{Act, Canary, List, Seen};
 use crate::testing::{Export, House, Keys, files_of, relink};
 
+mod cases;
 mod histories;
 mod policies;
 mod statements;

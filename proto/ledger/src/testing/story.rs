@@ -1,7 +1,7 @@
 //! The stories behind the published vectors: one honest ledger, and harm done to it.
 
-use super::{Export, House};
-use crate::bundle::write_entry;
+use super::{CaseExport, Export, House};
+use crate::bundle::{Proof, write_entry};
 use crate::bytes::Digest;
 use crate::entry::{
     Anchor, Cause, Closed, Config, ConfigChange, Entry, Numbered, Outcome, Refused,
@@ -10,6 +10,15 @@ use crate::note::SignedCheckpoint;
 use crate::statement::{Act, ActKind};
 
 impl House {
+    /// The case of the grant that was requested first.
+    #[must_use]
+    pub fn first_case(&self) -> CaseExport {
+        let grants = self.entries.iter().filter_map(|bytes| {
+            Entry::parse(bytes).expect("our own entry").grant().map(|link| link.grant)
+        });
+        self.case(grants.into_iter().next().expect("a grant"))
+    }
+
     /// An honest ledger in which everything happened once.
     #[must_use]
     pub fn eventful() -> Self {
@@ -124,6 +133,48 @@ pub fn harmed_files() -> Vec<(&'static str, Export)> {
             }),
         ),
         ("E_OPENING_MISMATCH", opened("must repair", "must improve")),
+    ]
+}
+
+/// Lines of a file.
+type Lines = Vec<Vec<u8>>;
+
+/// Harm done to the case of the emergency in [`House::eventful`], by the code that is found first.
+#[must_use]
+pub fn harmed_cases() -> Vec<(&'static str, CaseExport)> {
+    let with = |harm: &dyn Fn(&mut Lines, &mut Lines)| {
+        let mut case = House::eventful().first_case();
+        let (mut entries, mut proofs) = case.lines();
+        harm(&mut entries, &mut proofs);
+        case.set_lines(&entries, &proofs);
+        case
+    };
+    let without = |place: usize| {
+        with(&|entries, proofs| {
+            entries.remove(place);
+            proofs.remove(place);
+        })
+    };
+    let mut strange = House::eventful().first_case();
+    strange.files.checkpoint = House::new().checkpoint();
+    vec![
+        ("E_SEQ_GAP", without(0)),
+        ("E_POLICY_UNAUTHORIZED", without(1)),
+        ("E_GRANT_ORPHAN", without(2)),
+        ("E_THRESHOLD", without(3)),
+        ("E_GRANT_CHAIN", without(6)),
+        ("E_CASE_INCOMPLETE", without(8)),
+        ("E_UNCOMMITTED_TAIL", strange),
+        (
+            "E_INCLUSION",
+            with(&|_, proofs| {
+                for line in proofs.iter_mut().take(1) {
+                    let mut proof = Proof::parse(line).expect("a proof");
+                    proof.hashes.reverse();
+                    *line = proof.to_line();
+                }
+            }),
+        ),
     ]
 }
 

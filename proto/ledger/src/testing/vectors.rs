@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Export, House, harmed_files, harmed_rules};
-use crate::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS};
+use super::{CaseExport, Export, House, harmed_cases, harmed_files, harmed_rules};
+use crate::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS, PROOFS};
 use crate::bytes::{Digest, Salt};
 use crate::entry::{
     Anchor, Applied, Approved, Body, Cause, Closed, Config, ConfigChange, Context, Decision,
@@ -41,7 +41,19 @@ pub fn vectors() -> Vec<(PathBuf, Vec<u8>)> {
             }
         }
     }
+    put_case(&mut files, "case", &house.first_case());
+    for (digest, content) in &honest.blobs {
+        files.push((format!("case/{BLOBS}/{digest}").into(), content.clone()));
+    }
+    for (code, case) in harmed_cases() {
+        put_case(&mut files, &format!("case-tampered/{code}"), &case);
+    }
     files
+}
+
+fn put_case(files: &mut Vec<(PathBuf, Vec<u8>)>, directory: &str, case: &CaseExport) {
+    put(files, directory, &case.files);
+    files.push((format!("{directory}/{PROOFS}").into(), case.proofs.clone()));
 }
 
 fn put(files: &mut Vec<(PathBuf, Vec<u8>)>, directory: &str, export: &Export) {

@@ -1,7 +1,7 @@
 //! Inclusion and consistency proofs: made from kept hashes, checked from nothing but numbers.
 
 use crate::bytes::Digest;
-use crate::tree::{Nodes, empty_root, fold_peaks, node_hash, peaks_of};
+use crate::tree::{Frontier, Nodes, empty_root, fold_peaks, node_hash, peaks_of};
 
 /// The proof that leaf `index` is in the tree of the first `size` leaves (RFC 9162, 2.1.3.1).
 ///
@@ -94,6 +94,27 @@ pub fn verify_inclusion(
         last >>= 1;
     }
     last == 0 && hash == *root
+}
+
+/// The edge of the tree of the first `index` leaves, out of an inclusion proof of leaf `index` that
+/// verified for a tree of `size` leaves: what stands to the left of the path are its subtrees.
+#[must_use]
+pub fn frontier_before(index: u64, size: u64, proof: &[Digest]) -> Frontier {
+    let (mut at, mut last) = (index, size.saturating_sub(1));
+    let mut peaks = Vec::new();
+    for sibling in proof {
+        if at & 1 == 1 || at == last {
+            peaks.push(*sibling);
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    peaks.reverse();
+    Frontier { size: index, peaks }
 }
 
 /// Whether `proof` shows that the tree of `new` leaves with `new_root` begins with the tree of

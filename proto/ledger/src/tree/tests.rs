@@ -221,3 +221,20 @@ proptest! {
         prop_assert!(!verify_consistency(old, new, &old_root, &root, &bad));
     }
 }
+
+#[test]
+fn an_inclusion_proof_holds_the_roots_around_its_leaf() {
+    for size in 1..40_usize {
+        let leaves = numbered_leaves(size);
+        let kept = Kept::of(&leaves);
+        for index in 0..size {
+            let [at, all] = [index, size].map(|n| u64::try_from(n).unwrap());
+            let Ok(proof) = inclusion(&kept, at, all);
+            let mut before = frontier_before(at, all, &proof);
+            assert_eq!(before.size(), at);
+            assert_eq!(before.root(), root_of(&leaves[..index]), "{index} of {size}");
+            before.push(leaves[index]);
+            assert_eq!(before.root(), root_of(&leaves[..=index]), "{index} of {size}");
+        }
+    }
+}

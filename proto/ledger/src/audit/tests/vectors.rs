@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::*;
-use crate::testing::vectors;
+use crate::testing::{CaseExport, vectors};
 
 /// Root of the golden bundle, as `vectors/check.py` computed it before this crate did.
 const GOLDEN_ROOT: &str = "z7bJcSqAkuHBU8jPkmePx6FyT3UqYd0C/MyjnbSrFHk=";
@@ -32,6 +32,10 @@ fn on_disk(path: &Path) -> Export {
     }
 }
 
+fn case_on_disk(path: &Path) -> CaseExport {
+    CaseExport { files: on_disk(path), proofs: fs::read(path.join("proofs.jsonl")).unwrap() }
+}
+
 fn trust() -> TrustFile {
     let text = fs::read_to_string(directory().join("bundle/trust.toml")).unwrap();
     TrustFile::parse(&text).unwrap()
@@ -45,8 +49,8 @@ fn by_python(bundle: &Path) -> Option<String> {
     output.status.success().then(|| printed.trim_end().to_owned())
 }
 
-fn tampered() -> Vec<(String, PathBuf)> {
-    let entries = fs::read_dir(directory().join("tampered")).unwrap();
+fn tampered(what: &str) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(directory().join(what)).unwrap();
     let entry = |entry: io::Result<fs::DirEntry>| entry.unwrap();
     entries.map(entry).map(|e| (e.file_name().into_string().unwrap(), e.path())).collect()
 }
@@ -71,7 +75,7 @@ fn the_golden_bundle_is_verified_and_a_second_program_agrees_on_its_root() {
 
 #[test]
 fn every_tampered_bundle_is_found_out_by_its_code() {
-    let all = tampered();
+    let all = tampered("tampered");
     assert!(all.len() >= 22, "{}", all.len());
     for (code, path) in all {
         let report = on_disk(&path).verify(&trust(), None);
@@ -80,11 +84,34 @@ fn every_tampered_bundle_is_found_out_by_its_code() {
     }
 }
 
+#[test]
+fn the_golden_case_is_verified_and_a_second_program_agrees() {
+    let path = directory().join("case");
+    let report = case_on_disk(&path).verify(&trust(), None);
+    assert_eq!((report.verdict, report.findings), (Verdict::Verified, Vec::new()));
+    assert_eq!(by_python(&path), Some(format!("{} {GOLDEN_ROOT}", report.entries)));
+}
+
+/// The second program checks the proofs; what a grant needs is beyond it.
+#[test]
+fn every_tampered_case_is_found_out_by_its_code() {
+    let all = tampered("case-tampered");
+    assert!(all.len() >= 8, "{}", all.len());
+    for (code, path) in all {
+        let report = case_on_disk(&path).verify(&trust(), None);
+        assert_eq!(report.findings.first().unwrap().code.name(), code);
+        assert!(report.verdict >= Verdict::Unproven, "{code}: {}", report.verdict);
+        let is_of_proofs =
+            matches!(code.as_str(), "E_INCLUSION" | "E_SEQ_GAP" | "E_UNCOMMITTED_TAIL");
+        assert_eq!(by_python(&path).is_none(), is_of_proofs, "{code}");
+    }
+}
+
 /// What is a matter of chain and tree alone, the second program finds as well; what is a matter of
 /// authority, no chain can show.
 #[test]
 fn the_second_program_finds_what_chain_and_tree_can_show() {
-    for (code, path) in tampered() {
+    for (code, path) in tampered("tampered") {
         let is_of_chain = matches!(
             code.as_str(),
             "E_BUNDLE_EMPTY"
