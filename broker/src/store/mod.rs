@@ -258,6 +258,15 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    /// Leaves everything in the database file itself, for whoever copies only that: SQLite does so
+    /// when the last connection closes, but ours is not the last while a reader is kept.
+    fn drop(&mut self) {
+        // What could not be copied over is still in the log, and is read from there.
+        let _copied = self.scrub();
+    }
+}
+
 /// The files of a ledger.
 #[derive(Debug)]
 struct Paths {
