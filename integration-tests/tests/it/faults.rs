@@ -1,39 +1,70 @@
 //! Faults of files, disks and configuration, met by the real daemon: it refuses in words that say
-//! what to do, with nothing lost.
+//! what is wrong and what to do, and nothing is lost.
 
-use breakglass_integration_tests::daemon::{Daemon, breakglassd};
-use breakglass_integration_tests::site::{ROOMY, Site};
+mod disk;
+mod start;
 
-#[test]
-fn a_second_daemon_on_the_same_ledger_is_refused() {
-    let site = Site::sample();
-    let first = site.serve();
-    let second = site.serve_with(ROOMY, &[]).err().expect("refused");
-    assert_eq!(second.code, Some(1));
-    assert!(second.err.contains("another daemon holds"), "{}", second.err);
-    assert!(second.err.contains("stop the other one first"), "{}", second.err);
-    assert_eq!(first.stop().code, Some(0));
-    let check = site.check();
-    assert_eq!(check.code, Some(0), "{check:?}");
+use breakglass_broker::rpc::MINTING;
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::statement::Act;
+use breakglass_proto::v1;
+use tonic::Status;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use breakglass_integration_tests::daemon::Daemon;
+use breakglass_integration_tests::people::Person;
+use breakglass_integration_tests::record::Exported;
+use breakglass_integration_tests::site::Site;
+use breakglass_integration_tests::wait::SOON;
+use breakglass_integration_tests::wire::{Wire, connect};
+
+/// A deployment in which several people may ask.
+fn site() -> Site {
+    Site::of(&["pia", "sam", "ada", "bob", "eve", "tom", "kim", "lou"])
 }
 
-#[test]
-fn the_throw_away_daemon_says_in_one_line_where_it_listens() {
-    let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::dev(&dir.path().join("dev")).unwrap();
-    assert_ne!(daemon.rpc, daemon.web);
-    assert_eq!(daemon.stop().code, Some(0));
+/// `who` asks for what needs nobody's word, and collects it.
+async fn credential(
+    wire: &Wire,
+    who: &str,
+    ttl: u32,
+) -> Result<(Digest, v1::SubmitAnswer), Status> {
+    let (who, subject) = (Person::named(who), Person::named(&format!("{who}'s subject")));
+    let asking = wire.ask(&who, "solo", ttl, &subject);
+    let request = Digest::of(&asking.statement);
+    wire.submit(asking).await?;
+    Ok((request, wire.submit(wire.collect(&subject, request)).await?))
 }
 
-#[test]
-fn nobody_else_may_have_the_port() {
-    let (site, other) = (Site::sample(), Site::sample());
-    let first = site.serve();
-    let listen = first.rpc.to_string();
-    let mut command = breakglassd();
-    command.arg("serve").arg("--state").arg(other.state()).args(["--listen", &listen]);
-    let second = Daemon::start(command.args(["--web", "127.0.0.1:0"])).err().expect("refused");
-    assert_eq!(second.code, Some(1));
-    let words = format!("cannot listen on {listen}; is another daemon running there?");
-    assert!(second.err.contains(&words), "{}", second.err);
+/// `who` gives the credential back.
+async fn give_back(wire: &Wire, who: &str, request: Digest) -> Result<v1::SubmitAnswer, Status> {
+    wire.submit(wire.about(&Person::named(who), Act::Drop, request)).await
+}
+
+/// Waits until the health service says of minting what is expected.
+async fn minting(site: &Site, daemon: &Daemon, expected: ServingStatus) {
+    let channel = connect(daemon.rpc, &site.ca()).await.expect("a connection");
+    let mut health = HealthClient::new(channel);
+    let begun = std::time::Instant::now();
+    loop {
+        let request = HealthCheckRequest { service: MINTING.to_owned() };
+        let status = health.check(request).await.expect("health").into_inner().status();
+        if status == expected {
+            return;
+        }
+        assert!(begun.elapsed() < SOON, "still {status:?}: {}", daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// The ledger at rest is sound, and holds what was acknowledged.
+fn sound(site: &Site, acknowledged: &[&v1::SubmitAnswer]) {
+    let export = Exported::at_rest(site);
+    export.assert_sound(&site.trust());
+    for answer in acknowledged {
+        let seq = usize::try_from(answer.seq).expect("small");
+        assert_eq!(export.entries.get(seq), Some(&answer.entry), "entry {seq} was acknowledged");
+    }
 }
