@@ -151,9 +151,15 @@ impl Screen<'_> {
     fn silence(&self, scope: &Scope) -> String {
         let lapses = self.asked.asked_at().plus(scope.pending_max.into());
         if lapses <= self.now {
-            return format!("the request has lapsed {}", when(lapses, self.now, self.zone));
+            return format!(
+                "unless it was collected, it lapsed {}",
+                when(lapses, self.now, self.zone)
+            );
         }
-        format!("the request lapses {}; nothing is granted", when(lapses, self.now, self.zone))
+        format!(
+            "unless it is collected, it lapses {}; nothing is granted then",
+            when(lapses, self.now, self.zone)
+        )
     }
 }
 

@@ -47,7 +47,7 @@ fn the_screen_shows_who_why_what_where_how_long_and_under_which_policy() {
         "security: 1 missing of 1; bob, eve may approve".to_owned(),
         "are bob and may approve stage security as a member of group:security".to_owned(),
         "with your yes nothing is missing: sam can collect".to_owned(),
-        "the request lapses in 14 m 46 s".to_owned(),
+        "unless it is collected, it lapses in 14 m 46 s".to_owned(),
     ] {
         assert!(shown.contains(&part), "`{part}` is not in\n{shown}");
     }
