@@ -22,7 +22,9 @@ impl Batch<'_, '_> {
     /// A request that cannot be read back does not keep the others from their end: it is logged and
     /// counted, and the sweep's caller stops minting for it.
     pub(super) fn sweep(&mut self) -> Result<Swept, DeskError> {
-        let due = self.tx.due(self.now.second(), SWEEP_MAX)?;
+        // What was over when the newest entry was written stays over when the clock steps back.
+        let now = self.now.max(self.tx.time()).second();
+        let due = self.tx.due(now, SWEEP_MAX)?;
         let (mut met, mut unreadable) = (0_usize, 0_usize);
         for (id, what, _) in &due {
             let command = match what {
@@ -42,7 +44,7 @@ impl Batch<'_, '_> {
         self.anchor_if_idle()?;
         // Also what this pass itself made due: a credential that expired long ago closes at once.
         let next = self.tx.next_due()?;
-        let left = next.is_some_and(|next| next <= self.now.second());
+        let left = next.is_some_and(|next| next <= now);
         Ok(Swept { met, unreadable, more: left && met > 0 })
     }
 

@@ -53,6 +53,23 @@ fn bytes_that_were_refused_once_are_not_written_again() {
     replay(&[ask, Step::End { of: 0, who: "sam", how: How::Deny, twist }, Step::Again(1)]);
 }
 
+/// The sweep went by the clock alone: when that stepped back, what was over by the ledger's own time
+/// stayed alive until the clock had caught up.
+#[test]
+fn what_is_over_by_the_ledger_ends_on_a_clock_that_went_back() {
+    let [ask, collect] = solo(1);
+    let [again, collect_again] = solo(60);
+    let mut world = World::new();
+    for step in [ask, collect, Step::Unswept(30_000), again, Step::Back(90), Step::Sweep] {
+        world.step(&step);
+    }
+    assert!(world.reached.types.contains("revoked"));
+    for step in [collect_again, Step::Pass(900_000)] {
+        world.step(&step);
+    }
+    world.ends();
+}
+
 /// sam asks for root; answers the digest of the request and its subject key.
 fn asked(house: &mut House) -> (Digest, Person) {
     let subject = Person::named("subject");
