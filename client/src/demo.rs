@@ -41,7 +41,7 @@ pub fn run(args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
             return Err(failure);
         }
     };
-    out.say(&format!("\n{}", out.good("Every step held.")));
+    out.say_good("\nEvery step held.");
     if args.keep {
         stage::tell_how_to_go_on(out, &daemon, &base.dir, &played);
         daemon.keep();

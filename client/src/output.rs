@@ -82,7 +82,7 @@ impl Output {
         self.close_line();
         let written = match self.format {
             Format::Text if text.is_empty() => Ok(()),
-            Format::Text => writeln!(self.stdout, "{}", text.trim_end_matches('\n')),
+            Format::Text => writeln!(self.stdout, "{}", safe(text.trim_end_matches('\n'))),
             Format::Json => writeln!(self.stdout, "{json}"),
         };
         written.and_then(|()| self.stdout.flush()).map_err(|error| {
@@ -90,14 +90,27 @@ impl Output {
         })
     }
 
-    /// A line of prose on stderr. A failing stderr is ignored: there is nowhere left to say so.
+    /// Prose on stderr, made safe to show: much of it was said by somebody else. A failing stderr
+    /// is ignored: there is nowhere left to say so.
     pub fn say(&mut self, text: &str) {
-        self.close_line();
-        let _ = writeln!(self.stderr, "{text}");
+        self.line(&safe(text));
+    }
+
+    /// The same, in bold where colour is allowed.
+    pub fn say_strong(&mut self, text: &str) {
+        let text = self.strong(&safe(text));
+        self.line(&text);
+    }
+
+    /// The same, in green where colour is allowed.
+    pub fn say_good(&mut self, text: &str) {
+        let text = self.good(&safe(text));
+        self.line(&text);
     }
 
     /// Progress: on a terminal one line that is rewritten, elsewhere a line of its own.
     pub fn progress(&mut self, text: &str) {
+        let text = clean(text);
         if self.is_terminal {
             // ECMA-48: back to column one, and erase to the end of the line.
             let _ = write!(self.stderr, "\r\u{1b}[K{text}");
@@ -136,10 +149,10 @@ impl Output {
     pub fn failure(&mut self, failure: &Failure) {
         match self.format {
             Format::Text => {
-                let text = format!("{} {failure}", self.alarm("breakglass:"));
-                self.say(&text);
+                let words = safe(&failure.to_string());
+                self.line(&format!("{} {words}", self.alarm("breakglass:")));
             }
-            Format::Json => self.say(&failure.to_json().to_string()),
+            Format::Json => self.line(&failure.to_json().to_string()),
         }
     }
 
@@ -169,11 +182,21 @@ impl Output {
         if self.is_colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
+    fn line(&mut self, text: &str) {
+        self.close_line();
+        let _ = writeln!(self.stderr, "{text}");
+    }
+
     fn close_line(&mut self) {
         if std::mem::take(&mut self.line_is_open) {
             let _ = writeln!(self.stderr);
         }
     }
+}
+
+/// [`clean`], line by line.
+fn safe(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

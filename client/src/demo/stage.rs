@@ -46,8 +46,7 @@ impl<'o> Stage<'o> {
     /// A numbered line on what happens next.
     pub(super) fn title(&mut self, text: &str) {
         self.act = self.act.saturating_add(1);
-        let title = self.out.strong(&format!("{}. {text}", self.act));
-        self.out.say(&format!("\n{title}"));
+        self.out.say_strong(&format!("\n{}. {text}", self.act));
     }
 
     /// `person` runs `breakglass` with `arguments`, and it has to work.
@@ -210,8 +209,7 @@ impl<'o> Stage<'o> {
     }
 
     fn shell(&mut self, command: &str) {
-        let command = self.out.strong(&format!("$ {command}"));
-        self.out.say(&format!("  {command}"));
+        self.out.say_strong(&format!("  $ {command}"));
     }
 
     fn quote(&mut self, text: &str) {

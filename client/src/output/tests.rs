@@ -40,6 +40,25 @@ fn stdout_carries_the_result_alone() {
     assert_eq!(text(&stderr), "waiting\n1 of 2\n");
 }
 
+/// A hostile broker's words reached the terminal as they came, so that it could draw over what a
+/// person reads before they say yes.
+#[test]
+fn nothing_that_anybody_says_moves_the_cursor() {
+    let hostile = "no\u{1b}[2J\u{9b}31m\rapproved\u{202e}";
+    let (mut output, stdout, stderr) = streams(Format::Text);
+    output.say(hostile);
+    output.progress(&format!("{hostile}\nsecond"));
+    output.failure(&Failure::new(Exit::Refused, hostile, hostile, hostile));
+    output.result(hostile, &serde_json::json!({})).unwrap();
+    for shown in [text(&stdout), text(&stderr)] {
+        assert!(
+            !shown.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')),
+            "{shown:?}"
+        );
+    }
+    assert_eq!(text(&stdout).lines().count(), 1);
+}
+
 #[test]
 fn json_is_one_object_on_one_line() {
     let (mut output, stdout, _) = streams(Format::Json);
