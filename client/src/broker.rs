@@ -13,6 +13,7 @@ use std::time::Duration;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
 use breakglass_proto::v1;
+use prost::Message as _;
 use tokio::runtime::Runtime;
 use tonic::{Code, Status};
 
@@ -191,10 +192,14 @@ impl Broker {
         F: Fn(connect::Client, v1::ListRequest) -> A,
         A: Future<Output = Result<tonic::Response<v1::ListAnswer>, Status>>,
     {
-        let (mut all, mut page) = (Vec::new(), String::new());
+        let (mut all, mut page, mut size_bytes) = (Vec::new(), String::new(), 0_usize);
         for _ in 0..PAGES_MAX {
             let question = v1::ListRequest { session: Some(session.clone()), page_size: 100, page };
             let answer = self.call(|client| ask(client, question.clone()))?;
+            size_bytes = size_bytes.saturating_add(answer.encoded_len());
+            if size_bytes > LIST_MAX_BYTES {
+                return Err(BrokerError::Malformed("the list is longer than any that is true"));
+            }
             all.extend(answer.requests);
             page = answer.next_page;
             if page.is_empty() {
@@ -252,6 +257,10 @@ const ATTEMPTS: u32 = 3;
 
 /// Between two tries, times the number of the try.
 const NAP: Duration = Duration::from_millis(300);
+
+/// All pages of a list together: ten thousand views of a few KiB. A broker that sends more wants to
+/// fill our memory.
+const LIST_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// 100 views a page: more than any deployment has open at once.
 const PAGES_MAX: u32 = 1000;

@@ -28,9 +28,12 @@ pub(super) fn for_approval(
     loop {
         let failure = match watch(client, id, &is_over) {
             Ok(Some(end)) => return tell(client, id, end),
-            // The session ended, or the stream did: ask again with a new one.
+            // The session ended, or the stream did: ask again with a new one, though not at once:
+            // a broker that only ends streams must not keep us busy, nor past the deadline.
+            Ok(None) if is_over() => return tell(client, id, End::Deadline),
             Ok(None) => {
                 failed_since = None;
+                nap();
                 continue;
             }
             Err(failure) => failure,
