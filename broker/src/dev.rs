@@ -88,7 +88,7 @@ fn serve(dir: &Path) -> Result<(), DevError> {
 }
 
 /// People's keys, a signed policy, and a ledger that begins with it.
-fn set_up(dir: &Path) -> Result<Mint, DevError> {
+pub(crate) fn set_up(dir: &Path) -> Result<Mint, DevError> {
     let entropy = SystemEntropy::new();
     for folder in ["keys", "config", "policy", "state"] {
         house::make(&dir.join(folder))?;

@@ -65,6 +65,7 @@ pub struct Running {
     /// Where the read-only HTTP side listens.
     pub web: SocketAddr,
     desk: Arc<Desk>,
+    publisher: Publisher,
     stop: watch::Sender<bool>,
     doors: JoinSet<()>,
     signals: Signals,
@@ -118,10 +119,15 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let (stop, stopping) = watch::channel(false);
     let mut doors = JoinSet::new();
     doors.spawn(sweep::run(Arc::clone(&desk), clock, stopping.clone()));
-    doors.spawn(keep_published(Arc::clone(&desk), publisher, first.version, stopping.clone()));
+    doors.spawn(keep_published(
+        Arc::clone(&desk),
+        publisher.clone(),
+        first.version,
+        stopping.clone(),
+    ));
     doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), config.limits, stopping.clone()));
     doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping));
-    Ok(Running { rpc: rpc_address, web: web_address, desk, stop, doors, signals })
+    Ok(Running { rpc: rpc_address, web: web_address, desk, publisher, stop, doors, signals })
 }
 
 impl Running {
@@ -140,7 +146,8 @@ impl Running {
         outcome
     }
 
-    /// Closes the doors, lets calls in flight end, finishes the batch, and stops the desk.
+    /// Closes the doors, lets calls in flight end, finishes the batch, stops the desk, and publishes
+    /// what the last batch revoked: nobody else will before the next start.
     pub async fn stop(mut self) {
         // Nobody listens any more only if every door has ended by itself already.
         let _told = self.stop.send(true);
@@ -149,8 +156,14 @@ impl Running {
                 crate::report::fault("closing a door", &error);
             }
         }
-        let desk = self.desk;
-        if let Err(error) = spawn_blocking(move || desk.stop()).await {
+        let (desk, publisher) = (self.desk, self.publisher);
+        let last = spawn_blocking(move || {
+            desk.stop();
+            if let Err(error) = publisher.publish(&desk.lists()) {
+                crate::report::fault("publishing the last lists", &error);
+            }
+        });
+        if let Err(error) = last.await {
             crate::report::fault("stopping the desk", &error);
         }
     }
@@ -249,3 +262,36 @@ fn split_names(all: &[String]) -> (Vec<String>, Vec<std::net::IpAddr>) {
 
 /// Between failing attempts to publish: a full disk is not emptied faster by asking more often.
 const PUBLISH_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls in flight may still revoke while the doors close, and whoever publishes had already
+    /// gone home: the list stayed behind until the next start.
+    #[tokio::test]
+    async fn what_was_revoked_last_is_published_before_the_daemon_is_gone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        crate::dev::set_up(dir.path()).expect("a deployment");
+        let state = dir.path().join("state");
+        let clock = Arc::new(SystemClock);
+        let parts = house::open(&state, clock, GuardPolicy::Require, false).expect("a house");
+        let desk = Arc::new(Desk::start(parts).expect("a desk"));
+        let (authority, signer) = (desk.public().ssh_ca.clone(), desk.public().lists.clone());
+        let lists = Layout::of(&state).lists();
+        let publisher = Publisher::open(&lists, authority, signer).expect("a directory");
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let running = Running {
+            rpc: nowhere,
+            web: nowhere,
+            desk: Arc::clone(&desk),
+            publisher: publisher.clone(),
+            stop: watch::channel(false).0,
+            doors: JoinSet::new(),
+            signals: Signals::heard().expect("signals"),
+        };
+        running.stop().await;
+        let published = publisher.current().expect("readable").expect("there");
+        assert_eq!(published.version, desk.lists().version);
+    }
+}
