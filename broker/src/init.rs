@@ -60,6 +60,9 @@ pub enum InitError {
     /// There is a ledger already.
     #[error("there is a ledger in {} already; change its policy with `breakglass policy push`", .0.display())]
     Founded(PathBuf),
+    /// There was a ledger: a second one under its keys would be a second history of one log.
+    #[error("the ledger {} is gone, and there was one; restore it from a backup", .0.display())]
+    Lost(PathBuf),
     /// A file of the policy cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
@@ -103,6 +106,9 @@ pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
     let layout = Layout::of(&wanted.state);
     if layout.ledger().join("ledger.db").exists() {
         return finish(wanted, &layout);
+    }
+    if papers::are_written(&layout) {
+        return Err(InitError::Lost(layout.ledger()));
     }
     let files = read_files(&wanted.policy)?;
     if let Err(faults) = policy::check(&files) {

@@ -5,6 +5,7 @@
 use breakglass_broker::desk::DeskError;
 use breakglass_integration_tests::desk::{House, sample_files};
 use breakglass_integration_tests::people::{Person, ask};
+use breakglass_integration_tests::site::Site;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::statement::{Act, Approve, Collect, Kind};
 use breakglass_ledger::time::Ttl;
@@ -129,4 +130,16 @@ fn a_clock_that_jumps_far_ahead_writes_nothing() {
     // Set right again, it goes on as if nothing had happened.
     house.clock.set(House::begin());
     house.submit(&Person::named("ada"), statement).expect("approved");
+}
+
+/// Where the ledger had been removed, `init` began another one under the same keys: a second
+/// history of the same log, which a reviewer who had seen nothing before could not tell from it.
+#[test]
+fn a_ledger_that_is_gone_is_not_begun_again_under_its_old_identity() {
+    let site = Site::sample();
+    std::fs::remove_dir_all(site.ledger()).unwrap();
+    let again = site.init();
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.err.contains("restore it from a backup"), "{}", again.err);
+    assert!(!site.ledger().exists());
 }
