@@ -3,8 +3,11 @@
 
 mod directory;
 mod export;
+mod proofs;
+mod report;
 mod show;
 
 pub use directory::{BundleDir, BundleError};
-pub use export::{Counts, Export};
+pub use export::{Counts, Export, Extent};
+pub use report::{exit_of, tell, tell_case, word};
 pub use show::table;

@@ -223,9 +223,12 @@ pub struct ApproveArgs {
 /// What to do with the record.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Copy the whole record, as it is, into a new directory
+    /// Copy the record, as it is, into a new directory: all of it, or what belongs to one request
     #[command(after_help = examples::AUDIT_EXPORT)]
     Export {
+        /// Only this request, with the proof that each of its entries is in the record
+        #[arg(long, value_name = "ID")]
+        request: Option<RequestId>,
         /// The directory to make
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         out: PathBuf,

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use breakglass_ledger::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS};
+use breakglass_ledger::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS, PROOFS};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::note::NOTE_MAX;
 
@@ -15,6 +15,7 @@ use crate::failure::{Exit, Failure};
 /// A directory that has the shape of an export.
 pub struct BundleDir {
     dir: PathBuf,
+    is_case: bool,
 }
 
 impl BundleDir {
@@ -27,10 +28,15 @@ impl BundleDir {
         if !is_directory(dir)? {
             return Err(BundleError::Shape { path: dir.to_owned(), rule: "it is no directory" });
         }
+        let mut is_case = false;
         for name in names(dir)? {
             let path = dir.join(&name);
             match name.as_str() {
                 ENTRIES | CHECKPOINT | OPENINGS => plain(&path)?,
+                PROOFS => {
+                    plain(&path)?;
+                    is_case = true;
+                }
                 BLOBS if is_directory(&path)? => blobs(&path)?,
                 _ => {
                     let rule = "it does not belong into an export";
@@ -38,7 +44,22 @@ impl BundleDir {
                 }
             }
         }
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), is_case })
+    }
+
+    /// Whether it is the export of one grant: it has proofs.
+    #[must_use]
+    pub const fn is_case(&self) -> bool {
+        self.is_case
+    }
+
+    /// The proofs of a case, to be read line by line.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`].
+    pub fn proofs(&self) -> Result<BufReader<File>, BundleError> {
+        open(&self.dir.join(PROOFS)).map(BufReader::new)
     }
 
     /// The entries, to be read line by line.

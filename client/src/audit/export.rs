@@ -5,13 +5,16 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use breakglass_ledger::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS, Opening, write_entry};
+use breakglass_ledger::bundle::{
+    BLOBS, CHECKPOINT, ENTRIES, OPENINGS, Opening, PROOFS, write_entry,
+};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::check_form;
 use breakglass_ledger::note::Checkpoint;
 use breakglass_proto::v1;
 use data_encoding::HEXLOWER;
 
+use super::proofs::Proofs;
 use crate::entropy;
 use crate::failure::{Exit, Failure};
 use crate::state::private_dir;
@@ -23,6 +26,8 @@ pub struct Export {
     beside: PathBuf,
     entries: BufWriter<File>,
     openings: BufWriter<File>,
+    /// Only a case has them.
+    proofs: Option<Proofs>,
     blobs: BTreeSet<Digest>,
     counts: Counts,
     note: Option<String>,
@@ -40,13 +45,22 @@ pub struct Counts {
     pub blobs: u64,
 }
 
+/// How much is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The whole ledger.
+    Whole,
+    /// One grant, each entry with its proof.
+    Case,
+}
+
 impl Export {
     /// Begins an export that will be at `out`, which must not exist yet.
     ///
     /// # Errors
     ///
     /// [`Failure`].
-    pub fn begin(out: &Path) -> Result<Self, Failure> {
+    pub fn begin(out: &Path, extent: Extent) -> Result<Self, Failure> {
         if fs::symlink_metadata(out).is_ok() {
             return Err(Failure::usage(
                 format!("{} exists already", out.display()),
@@ -64,6 +78,10 @@ impl Export {
             out: out.to_owned(),
             entries: create(ENTRIES)?,
             openings: create(OPENINGS)?,
+            proofs: match extent {
+                Extent::Whole => None,
+                Extent::Case => Some(Proofs::new(create(PROOFS)?)),
+            },
             beside,
             blobs: BTreeSet::new(),
             counts: Counts::default(),
@@ -80,9 +98,7 @@ impl Export {
     pub fn take(&mut self, part: v1::export_part::Part) -> Result<(), Failure> {
         use v1::export_part::Part;
         match part {
-            Part::Entries(entries) => {
-                entries.entries.iter().try_for_each(|entry| self.entry(entry))
-            }
+            Part::Entries(entries) => self.entries(&entries),
             Part::Opening(opening) => self.opening(&opening),
             Part::Blob(blob) => self.blob(&blob),
             Part::Checkpoint(note) => {
@@ -92,8 +108,8 @@ impl Export {
         }
     }
 
-    /// Ends the export: its checkpoint is signed by the ledger, covers exactly these entries, and
-    /// is not behind `kept`. Only then is it there.
+    /// Ends the export: its checkpoint is signed by the ledger, covers exactly these entries (of a
+    /// case: each is proven to be below it), and is not behind `kept`. Only then is it there.
     ///
     /// # Errors
     ///
@@ -105,8 +121,14 @@ impl Export {
     ) -> Result<(Checkpoint, Counts), Failure> {
         let note = self.note.take().ok_or_else(|| malformed("it ended before its checkpoint"))?;
         let checkpoint = trust.open(&note)?;
-        if checkpoint.size != self.counts.entries {
-            return Err(malformed("its checkpoint covers another number of entries"));
+        match &self.proofs {
+            Some(proofs) if !proofs.lead_to(&checkpoint) => {
+                return Err(malformed("an entry is not proven to be below its checkpoint"));
+            }
+            None if checkpoint.size != self.counts.entries => {
+                return Err(malformed("its checkpoint covers another number of entries"));
+            }
+            Some(_) | None => {}
         }
         if let Some(kept) = kept.filter(|kept| kept.size > checkpoint.size) {
             let (kept, offered) = (kept.size, checkpoint.size);
@@ -114,7 +136,8 @@ impl Export {
         }
         let path = self.beside.join(CHECKPOINT);
         fs::write(&path, note).map_err(|error| failed(&path, &error))?;
-        for file in [&mut self.entries, &mut self.openings] {
+        let proofs = self.proofs.as_mut().map(Proofs::file);
+        for file in [&mut self.entries, &mut self.openings].into_iter().chain(proofs) {
             let synced = file.flush().and_then(|()| file.get_ref().sync_all());
             synced.map_err(|error| failed(&self.beside, &error))?;
         }
@@ -123,11 +146,24 @@ impl Export {
         Ok((checkpoint, self.counts))
     }
 
-    fn entry(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let form = check_form(bytes).map_err(|error| malformed(&error.to_string()))?;
-        if form.seq != self.counts.entries {
-            return Err(malformed("an entry is missing or out of order"));
+    fn entries(&mut self, part: &v1::Entries) -> Result<(), Failure> {
+        match (&mut self.proofs, part.entries.as_slice()) {
+            (Some(proofs), [entry]) => {
+                let seq = form(entry)?;
+                proofs.take(seq, entry, &part.inclusion).map_err(|rule| malformed(&rule))?;
+                self.entry(entry)
+            }
+            (Some(_), _) => Err(malformed("entries of a case come one by one")),
+            (None, entries) => entries.iter().try_for_each(|entry| {
+                if form(entry)? != self.counts.entries {
+                    return Err(malformed("an entry is missing or out of order"));
+                }
+                self.entry(entry)
+            }),
         }
+    }
+
+    fn entry(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.counts.entries = self.counts.entries.saturating_add(1);
         write_entry(&mut self.entries, bytes).map_err(|error| failed(&self.beside, &error))
     }
@@ -163,6 +199,11 @@ impl Drop for Export {
             let _ = fs::remove_dir_all(&self.beside);
         }
     }
+}
+
+/// The number of an entry in form.
+fn form(bytes: &[u8]) -> Result<u64, Failure> {
+    check_form(bytes).map(|form| form.seq).map_err(|error| malformed(&error.to_string()))
 }
 
 fn malformed(rule: &str) -> Failure {

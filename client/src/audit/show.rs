@@ -29,6 +29,12 @@ pub fn table(
         if request.is_some() && grant != request {
             continue;
         }
+        if rows.len() >= ROWS_MAX {
+            return Err(Failure::usage(
+                format!("there are more than {ROWS_MAX} entries to show"),
+                "show one request with --request, or read entries.jsonl itself, one entry a line",
+            ));
+        }
         let (who, what) = (who(&entry.body), what(&entry.body));
         rows.push(json!({
             "seq": entry.seq, "time": entry.time.to_string(), "type": entry.body.type_name(),
@@ -135,3 +141,6 @@ fn what(body: &Body) -> String {
         | Body::Config(_) => String::new(),
     }
 }
+
+/// Most rows of a table: it is laid out in memory, and nobody reads more.
+const ROWS_MAX: usize = 100_000;

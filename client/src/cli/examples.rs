@@ -86,13 +86,16 @@ Examples:
 pub(super) const AUDIT_EXPORT: &str = "\
 Examples:
   breakglass audit export --out ./bundle
-  The directory holds entries.jsonl, checkpoint, openings.jsonl and blobs/; it appears whole or not
-  at all.";
+  breakglass audit export --request req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --out ./case
+  The directory holds entries.jsonl, checkpoint, openings.jsonl and blobs/, of one request
+  also proofs.jsonl; it appears whole or not at all.";
 
 pub(super) const AUDIT_VERIFY: &str = "\
 Examples:
   breakglass audit verify ./bundle --trust ./trust.toml
-  Needs no broker. Stdout is the verdict. Exit code 0 verified, 10 tampered, 11 malformed,
+  breakglass audit verify ./case --trust ./trust.toml
+  Needs no broker. Stdout is the verdict; over the export of one request followed by its id, and
+  stderr says what such a part of the record cannot show. Exit code 0 verified, 10 tampered, 11 malformed,
   12 unproven, 13 suspect.";
 
 pub(super) const AUDIT_SHOW: &str = "\

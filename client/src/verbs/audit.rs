@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use breakglass_ledger::audit::{Report, TRUST_MAX, TrustFile, Verdict, verify};
-use breakglass_ledger::bundle::Bundle;
+use breakglass_ledger::audit::{TRUST_MAX, TrustFile, verify, verify_case};
+use breakglass_ledger::bundle::{Bundle, CaseBundle};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
 use serde_json::json;
 
 use super::client;
-use crate::audit::{BundleDir, BundleError, Export, table};
+use crate::audit::{BundleDir, BundleError, Export, Extent, table, tell, tell_case};
 use crate::cli::{Audit, Cli};
 use crate::client::Client;
 use crate::clock;
@@ -20,16 +20,21 @@ use crate::state::read_bounded;
 /// Does what `verb` says; only `export` needs a broker.
 pub(super) fn run(cli: &Cli, verb: &Audit, out: &mut Output) -> Result<Exit, Failure> {
     match verb {
-        Audit::Export { out: dir } => export(&mut client(cli, out)?, dir),
+        Audit::Export { out: dir, request } => export(&mut client(cli, out)?, dir, *request),
         Audit::Verify { dir, trust } => check(dir, trust, out),
         Audit::Show { dir, request } => show(dir, *request, out),
     }
 }
 
-fn export(client: &mut Client<'_>, dir: &Path) -> Result<Exit, Failure> {
-    let mut export = Export::begin(dir)?;
+fn export(
+    client: &mut Client<'_>,
+    dir: &Path,
+    request: Option<RequestId>,
+) -> Result<Exit, Failure> {
+    let extent = if request.is_some() { Extent::Case } else { Extent::Whole };
+    let mut export = Export::begin(dir, extent)?;
     let session = client.session()?;
-    client.broker()?.export(&session, None, |part| export.take(part))?;
+    client.broker()?.export(&session, request, |part| export.take(part))?;
     let kept = client.state().checkpoint(client.trust())?;
     let (checkpoint, counts) = export.finish(client.trust(), kept.as_ref())?;
     client.out.result(
@@ -37,6 +42,7 @@ fn export(client: &mut Client<'_>, dir: &Path) -> Result<Exit, Failure> {
         &json!({
             "dir": dir.display().to_string(), "entries": counts.entries, "texts": counts.openings,
             "policy_files": counts.blobs, "root": checkpoint.root.to_string(),
+            "size": checkpoint.size, "request": request.map(|id| id.to_string()),
         }),
     )?;
     client.out.say(&format!(
@@ -63,62 +69,25 @@ fn check(dir: &Path, trust: &Path, out: &mut Output) -> Result<Exit, Failure> {
     let (mut entries, mut openings) = (bundle.entries()?, bundle.openings()?);
     let checkpoint = bundle.checkpoint()?;
     let blobs = |digest: Digest| bundle.blob(digest);
+    let failed = |source| BundleError::Io { path: dir.to_owned(), source };
+    let now = Some(clock::now());
+    if bundle.is_case() {
+        let parts = CaseBundle {
+            entries: &mut entries,
+            proofs: &mut bundle.proofs()?,
+            checkpoint: &checkpoint,
+            openings: &mut openings,
+            blobs: &blobs,
+        };
+        return tell_case(&verify_case(parts, &trust, now).map_err(failed)?, out);
+    }
     let parts = Bundle {
         entries: &mut entries,
         checkpoint: &checkpoint,
         openings: &mut openings,
         blobs: &blobs,
     };
-    let report = verify(parts, &trust, Some(clock::now()))
-        .map_err(|source| BundleError::Io { path: dir.to_owned(), source })?;
-    tell(&report, out)
-}
-
-fn tell(report: &Report, out: &mut Output) -> Result<Exit, Failure> {
-    let findings = report.findings.iter().map(|finding| {
-        json!({
-            "code": finding.code.name(), "meaning": finding.code.text(), "entry": finding.entry,
-            "detail": finding.detail,
-        })
-    });
-    let verdict = word(report.verdict);
-    out.result(
-        verdict,
-        &json!({
-            "verdict": verdict, "entries": report.entries, "root": report.root.to_string(),
-            "grants": report.grants, "issued": report.issued, "texts": report.texts,
-            "redacted": report.redacted, "findings": findings.collect::<Vec<_>>(),
-        }),
-    )?;
-    out.say(&format!(
-        "entries {}, grants {}, credentials {}, texts {} (redacted {}), root {}",
-        report.entries, report.grants, report.issued, report.texts, report.redacted, report.root,
-    ));
-    for finding in &report.findings {
-        let told = crate::output::clean(&finding.to_string());
-        out.say(&format!("  {told}\n    meaning: {}", finding.code.text()));
-    }
-    Ok(exit_of(report.verdict))
-}
-
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Verified => "verified",
-        Verdict::Tampered => "tampered",
-        Verdict::Malformed => "malformed",
-        Verdict::Unproven => "unproven",
-        Verdict::Suspect => "suspect",
-    }
-}
-
-const fn exit_of(verdict: Verdict) -> Exit {
-    match verdict {
-        Verdict::Verified => Exit::Done,
-        Verdict::Tampered => Exit::Tampered,
-        Verdict::Malformed => Exit::Malformed,
-        Verdict::Unproven => Exit::Unproven,
-        Verdict::Suspect => Exit::Suspect,
-    }
+    tell(&verify(parts, &trust, now).map_err(failed)?, out)
 }
 
 fn read_trust(path: &Path) -> Result<TrustFile, Failure> {
@@ -145,23 +114,4 @@ fn show(dir: &Path, request: Option<RequestId>, out: &mut Output) -> Result<Exit
     out.result(&table.render(), &json!({ "entries": rows }))?;
     out.say("shown as it is, not verified: breakglass audit verify does that");
     Ok(Exit::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_verdict_has_its_own_exit_code() {
-        let verdicts = [
-            (Verdict::Verified, 0),
-            (Verdict::Tampered, 10),
-            (Verdict::Malformed, 11),
-            (Verdict::Unproven, 12),
-            (Verdict::Suspect, 13),
-        ];
-        for (verdict, code) in verdicts {
-            assert_eq!(exit_of(verdict).code(), code, "{}", word(verdict));
-        }
-    }
 }

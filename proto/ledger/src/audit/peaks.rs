@@ -13,6 +13,8 @@ pub(super) struct Peaks {
     frontier: Frontier,
     /// By level: the nodes with an even index, in order.
     even: Vec<Vec<Digest>>,
+    /// Sizes above this one are not kept, but for the newest.
+    forgotten_above: Option<u64>,
 }
 
 /// A node that is not kept; [`root_at`] asks for none beyond the size.
@@ -34,6 +36,13 @@ impl Peaks {
         });
     }
 
+    /// Counts a leaf of a ledger that is broken already and keeps nothing of it, so that a file of
+    /// nothing but line feeds costs no memory.
+    pub(super) fn pass_over(&mut self, leaf: Digest) {
+        self.forgotten_above.get_or_insert(self.frontier.size());
+        self.frontier.push(leaf);
+    }
+
     pub(super) const fn size(&self) -> u64 {
         self.frontier.size()
     }
@@ -44,7 +53,10 @@ impl Peaks {
 
     /// The root of the first `size` leaves; `None` if there are fewer.
     pub(super) fn root_at(&self, size: u64) -> Option<Digest> {
-        if size > self.size() {
+        if size == self.size() {
+            return Some(self.root());
+        }
+        if size > self.forgotten_above.unwrap_or_else(|| self.size()) {
             return None;
         }
         root_at(self, size).ok()
@@ -86,5 +98,9 @@ mod tests {
         assert_eq!(peaks.root_at(71), None);
         let kept: usize = peaks.even.iter().map(Vec::len).sum();
         assert!(kept <= 71, "{kept} hashes for 70 leaves");
+        (0..1000_u32).for_each(|n| peaks.pass_over(leaf_hash(&n.to_be_bytes())));
+        assert_eq!(peaks.even.iter().map(Vec::len).sum::<usize>(), kept, "nothing more is kept");
+        assert_eq!(peaks.root_at(70), Some(root_of(&leaves)));
+        assert_eq!((peaks.root_at(71), peaks.root_at(1070)), (None, Some(peaks.root())));
     }
 }

@@ -49,7 +49,8 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.tree.push(leaf_hash(bytes));
+        let leaf = leaf_hash(bytes);
+        if self.intact { self.tree.push(leaf) } else { self.tree.pass_over(leaf) }
     }
 
     /// The lines end here, too early.
