@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock, Reference};
 use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DashMapStateStore;
+use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::{REMEMBERED_MAX, Rate};
@@ -45,8 +45,10 @@ pub(crate) struct Throttle<K: Clone + Eq + Hash, C: Clock = DefaultClock> {
     remembered_max: usize,
 }
 
+/// One map under one lock: what is done under it takes less than a microsecond, and how many there
+/// are is asked at each call.
 type Buckets<K, C> =
-    RateLimiter<Bucket<K>, DashMapStateStore<Bucket<K>>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+    RateLimiter<Bucket<K>, HashMapStateStore<Bucket<K>>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// Which bucket a call draws from.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -68,7 +70,7 @@ impl<K: Clone + Eq + Hash, C: Clock + Clone> Throttle<K, C> {
     /// The same, by `clock`, remembering at most about `remembered_max` keys.
     pub(crate) fn with_clock(rate: Rate, clock: C, remembered_max: usize) -> Self {
         let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
-        let buckets = RateLimiter::new(quota, DashMapStateStore::default(), clock.clone());
+        let buckets = RateLimiter::new(quota, HashMapStateStore::default(), clock.clone());
         Self { buckets, clock, remembered_max }
     }
 
