@@ -9,5 +9,5 @@ mod show;
 
 pub use directory::{BundleDir, BundleError};
 pub use export::{Counts, Export, Extent};
-pub use report::{exit_of, tell, tell_case, word};
+pub use report::{exit_of, tell, tell_case, tell_untrusted, word};
 pub use show::table;

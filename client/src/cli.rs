@@ -239,9 +239,10 @@ pub enum Audit {
         /// The export
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
-        /// Whom to trust: from the operator or the authority, never from the export
+        /// Whom to trust: from the operator or the authority, never from the export; without it
+        /// nothing is proven
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        trust: PathBuf,
+        trust: Option<PathBuf>,
     },
     /// Read an export as a table (verify it first)
     #[command(after_help = examples::AUDIT_SHOW)]

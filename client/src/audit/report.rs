@@ -1,6 +1,6 @@
 //! What a verification came to, in words and as JSON.
 
-use breakglass_ledger::audit::{CaseReport, Finding, Report, Verdict};
+use breakglass_ledger::audit::{CaseReport, Code, Finding, Report, Verdict};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
@@ -65,6 +65,25 @@ pub fn tell_case(report: &CaseReport, out: &mut Output) -> Result<Exit, Failure>
         out.say(&format!("  {one}"));
     }
     Ok(exit_of(report.verdict))
+}
+
+/// Tells that nothing is proven, because nothing from outside the export says whose it is.
+///
+/// # Errors
+///
+/// [`Failure`] if nobody listens.
+pub fn tell_untrusted(is_case: bool, out: &mut Output) -> Result<Exit, Failure> {
+    let verdict = word(Verdict::Unproven);
+    let detail = "there is no trust file: name one with --trust".to_owned();
+    let found = [Finding { code: Code::OriginUntrusted, entry: None, detail }];
+    let extent = if is_case { "request" } else { "ledger" };
+    out.result(
+        verdict,
+        &json!({ "verdict": verdict, "extent": extent, "findings": findings(&found) }),
+    )?;
+    out.say("nothing was judged: an export that vouches for itself proves nothing");
+    say_findings(&found, out);
+    Ok(exit_of(Verdict::Unproven))
 }
 
 fn findings(findings: &[Finding]) -> Vec<Value> {

@@ -9,7 +9,9 @@ use breakglass_ledger::id::RequestId;
 use serde_json::json;
 
 use super::client;
-use crate::audit::{BundleDir, BundleError, Export, Extent, table, tell, tell_case};
+use crate::audit::{
+    BundleDir, BundleError, Export, Extent, table, tell, tell_case, tell_untrusted,
+};
 use crate::cli::{Audit, Cli};
 use crate::client::Client;
 use crate::clock;
@@ -21,7 +23,8 @@ use crate::state::read_bounded;
 pub(super) fn run(cli: &Cli, verb: &Audit, out: &mut Output) -> Result<Exit, Failure> {
     match verb {
         Audit::Export { out: dir, request } => export(&mut client(cli, out)?, dir, *request),
-        Audit::Verify { dir, trust } => check(dir, trust, out),
+        Audit::Verify { dir, trust: Some(trust) } => check(dir, trust, out),
+        Audit::Verify { dir, trust: None } => tell_untrusted(BundleDir::open(dir)?.is_case(), out),
         Audit::Show { dir, request } => show(dir, *request, out),
     }
 }

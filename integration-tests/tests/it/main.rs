@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "small sums; a panic fails the test")]
 
+mod audit;
 mod broken_parts;
 mod crash;
 mod desk;

@@ -8,6 +8,7 @@ use crate::testing::{Export, House, Keys, files_of, relink};
 
 mod cases;
 mod histories;
+mod mutations;
 mod policies;
 mod statements;
 mod vectors;
