@@ -122,7 +122,7 @@ impl Batch<'_, '_> {
     }
 
     /// Answers from an entry that is already there; writes nothing.
-    fn again(&self, seq: u64) -> Result<Draft, DeskError> {
+    pub(super) fn again(&self, seq: u64) -> Result<Draft, DeskError> {
         let missing = DeskError::Ledger { what: "an entry is missing" };
         let record = self.tx.entry(seq)?.ok_or(missing)?;
         let entry = record.parse()?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{self, Body};
 use breakglass_ledger::policy::{self, Files, Policy};
 use breakglass_ledger::statement::Statement;
@@ -9,7 +10,7 @@ use breakglass_rules::Command;
 
 use super::batch::{Batch, Draft};
 use super::{DeskError, Incoming, PolicyBundle};
-use crate::store::PAGE_ROWS_MAX;
+use crate::store::{PAGE_ROWS_MAX, PolicyRow};
 
 impl Batch<'_, '_> {
     /// Puts a pushed policy into force, then judges every live grant by it: what is no longer
@@ -17,6 +18,9 @@ impl Batch<'_, '_> {
     pub(super) fn policy(&mut self, incoming: &Incoming) -> Result<Draft, DeskError> {
         let bundle = incoming.bundle.as_ref().ok_or(DeskError::NoFiles)?;
         let before = Arc::clone(self.memory.in_force());
+        if let Some(row) = self.recorded(incoming.statement.digest(), before.version)? {
+            return self.again(row.seq);
+        }
         let policy = policy::activate(
             &incoming.statement,
             &bundle.signatures,
@@ -28,6 +32,13 @@ impl Batch<'_, '_> {
         let draft = self.enforce(&incoming.statement, bundle, policy)?;
         self.rejudge()?;
         Ok(draft)
+    }
+
+    /// Where the policy in force stands in the ledger, if this is its manifest: the same bytes again
+    /// get the same answer, like any other act.
+    fn recorded(&self, manifest: Digest, version: u64) -> Result<Option<PolicyRow>, DeskError> {
+        let newest = self.tx.policies(version)?;
+        Ok(newest.into_iter().find(|row| row.digest == manifest))
     }
 
     /// Writes a policy that has been activated, with its files.
