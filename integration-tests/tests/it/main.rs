@@ -19,3 +19,4 @@ mod security_keys;
 mod sshd;
 mod stock_tools;
 mod walls;
+mod wire;
