@@ -76,10 +76,20 @@ fn manual(verb: &[String], out: &mut Output) -> Result<Exit, Failure> {
     }
     let name = ["breakglass"].into_iter().chain(verb.iter().map(String::as_str));
     let name = name.collect::<Vec<_>>().join("-");
+    // What only `-h` leaves out, the generator would show without its description.
+    let command = command.clone().mut_args(|argument| argument.hide_short_help(false));
+    let man = clap_mangen::Man::new(command).title(name).source(SOURCE);
     let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(command.clone()).title(name).render(&mut page);
-    rendered.map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
-    let page = String::from_utf8_lossy(&page).into_owned();
+    man.render(&mut page)
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
+    // roff is ASCII: what is not, depends on the reader's locale.
+    let page = String::from_utf8_lossy(&page).replace('…', "...");
     out.result(&page, &serde_json::json!({ "man": page }))?;
     Ok(Exit::Done)
 }
+
+/// What a manual page says at its foot.
+const SOURCE: &str = concat!("breakglass ", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests;
