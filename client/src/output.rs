@@ -5,11 +5,13 @@
 
 mod table;
 mod words;
+mod wrap;
 
 use std::io::{IsTerminal, Write};
 
 pub use table::Table;
 pub use words::{clean, duration, parse_duration, short_duration, when};
+use wrap::wrap;
 
 use crate::failure::{Exit, Failure};
 
@@ -31,7 +33,12 @@ pub struct Output {
     is_colour: bool,
     is_terminal: bool,
     may_ask: bool,
-    line_is_open: bool,
+    /// Width of the terminal that is stderr; `None` where there is none.
+    columns: Option<usize>,
+    /// The same of stdout.
+    result_columns: Option<usize>,
+    /// Lines of progress that the cursor stands in the last of.
+    open_lines: usize,
 }
 
 impl Output {
@@ -49,7 +56,9 @@ impl Output {
             is_colour: is_terminal && !no_colour && !is_dumb,
             is_terminal: is_terminal && !is_dumb,
             may_ask: is_terminal && std::io::stdin().is_terminal(),
-            line_is_open: false,
+            columns: columns(std::io::stderr()).filter(|_| !is_dumb),
+            result_columns: columns(std::io::stdout()),
+            open_lines: 0,
         }
     }
 
@@ -63,7 +72,9 @@ impl Output {
             is_colour: false,
             is_terminal: false,
             may_ask: false,
-            line_is_open: false,
+            columns: None,
+            result_columns: None,
+            open_lines: 0,
         }
     }
 
@@ -108,14 +119,37 @@ impl Output {
         self.line(&text);
     }
 
-    /// Progress: on a terminal one line that is rewritten, elsewhere a line of its own.
+    /// A screen of labelled lines on stderr: what does not fit goes on under its own column.
+    pub fn say_screen(&mut self, text: &str) {
+        let text = fitted(&safe(text), self.columns);
+        self.line(&text);
+    }
+
+    /// A screen of labelled lines that is the result itself, as it goes to [`Output::result`].
+    #[must_use]
+    pub fn screen(&self, text: &str) -> String {
+        fitted(&safe(text), self.result_columns)
+    }
+
+    /// Width of the terminal that results go to; `None` where there is none.
+    #[must_use]
+    pub const fn result_columns(&self) -> Option<usize> {
+        self.result_columns
+    }
+
+    /// Progress: on a terminal rewritten in place, elsewhere a line of its own.
     pub fn progress(&mut self, text: &str) {
         let text = clean(text);
         if self.is_terminal {
-            // ECMA-48: back to column one, and erase to the end of the line.
-            let _ = write!(self.stderr, "\r\u{1b}[K{text}");
+            let columns = self.columns.unwrap_or(COLUMNS);
+            // The last column stays free: having written it, terminals disagree where they are.
+            let text = wrap(&text, columns.saturating_sub(1), PROGRESS_HANG);
+            // ECMA-48: up to the first line of what stands there, to column one, erase from there.
+            let up = self.open_lines.saturating_sub(1);
+            let up = if up > 0 { format!("\u{1b}[{up}A") } else { String::new() };
+            let _ = write!(self.stderr, "{up}\r\u{1b}[J{text}");
             let _ = self.stderr.flush();
-            self.line_is_open = true;
+            self.open_lines = text.split('\n').count();
         } else {
             let _ = writeln!(self.stderr, "{text}");
         }
@@ -188,11 +222,33 @@ impl Output {
     }
 
     fn close_line(&mut self) {
-        if std::mem::take(&mut self.line_is_open) {
+        if std::mem::take(&mut self.open_lines) > 0 {
             let _ = writeln!(self.stderr);
         }
     }
 }
+
+/// Width of the terminal that `stream` is.
+fn columns(stream: impl std::os::fd::AsFd + IsTerminal) -> Option<usize> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let size = terminal_size::terminal_size_of(stream);
+    Some(size.map_or(COLUMNS, |(width, _)| width.0.into()))
+}
+
+fn fitted(text: &str, columns: Option<usize>) -> String {
+    columns.map_or_else(|| text.to_owned(), |columns| wrap(text, columns, SCREEN_HANG))
+}
+
+/// Where a terminal does not say how wide it is.
+const COLUMNS: usize = 80;
+
+/// The column in which values stand: after two blanks, a label of ten and one more.
+const SCREEN_HANG: usize = 13;
+
+/// Progress that goes on below begins a little further in.
+const PROGRESS_HANG: usize = 2;
 
 /// [`clean`], line by line.
 fn safe(text: &str) -> String {

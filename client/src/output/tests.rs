@@ -118,5 +118,51 @@ fn a_table_is_aligned_and_has_no_trailing_blanks() {
     let mut table = Table::new(&["ID", "WHO"]);
     table.row(&["req-1".to_owned(), "sam".to_owned()]);
     table.row(&["x\u{7}".to_owned(), String::new()]);
-    assert_eq!(table.render(), "ID      WHO\nreq-1   sam\nx\\u{7}");
+    assert_eq!(table.render(None), "ID      WHO\nreq-1   sam\nx\\u{7}");
+}
+
+#[test]
+fn a_table_that_does_not_fit_goes_on_below_and_stays_aligned() {
+    let mut table = Table::new(&["ID", "SCOPE", "LAPSES"]);
+    table.row(&["req-1".to_owned(), "quick".to_owned(), "in 3 m".to_owned()]);
+    table.row(&["req-22".to_owned(), "root".to_owned(), String::new()]);
+    let narrow = "ID      SCOPE\n    LAPSES\nreq-1   quick\n    in 3 m\nreq-22  root";
+    assert_eq!(table.render(Some(20)), narrow);
+    assert_eq!(table.render(Some(21)), table.render(None));
+    assert_eq!(table.render(Some(1)).lines().count(), 8, "one cell a line is the least");
+}
+
+/// R22: a reason, wrapped by the terminal, went on in column one and could pass for a line of the
+/// screen.
+#[test]
+fn no_value_of_a_screen_goes_on_outside_its_own_column() {
+    let (mut output, _, stderr) = streams(Format::Text);
+    output.columns = Some(40);
+    let forged = format!("disk full{}stage 2    security: done", " ".repeat(18));
+    let long = "x".repeat(90);
+    output.say_screen(&format!(
+        "  reason     {forged}\n  policy     {long}\n  state      wide 広い広い広い広い広い広い広い"
+    ));
+    let shown = text(&stderr);
+    let own = ["  reason     ", "  policy     ", "  state      ", &" ".repeat(13)];
+    for line in shown.lines() {
+        assert!(own.iter().any(|begin| line.starts_with(begin)), "{shown}");
+        assert!(
+            line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>() <= 40,
+            "{shown}"
+        );
+    }
+    assert_eq!(shown.matches('x').count(), 90, "nothing is left out");
+    assert!(shown.contains("\n             stage 2    security: done\n"), "{shown}");
+}
+
+#[test]
+fn progress_is_rewritten_in_place_also_when_it_takes_several_lines() {
+    let (mut output, _, stderr) = streams(Format::Text);
+    (output.is_terminal, output.columns) = (true, Some(20));
+    output.progress("0 of 2: waiting for ada");
+    output.progress("1 of 2");
+    output.say("done");
+    let first = "\r\u{1b}[J0 of 2: waiting for\n  ada";
+    assert_eq!(text(&stderr), format!("{first}\u{1b}[1A\r\u{1b}[J1 of 2\ndone\n"));
 }

@@ -62,7 +62,7 @@ fn confirmed(
 ) -> Result<Exit, Failure> {
     let seen = look(client, about.id)?;
     let screen = seen.screen(&client.by()?, None)?;
-    client.out.say(&screen);
+    client.out.say_screen(&screen);
     if !client.yes && !client.out.ask(&format!("{verb} this?"))? {
         return Err(Failure::usage("nothing was done: you did not say yes", ""));
     }

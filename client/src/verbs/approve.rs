@@ -20,7 +20,7 @@ pub(super) fn approve(client: &mut Client<'_>, args: &ApproveArgs) -> Result<Exi
     let seen = look(client, args.id)?;
     let stage = stage_for(&seen, &by, args.stage.as_ref())?;
     let screen = seen.screen(&by, Some(stage))?;
-    client.out.say(&screen);
+    client.out.say_screen(&screen);
     if !client.yes && !client.out.ask(&format!("approve this as {by}?"))? {
         return Err(Failure::usage("not approved: you did not say yes", ""));
     }

@@ -86,7 +86,8 @@ pub(super) fn show(client: &mut Client<'_>, id: RequestId) -> Result<Exit, Failu
         object.insert("policy".to_owned(), json!(seen.policy.digest.to_string()));
         object.insert("statement".to_owned(), json!(seen.asked.statement.text()));
     }
-    client.out.result(&format!("{screen}{}", state.trim_end()), &object)?;
+    let screen = client.out.screen(&format!("{screen}{}", state.trim_end()));
+    client.out.result(&screen, &object)?;
     Ok(Exit::Done)
 }
 
@@ -141,7 +142,8 @@ fn list(
     none: &str,
 ) -> Result<Exit, Failure> {
     let rows: Vec<serde_json::Value> = views.iter().map(to_json).collect();
-    let text = if views.is_empty() { String::new() } else { table.render() };
+    let text =
+        if views.is_empty() { String::new() } else { table.render(client.out.result_columns()) };
     client.out.result(&text, &json!({ "requests": rows }))?;
     if views.is_empty() {
         client.out.say(none);

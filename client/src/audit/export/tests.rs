@@ -65,7 +65,7 @@ fn what_was_exported_is_verified_offline() {
     assert_eq!(report, house.verify());
     let (table, rows) = crate::audit::table(&mut bundle.entries().unwrap(), None).unwrap();
     assert_eq!(rows.len(), house.entries.len());
-    assert!(table.render().contains("approved"), "{}", table.render());
+    assert!(table.render(None).contains("approved"), "{}", table.render(None));
 }
 
 #[test]
