@@ -150,3 +150,22 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use breakglass_ledger::policy::File;
+    use breakglass_ledger::sshsig::ARMORED_MAX;
+
+    use super::*;
+    use crate::rpc::form::MORE_SIGNATURES_MAX;
+
+    #[test]
+    fn the_largest_policy_fits_one_message() {
+        let files: usize = File::ALL.into_iter().map(File::size_limit_bytes).sum();
+        // Real signatures have some 300 bytes; with the longest that parse, three still fit.
+        let signatures = (MORE_SIGNATURES_MAX + 1) * 512;
+        assert!(files + signatures + 8192 <= MESSAGE_MAX_BYTES);
+        assert!(files + 3 * ARMORED_MAX + 8192 <= MESSAGE_MAX_BYTES);
+        assert!(files + signatures + 8192 <= ANSWER_MAX_BYTES);
+    }
+}

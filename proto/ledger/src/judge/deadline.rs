@@ -12,12 +12,27 @@ use crate::time::Timestamp;
 ///
 /// A broker that was down cannot act, and its absence shows as silence. So what is due is only
 /// overdue after the broker was seen at work: the first entry at or after the due time starts the
-/// allowance.
+/// allowance. If the broker then fell silent for longer than the allowance, it starts once more
+/// when the broker is back: a crash between a deadline and its sweep is no tampering. Only once,
+/// so that nobody gains time for ever by saying little.
 #[derive(Default)]
 pub(super) struct Deadlines {
     rows: BTreeSet<(Timestamp, RequestId)>,
-    /// Where each open grant's row is, and whether its allowance has started.
-    places: HashMap<RequestId, (Timestamp, bool)>,
+    /// Where each open grant's row is, and how far its allowance has got.
+    places: HashMap<RequestId, (Timestamp, Allowance)>,
+    /// When the broker was last seen at work.
+    last: Option<Timestamp>,
+}
+
+/// How far a grant's allowance has got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Allowance {
+    /// Not due, or the broker has not been seen since it was.
+    Waits,
+    /// The broker was seen at work when the grant was due.
+    Runs,
+    /// The broker fell silent meanwhile, and was seen again.
+    RunsAgain,
 }
 
 impl Deadlines {
@@ -26,10 +41,11 @@ impl Deadlines {
         let (id, due) = (grant.ask.id, grant.due);
         self.clear(id);
         // Due already: the entry that made it so is itself the broker at work.
-        let started = due <= now;
-        let place = if started { now.plus(ALLOWANCE_SECONDS) } else { due };
-        self.rows.insert((place, id));
-        self.places.insert(id, (place, started));
+        if due <= now {
+            self.put(id, now.plus(ALLOWANCE_SECONDS), Allowance::Runs);
+        } else {
+            self.put(id, due, Allowance::Waits);
+        }
     }
 
     /// Forgets a grant that is over.
@@ -47,24 +63,36 @@ impl Deadlines {
         open: &HashMap<RequestId, Grant>,
         out: &mut Findings,
     ) {
+        let silence = self.last.map_or(0, |last| now.since(last));
+        let was_away = silence > ALLOWANCE_SECONDS;
+        self.last = Some(now);
         while let Some(&(place, id)) = self.rows.first() {
-            let started = self.places.get(&id).is_some_and(|(_, started)| *started);
-            let is_over = if started { place < now } else { place <= now };
+            let Some(&(_, allowance)) = self.places.get(&id) else { break };
+            let is_over = match allowance {
+                Allowance::Waits => place <= now,
+                Allowance::Runs | Allowance::RunsAgain => place < now,
+            };
             if !is_over {
                 break;
             }
-            self.rows.pop_first();
-            self.places.remove(&id);
-            if started {
-                let what = open.get(&id).map_or("is open", |grant| waits_for(&grant.state));
-                let detail = format!("{id} was due and still {what} at {now}");
-                out.add(Code::GrantNotClosed, Some(seq), detail);
-            } else {
-                let place = now.plus(ALLOWANCE_SECONDS);
-                self.rows.insert((place, id));
-                self.places.insert(id, (place, true));
+            self.clear(id);
+            match allowance {
+                Allowance::Waits => self.put(id, now.plus(ALLOWANCE_SECONDS), Allowance::Runs),
+                Allowance::Runs if was_away => {
+                    self.put(id, now.plus(ALLOWANCE_SECONDS), Allowance::RunsAgain);
+                }
+                Allowance::Runs | Allowance::RunsAgain => {
+                    let what = open.get(&id).map_or("is open", |grant| waits_for(&grant.state));
+                    let detail = format!("{id} was due and still {what} at {now}");
+                    out.add(Code::GrantNotClosed, Some(seq), detail);
+                }
             }
         }
+    }
+
+    fn put(&mut self, id: RequestId, place: Timestamp, allowance: Allowance) {
+        self.rows.insert((place, id));
+        self.places.insert(id, (place, allowance));
     }
 }
 

@@ -35,16 +35,16 @@ impl File {
 
     /// Most bytes this file may have.
     ///
-    /// All four together stay under 6 MiB, so that a bundle fits one message and one blob row each,
-    /// and a hostile one costs milliseconds to refuse. The people file is the big one: 10,000
-    /// principals at about 400 bytes.
+    /// A hostile file costs milliseconds to refuse. Together they
+    /// fit one message of 1 MiB, so that what can be put into force first can also be pushed later.
+    /// The people file is the big one: some 2,000 people at about 300 bytes.
     #[must_use]
     pub const fn size_limit_bytes(self) -> usize {
         match self {
             Self::Authority => 64 * 1024,
-            Self::People => 4 * 1024 * 1024,
-            Self::Rules => 256 * 1024,
-            Self::Scopes => 1024 * 1024,
+            Self::People => 640 * 1024,
+            Self::Rules => 64 * 1024,
+            Self::Scopes => 208 * 1024,
         }
     }
 }
