@@ -23,7 +23,10 @@ pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
     if facts.id_taken {
         return Err(Refusal::IdTaken { id: ask.id });
     }
-    subject_key(facts.policy, ask)?;
+    let key = subject_key(facts.policy, ask)?;
+    if facts.subject_used {
+        return Err(Refusal::SubjectKeyUsed { key: key.fingerprint() });
+    }
     let lapses = facts.second().plus(u64::from(scope.pending_max));
     let decision = grounds::decision(
         facts,

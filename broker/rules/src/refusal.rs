@@ -240,6 +240,15 @@ pub enum Refusal {
         /// The subject key.
         key: Fingerprint,
     },
+    /// The subject key belongs to another request.
+    #[error(
+        "subject key {key} belongs to another request; a key carries one credential, so that \
+         whoever holds it can be told apart: ask again with a fresh key"
+    )]
+    SubjectKeyUsed {
+        /// The subject key.
+        key: Fingerprint,
+    },
     /// No request has this digest.
     #[error(
         "this log has no request with digest {digest}; nothing was decided: \

@@ -29,6 +29,7 @@ pub(super) struct Known {
     live_in_scope: u32,
     open_duplicate: Option<RequestId>,
     id_taken: bool,
+    subject_used: bool,
     recorded: Option<u64>,
     seen_ok: SeenVerdict,
     can_revoke: bool,
@@ -47,6 +48,7 @@ impl Known {
             live_in_scope: self.live_in_scope,
             open_duplicate: self.open_duplicate,
             id_taken: self.id_taken,
+            subject_used: self.subject_used,
             recorded: self.recorded,
             seen_ok: self.seen_ok,
             can_revoke: self.can_revoke,
@@ -98,6 +100,7 @@ impl Batch<'_, '_> {
             live_in_scope,
             open_duplicate: None,
             id_taken: false,
+            subject_used: false,
             recorded: None,
             seen_ok: SeenVerdict::Ours,
             can_revoke: self.can_revoke && !self.sweep_is_late()?,
@@ -108,6 +111,9 @@ impl Batch<'_, '_> {
         known.live_in_scope = self.tx.live_in_scope(&ask.scope)?;
         known.open_duplicate = self.tx.open_of(&ask.by, &ask.scope)?;
         known.id_taken = self.tx.request(ask.id)?.is_some();
+        if let Some(key) = &ask.key {
+            known.subject_used = self.tx.request_by_subject(key.digest())?.is_some();
+        }
         Ok(())
     }
 

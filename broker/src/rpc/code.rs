@@ -45,6 +45,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         Refusal::Repeated { .. }
         | Refusal::Duplicate { .. }
         | Refusal::IdTaken { .. }
+        | Refusal::SubjectKeyUsed { .. }
         | Refusal::AlreadyApproved { .. } => Code::AlreadyExists,
         Refusal::SeenMismatch
         | Refusal::SeenFuture

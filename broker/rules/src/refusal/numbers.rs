@@ -74,6 +74,7 @@ numbered! {
     PickupMismatch = 47, "pickup-mismatch";
     NotDue = 48, "not-due";
     StillAllowed = 49, "still-allowed";
+    SubjectKeyUsed = 50, "subject-key-used";
 }
 
 #[cfg(test)]

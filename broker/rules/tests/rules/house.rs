@@ -224,6 +224,9 @@ impl House {
             live_in_scope: u32::try_from(live).unwrap(),
             open_duplicate: duplicate.map(Request::id),
             id_taken: ask.is_some_and(|ask| self.requests.iter().any(|r| r.id() == ask.id)),
+            subject_used: ask.is_some_and(|ask| {
+                self.requests.iter().any(|r| r.id() != ask.id && r.asked().ask.key == ask.key)
+            }),
             recorded: act.and_then(|s| self.recorded.get(&s.digest()).copied()),
             seen_ok: self.seen_ok,
             can_revoke: self.can_revoke,
