@@ -36,7 +36,7 @@ pub struct Facts<'a> {
     pub open_duplicate: Option<RequestId>,
     /// For `request`: whether another request statement has the same id.
     pub id_taken: bool,
-    /// For `request`: whether another request brought the same subject key.
+    /// For `request`: whether another request that is not closed brought the same subject key.
     pub subject_used: bool,
     /// The entry that already carries this very statement, whatever came of it.
     pub recorded: Option<u64>,

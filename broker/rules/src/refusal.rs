@@ -240,10 +240,10 @@ pub enum Refusal {
         /// The subject key.
         key: Fingerprint,
     },
-    /// The subject key belongs to another request.
+    /// The subject key belongs to another request that is not closed.
     #[error(
-        "subject key {key} belongs to another request; a key carries one credential, so that \
-         whoever holds it can be told apart: ask again with a fresh key"
+        "subject key {key} belongs to another request that is not closed; a key carries one \
+         credential, so that its holder can be told apart: ask again with a fresh key"
     )]
     SubjectKeyUsed {
         /// The subject key.

@@ -112,7 +112,7 @@ impl Batch<'_, '_> {
         known.open_duplicate = self.tx.open_of(&ask.by, &ask.scope)?;
         known.id_taken = self.tx.request(ask.id)?.is_some();
         if let Some(key) = &ask.key {
-            known.subject_used = self.tx.request_by_subject(key.digest())?.is_some();
+            known.subject_used = self.tx.in_progress_by_subject(key.digest())?.is_some();
         }
         Ok(())
     }

@@ -16,6 +16,12 @@ use super::standing::{Due, Raw, RequestRow, State, id};
 /// schema): some five pages, which is what a batch of closings then touches.
 const AGE_ENTRIES: u64 = 8192;
 
+/// The newest request in progress for a subject key.
+const IN_PROGRESS_BY_SUBJECT: &str =
+    "SELECT id FROM request WHERE state < 4 AND subject IS NOT NULL
+     AND substr(subject, 1, 8) = substr(?1, 1, 8) AND subject = ?1
+     ORDER BY seq DESC LIMIT 1";
+
 /// How many ages a stranger's key is looked up in: some tenths of a millisecond.
 const SUBJECT_AGES: u64 = 64;
 
@@ -54,13 +60,21 @@ impl Read {
     ///
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
     pub fn request_by_subject(&self, subject: Digest) -> Result<Option<RequestId>, StoreError> {
-        let in_progress = "SELECT id FROM request WHERE state < 4 AND subject IS NOT NULL
-             AND substr(subject, 1, 8) = substr(?1, 1, 8) AND subject = ?1
-             ORDER BY seq DESC LIMIT 1";
         let closed = "SELECT id FROM request WHERE state = 4 AND subject IS NOT NULL
              AND seq >> 13 = ?2 AND substr(subject, 1, 8) = substr(?1, 1, 8) AND subject = ?1
              ORDER BY seq DESC LIMIT 1";
-        self.by_hash(in_progress, closed, subject, SUBJECT_AGES)
+        self.by_hash(IN_PROGRESS_BY_SUBJECT, closed, subject, SUBJECT_AGES)
+    }
+
+    /// The newest request in progress for this subject key (SHA-256 of its wire form).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
+    pub fn in_progress_by_subject(&self, subject: Digest) -> Result<Option<RequestId>, StoreError> {
+        let mut select = self.connection()?.prepare_cached(IN_PROGRESS_BY_SUBJECT)?;
+        let found = select.query_row([subject.as_bytes()], |row| row.get(0)).optional()?;
+        found.map(id).transpose()
     }
 
     /// Looks among the requests in progress, then among the closed ones from the newest age back.

@@ -36,7 +36,6 @@ pub(crate) struct Cast {
     responders: Vec<Signer>,
     ada: Signer,
     bob: Signer,
-    subjects: Vec<Signer>,
 }
 
 /// Somebody who signs.
@@ -92,12 +91,10 @@ pub(crate) enum Ink {
 impl Cast {
     pub(crate) fn new() -> Self {
         let responder = |number| Signer::new(Person::named(&format!("on{number}")));
-        let subject = |number| Signer::new(Person::numbered("subject", number));
         Self {
             responders: (0..RESPONDERS).map(responder).collect(),
             ada: Signer::new(Person::named("ada")),
             bob: Signer::new(Person::named("bob")),
-            subjects: (0..64).map(subject).collect(),
         }
     }
 
@@ -121,7 +118,7 @@ impl Cast {
     /// Those whose numbers differ by less than [`RESPONDERS`] do not get in each other's way.
     pub(crate) fn emergency(&self, scene: &Scene, number: u64, ttl: u32, ink: Ink) -> Emergency {
         let responder = &self.responders[(number % RESPONDERS) as usize];
-        let subject = &self.subjects[(number % 64) as usize];
+        let subject = &Signer::new(Person::named(&format!("subject {number}")));
         let mut salt = [0; 32];
         salt[..8].copy_from_slice(&number.to_be_bytes());
         let text = "payments are down and the identity provider with them".to_owned();

@@ -237,3 +237,10 @@ fn one_poisoned_command_takes_nobody_down_with_it() {
     fine.unwrap();
     assert_eq!(story.house.entries_from(6).len(), 1);
 }
+
+#[test]
+fn a_subject_key_carries_one_credential_at_a_time() {
+    let (mut story, _) = Story::issued();
+    let ann = Act::Request(ask("sam", "solo", 60, 2, story.subject.key()));
+    assert_eq!(refusal(story.house.act(&story.sam, ann)), "subject-key-used");
+}

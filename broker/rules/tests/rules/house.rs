@@ -225,7 +225,8 @@ impl House {
             open_duplicate: duplicate.map(Request::id),
             id_taken: ask.is_some_and(|ask| self.requests.iter().any(|r| r.id() == ask.id)),
             subject_used: ask.is_some_and(|ask| {
-                self.requests.iter().any(|r| r.id() != ask.id && r.asked().ask.key == ask.key)
+                let open = self.requests.iter().filter(|r| !matches!(r, Request::Closed(_)));
+                open.filter(|r| r.id() != ask.id).any(|r| r.asked().ask.key == ask.key)
             }),
             recorded: act.and_then(|s| self.recorded.get(&s.digest()).copied()),
             seen_ok: self.seen_ok,
