@@ -2,8 +2,10 @@
 //!
 //! Checks run in the fixed order of [`Check`], in one pass over the entries. Memory is 32 bytes per
 //! entry in form (to recompute any root a signer says to have seen), what is known of open grants, the
-//! ids of closed ones, and one line: whatever a bundle holds, less than a fifth of its size.
+//! ids of closed ones, and a few hundred lines of at most [`apart::BYTES_MAX`]: whatever a large bundle
+//! holds, less than a fifth of its size.
 
+mod apart;
 mod case;
 mod finding;
 mod form;
@@ -65,10 +67,20 @@ pub struct Report {
 pub fn verify(bundle: Bundle<'_>, trust: &TrustFile, now: Option<Timestamp>) -> io::Result<Report> {
     let mut walk = Walk::new(trust, bundle.blobs);
     let committed = open(bundle.checkpoint, trust, &mut walk.hearing.findings);
-    match each_line(bundle.entries, ENTRY_MAX, |bytes| {
-        walk.entry(bytes);
+    let mut lines = Vec::new();
+    let mut waiting = 0_usize;
+    let end = each_line(bundle.entries, ENTRY_MAX, |line| {
+        lines.push(line.to_vec());
+        waiting = waiting.saturating_add(line.len());
+        if lines.len() >= apart::LINES_MAX || waiting >= apart::BYTES_MAX {
+            walk.entries(&lines);
+            lines.clear();
+            waiting = 0;
+        }
         Ok(())
-    })? {
+    })?;
+    walk.entries(&lines);
+    match end {
         End::Whole => {}
         End::Torn => walk.stop(Code::EntryNotCanonical, TORN),
         End::TooLong => walk.stop(Code::EntryTooLarge, TOO_LONG),

@@ -28,6 +28,9 @@ pub const ENTRY_MAX: usize = 65_535;
 /// The version of the format: the `v` of every entry.
 pub const VERSION: u64 = 1;
 
+/// Room for most entries: one with a statement, a signature and a certificate has about this.
+const USUAL_BYTES: usize = 3072;
+
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -53,7 +56,15 @@ impl Entry {
     /// [`EntryError`] if a text in it is not printable ASCII (or a line feed), a number is above
     /// 2^53 - 1, or the whole is above [`ENTRY_MAX`]. Nothing that was parsed fails.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
-        let mut out = b"{\"body\":".to_vec();
+        let out = self.write()?;
+        check_form(&out)?;
+        Ok(out)
+    }
+
+    /// The bytes, before anybody has looked whether they are in form.
+    fn write(&self) -> Result<Vec<u8>, EntryError> {
+        let mut out = Vec::with_capacity(USUAL_BYTES);
+        out.extend_from_slice(b"{\"body\":");
         self.body.write(&mut out)?;
         // None of these can need an escape: hex, digits, names.
         let rest = format!(
@@ -67,7 +78,6 @@ impl Entry {
             self.body.type_name(),
         );
         out.extend_from_slice(rest.as_bytes());
-        check_form(&out)?;
         Ok(out)
     }
 
@@ -96,7 +106,8 @@ impl Entry {
             log: form.log.parse().map_err(|_| schema("log", "a log origin"))?,
             body: Body::read(form.kind, form.body)?,
         };
-        if entry.to_bytes()? == bytes { Ok(entry) } else { Err(EntryError::Spelling) }
+        // The same bytes have the same form.
+        if entry.write()? == bytes { Ok(entry) } else { Err(EntryError::Spelling) }
     }
 
     /// Where it stands in its grant's own chain, if it belongs to one.

@@ -14,6 +14,7 @@ use history::History;
 use super::finding::{Code, Finding, Findings, Verdict, verdict_of};
 use super::form::code_of_entry;
 use super::hearing::Hearing;
+use super::spoken;
 use super::trust::TrustFile;
 use crate::bundle::Proof;
 use crate::bytes::Digest;
@@ -94,7 +95,8 @@ impl<'a> CaseWalk<'a> {
                 self.prove(entry.seq, bytes, proof);
                 if self.hearing.judged && self.belongs(&entry) {
                     self.history.now = entry.seq;
-                    self.hearing.hear(&entry, hash, &mut self.history);
+                    let heard = spoken::hear(&entry.body, &self.trust.log);
+                    self.hearing.hear(&entry, hash, heard, &mut self.history);
                 }
             }
             Err((code, seq, detail)) => {

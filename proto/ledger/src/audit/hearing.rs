@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::finding::{Code, Findings};
-use super::spoken::{self, Past, Spoken};
+use super::spoken::{self, Heard, Past, Spoken};
 use super::texts::Texts;
 use super::{TrustFile, policies};
 use crate::bytes::Digest;
@@ -51,8 +51,9 @@ impl<'a> Hearing<'a> {
         }
     }
 
-    /// Hears the next entry, whose bytes hash to `hash` and before which `past` was shown.
-    pub(super) fn hear(&mut self, entry: &Entry, hash: Digest, past: &mut dyn Past) {
+    /// Hears the next entry, whose bytes hash to `hash`, whose statement was `heard`, and before
+    /// which `past` was shown.
+    pub(super) fn hear(&mut self, entry: &Entry, hash: Digest, heard: Heard, past: &mut dyn Past) {
         self.head_time = Some(entry.time.second());
         if let Body::Genesis(genesis) = &entry.body {
             self.genesis(genesis);
@@ -65,7 +66,7 @@ impl<'a> Hearing<'a> {
         {
             self.texts.erase(*text);
         }
-        let spoken = self.spoken(entry, past);
+        let spoken = self.spoken(entry, heard, past);
         let Some(policy) = self.policy.clone() else {
             if entry.grant().is_some() {
                 let detail = "there is no policy in force that it could be judged by";
@@ -106,10 +107,9 @@ impl<'a> Hearing<'a> {
     }
 
     /// The statement of the entry, if it has one that counts; its faults are noted.
-    fn spoken(&mut self, entry: &Entry, past: &mut dyn Past) -> Option<Spoken> {
-        let signed = entry.body.signed()?;
+    fn spoken(&mut self, entry: &Entry, heard: Heard, past: &mut dyn Past) -> Option<Spoken> {
         let seq = Some(entry.seq);
-        let spoken = match spoken::hear(signed, &entry.body, &self.trust.log) {
+        let spoken = match heard? {
             Ok(spoken) => spoken,
             Err((code, detail)) => {
                 self.findings.add(code, seq, detail);

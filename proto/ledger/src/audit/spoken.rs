@@ -22,8 +22,16 @@ pub struct Spoken {
 /// Why a statement does not count.
 pub(super) type Fault = (Code, String);
 
-/// Reads a statement and checks its signature, as an act that an entry with `body` can record.
-pub(super) fn hear(signed: &Signed, body: &Body, log: &Origin) -> Result<Spoken, Fault> {
+/// What came of an entry's statement, if it carries one.
+pub(super) type Heard = Option<Result<Spoken, Fault>>;
+
+/// Reads the statement in `body`, if there is one, and checks its signature.
+pub(super) fn hear(body: &Body, log: &Origin) -> Heard {
+    body.signed().map(|signed| verified(signed, body, log))
+}
+
+/// A statement with its signature checked, as an act that an entry with `body` can record.
+fn verified(signed: &Signed, body: &Body, log: &Origin) -> Result<Spoken, Fault> {
     let statement = Statement::parse(signed.statement.as_bytes())
         .map_err(|error| (Code::Schema, error.to_string()))?;
     let kind = statement.act().kind();

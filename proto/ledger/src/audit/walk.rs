@@ -1,13 +1,15 @@
 //! One pass over the whole ledger: each entry is checked for its form and place, and then heard.
 
+use super::apart::{self, Apart, Content};
 use super::finding::{Code, Findings, verdict_of};
-use super::form::{code_of_chain, code_of_entry};
+use super::form::code_of_chain;
 use super::hearing::Hearing;
 use super::peaks::Peaks;
+use super::spoken::{Fault, Heard};
 use super::{Report, TrustFile};
 use crate::bytes::Digest;
-use crate::chain::{Chain, entry_hash};
-use crate::entry::{Anchor, Body, Entry, check_form};
+use crate::chain::Chain;
+use crate::entry::{Anchor, Body, Entry};
 use crate::note::{Checkpoint, SignedCheckpoint};
 use crate::time::Timestamp;
 use crate::tree::leaf_hash;
@@ -32,15 +34,24 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next line.
-    pub(super) fn entry(&mut self, bytes: &[u8]) {
+    /// The next lines.
+    pub(super) fn entries(&mut self, lines: &[Vec<u8>]) {
+        if !self.intact {
+            return lines.iter().for_each(|line| self.tree.pass_over(leaf_hash(line)));
+        }
+        for line in apart::look(lines, &self.trust.log) {
+            self.entry(line);
+        }
+    }
+
+    fn entry(&mut self, line: Apart<'_>) {
         if self.intact {
-            match self.read(bytes) {
-                Ok((entry, hash)) if self.hearing.judged => {
+            match line.read.and_then(|content| self.follow(content, line.hash)) {
+                Ok((entry, heard)) if self.hearing.judged => {
                     if let Body::Anchor(anchor) = &entry.body {
                         self.anchor(anchor, entry.seq);
                     }
-                    self.hearing.hear(&entry, hash, &mut self.tree);
+                    self.hearing.hear(&entry, line.hash, heard, &mut self.tree);
                 }
                 Ok(_) => {}
                 Err((code, detail)) => {
@@ -49,8 +60,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        let leaf = leaf_hash(bytes);
-        if self.intact { self.tree.push(leaf) } else { self.tree.pass_over(leaf) }
+        if self.intact { self.tree.push(line.leaf) } else { self.tree.pass_over(line.leaf) }
     }
 
     /// The lines end here, too early.
@@ -59,15 +69,9 @@ impl<'a> Walk<'a> {
         self.intact = false;
     }
 
-    /// Form and chain.
-    fn read(&mut self, bytes: &[u8]) -> Result<(Entry, Digest), (Code, String)> {
-        let form = check_form(bytes).map_err(|error| (code_of_entry(&error), error.to_string()))?;
-        let hash = entry_hash(bytes);
-        if form.log != self.trust.log.as_str() {
-            return Err((Code::LogIdMismatch, format!("the entry is of {}", form.log)));
-        }
-        let entry = Entry::from_form(form, bytes)
-            .map_err(|error| (code_of_entry(&error), error.to_string()))?;
+    /// The chain.
+    fn follow(&mut self, content: Content<'_>, hash: Digest) -> Result<(Entry, Heard), Fault> {
+        let Content { form, entry, heard } = content;
         self.chain
             .extend(&form, hash)
             .map_err(|error| (code_of_chain(&error), error.to_string()))?;
@@ -75,7 +79,7 @@ impl<'a> Walk<'a> {
             let detail = "the first entry is the genesis, and no other";
             return Err((Code::Schema, detail.to_owned()));
         }
-        Ok((entry, hash))
+        Ok((entry, heard))
     }
 
     /// A checkpoint that the ledger itself keeps: signed by its key, and of what is before it.
