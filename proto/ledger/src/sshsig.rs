@@ -5,8 +5,9 @@
 
 use ring::digest::{SHA256, SHA512, digest};
 
+use crate::bytes::Digest;
 use crate::key::wire::{Reader, put_string};
-use crate::key::{KeyType, PublicKey};
+use crate::key::{Fingerprint, KeyType, PublicKey};
 
 mod armor;
 mod error;
@@ -83,6 +84,20 @@ impl SshSig {
         let signature = signature(key.key_type(), string(&mut reader, "no signature")?)?;
         require(reader.end().is_some(), "bytes after the signature")?;
         Ok(Self { armored: armored.into(), key, namespace, hash, signature })
+    }
+
+    /// Whose signature this is, of one that was verified before and kept: the key's point is not
+    /// computed again, which is most of what [`SshSig::parse`] costs, so nothing says that it is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SshSigError::Malformed`].
+    pub fn signer_of(armored: &str) -> Result<Fingerprint, SshSigError> {
+        let blob = armor::read(armored)?;
+        let mut reader = Reader::new(&blob);
+        require(reader.bytes(MAGIC.len()) == Some(MAGIC), "does not begin with SSHSIG")?;
+        require(reader.uint32() == Some(VERSION), "version is not 1")?;
+        Ok(Fingerprint::new(Digest::of(string(&mut reader, "no public key")?)))
     }
 
     /// The text it was read from, and the only one of this signature.

@@ -283,9 +283,7 @@ fn read(seq: u64, signed: &Signed) -> Result<Statement, FoldError> {
 }
 
 fn signer(seq: u64, signed: &Signed) -> Result<Fingerprint, FoldError> {
-    let signature =
-        SshSig::parse(&signed.signature).map_err(|source| FoldError::Signature { seq, source })?;
-    Ok(signature.public_key().fingerprint())
+    SshSig::signer_of(&signed.signature).map_err(|source| FoldError::Signature { seq, source })
 }
 
 fn hash(entry: &Entry) -> Result<Digest, FoldError> {

@@ -42,6 +42,17 @@ fn a_signature_of_each_type_of_key_verifies() {
 }
 
 #[test]
+fn the_signer_of_a_kept_signature_is_the_one_that_parsing_it_names() {
+    for signer in Signer::all() {
+        let signature = assembled(&signer);
+        let key = signature.public_key().fingerprint();
+        assert_eq!(SshSig::signer_of(signature.armored()), Ok(key));
+    }
+    let broken = SshSig::signer_of("-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----\n");
+    assert!(matches!(broken, Err(SshSigError::Malformed { .. })));
+}
+
+#[test]
 fn no_other_message_and_no_other_key_verifies() {
     for signer in Signer::all() {
         let signature = assembled(&signer);
