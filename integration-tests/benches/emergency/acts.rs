@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::runtime::Runtime;
 
 use crate::Extent;
-use crate::cast::Scene;
+use crate::cast::{House, Scene};
 use crate::child::{Role, Server};
 use crate::filling::Stage;
 use crate::load::{self, Messages, Ran};
@@ -55,7 +55,7 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
 
 impl Theatre {
     fn open() -> Self {
-        let mut stage = Stage::new(0);
+        let mut stage = Stage::new(House::Company, 0);
         let (scene, ca, state) = (stage.scene(), stage.ca(), stage.state());
         stage.house.stop();
         let runtime = Runtime::new().expect("a runtime");

@@ -15,11 +15,32 @@ use breakglass_ledger::statement::{
 use breakglass_ledger::time::{Timestamp, Ttl};
 use breakglass_proto::v1;
 
-/// Responders: one open request each for a scope, so as many emergencies at once.
-pub(crate) const RESPONDERS: u64 = 256;
+/// How large the policy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum House {
+    /// A team: what a start usually reads.
+    Team,
+    /// A company: enough responders for 256 emergencies at once, each of whom has one open request
+    /// for a scope, and enough scopes for a hundred thousand live grants.
+    Company,
+}
 
-/// Scopes of at most [`LIVE_MAX`] live grants each.
-pub(crate) const SCOPES: u64 = 128;
+impl House {
+    const fn responders(self) -> u32 {
+        match self {
+            Self::Team => 32,
+            Self::Company => 256,
+        }
+    }
+
+    /// Scopes of at most [`LIVE_MAX`] live grants each.
+    const fn scopes(self) -> u64 {
+        match self {
+            Self::Team => 8,
+            Self::Company => 128,
+        }
+    }
+}
 
 /// The policy's own limit on `live-max`.
 pub(crate) const LIVE_MAX: u64 = 1000;
@@ -33,6 +54,7 @@ const GOOD_FOR_SECONDS: u64 = 900;
 
 /// Everybody.
 pub(crate) struct Cast {
+    house: House,
     responders: Vec<Signer>,
     ada: Signer,
     bob: Signer,
@@ -89,16 +111,17 @@ pub(crate) enum Ink {
 }
 
 impl Cast {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(house: House) -> Self {
         let responder = |number| Signer::new(Person::named(&format!("on{number}")));
         Self {
-            responders: (0..RESPONDERS).map(responder).collect(),
+            house,
+            responders: (0..house.responders()).map(responder).collect(),
             ada: Signer::new(Person::named("ada")),
             bob: Signer::new(Person::named("bob")),
         }
     }
 
-    /// The policy: the sample's people and everybody of this cast, and [`SCOPES`] scopes.
+    /// The policy: the sample's people and everybody of this cast, and its scopes.
     pub(crate) fn files(&self) -> Files {
         let (pia, eve) = (Person::named("pia"), Person::named("eve"));
         let responders = self.responders.iter().map(|responder| &responder.person);
@@ -106,7 +129,7 @@ impl Cast {
         let listed: Vec<_> = all.map(|one| (one.name.as_str(), one.key())).collect();
         let mut files = sample(&listed);
         let mut scopes = String::new();
-        for number in 0..SCOPES {
+        for number in 0..self.house.scopes() {
             write!(scopes, "\n{}", SCOPE.replace("NUMBER", &number.to_string())).expect("grows");
         }
         files.scopes.extend(scopes.into_bytes());
@@ -115,17 +138,18 @@ impl Cast {
 
     /// Emergency `number`, for a grant of `ttl` seconds.
     ///
-    /// Those whose numbers differ by less than [`RESPONDERS`] do not get in each other's way.
+    /// Those whose numbers differ by less than the responders do not get in each other's way.
     pub(crate) fn emergency(&self, scene: &Scene, number: u64, ttl: u32, ink: Ink) -> Emergency {
-        let responder = &self.responders[(number % RESPONDERS) as usize];
-        let subject = &Signer::new(Person::named(&format!("subject {number}")));
+        let responder = &self.responders[number as usize % self.responders.len()];
+        // A key carries one credential.
+        let subject = Signer::new(Person::named(&format!("subject {number}")));
         let mut salt = [0; 32];
         salt[..8].copy_from_slice(&number.to_be_bytes());
         let text = "payments are down and the identity provider with them".to_owned();
         let ask = Ask {
             id: id(number),
             by: responder.person.name.parse().expect("a name"),
-            scope: scope(number).parse().expect("a name"),
+            scope: self.scope(number).parse().expect("a name"),
             kinds: vec![Kind::Ssh],
             lane: Lane::Normal,
             ttl: Ttl::from_seconds(ttl).expect("a ttl"),
@@ -159,7 +183,15 @@ impl Cast {
         let first = sign(1, &self.ada, approve(&self.ada, "app-owner"));
         let second = sign(2, &self.bob, approve(&self.bob, "security"));
         let collect = Act::Collect(Collect { request: about, kind: Kind::Ssh });
-        [request, first, second, sign(3, subject, collect)]
+        [request, first, second, sign(3, &subject, collect)]
+    }
+}
+
+impl Cast {
+    fn scope(&self, number: u64) -> String {
+        let others = self.house.scopes() - 1;
+        let cell = if number < WAITING { (number / LIVE_MAX) % others } else { others };
+        format!("host-{cell}")
     }
 }
 
@@ -187,12 +219,6 @@ impl Said {
             ..v1::SubmitRequest::default()
         }
     }
-}
-
-fn scope(number: u64) -> String {
-    let others = SCOPES - 1;
-    let cell = if number < WAITING { (number / LIVE_MAX) % others } else { others };
-    format!("host-{cell}")
 }
 
 fn id(number: u64) -> RequestId {

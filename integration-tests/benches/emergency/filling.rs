@@ -12,7 +12,7 @@ use breakglass_integration_tests::dice::Dice;
 use breakglass_ledger::statement::Seen;
 use breakglass_ledger::time::Moment;
 
-use crate::cast::{Cast, Emergency, Ink, LIVE_MAX, RESPONDERS, Said, Scene, WAITING};
+use crate::cast::{self, Cast, Emergency, Ink, LIVE_MAX, Said, Scene, WAITING};
 use crate::load::Messages;
 use crate::parts::scratch;
 
@@ -41,8 +41,8 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// A fresh house on the build's disk, begun `ago` seconds before now.
-    pub(crate) fn new(ago: u64) -> Self {
-        let cast = Arc::new(Cast::new());
+    pub(crate) fn new(size: cast::House, ago: u64) -> Self {
+        let cast = Arc::new(Cast::new(size));
         let dir = tempfile::tempdir_in(scratch()).expect("a directory");
         let begin = SystemClock.now().unix_millis() - 1000 * ago;
         let house = House::at(dir, cast.files(), Moment::from_unix_millis(begin), Dice::default());
@@ -96,9 +96,9 @@ impl Stage {
     }
 }
 
-/// Goes through `count` emergencies up to the last approval; answers the messages that collect.
+/// Goes through `count` emergencies up to the last approval; answers the messages that collect. Each
+/// needs a responder of their own.
 pub(crate) fn approve(desk: &Desk, cast: &Arc<Cast>, count: u64) -> Vec<Messages> {
-    assert!(count <= RESPONDERS, "each needs a responder of their own");
     let numbers = WAITING..WAITING + count;
     let played = play(desk, cast, numbers, (600, Ink::Fresh), 3);
     played.into_iter().map(|[_, _, _, collect]| vec![collect.message()]).collect()

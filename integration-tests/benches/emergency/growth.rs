@@ -7,7 +7,7 @@ use breakglass_broker::mint::Mint;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::cast::{Ink, Scene};
+use crate::cast::{House, Ink, Scene};
 use crate::child::{self, Role, Server};
 use crate::filling::{self, Stage};
 use crate::load::{self, Messages, Ran};
@@ -47,7 +47,7 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
         Extent::Full => &[1_000, 100_000, 1_000_000, 10_000_000],
     };
     let largest = *sizes.iter().max().expect("some");
-    let mut stage = Stage::new(PAST_PER_MILLION * largest.div_ceil(1_000_000));
+    let mut stage = Stage::new(House::Team, PAST_PER_MILLION * largest.div_ceil(1_000_000));
     let (ca, floor) = (stage.ca(), floor(&stage, report));
     let mut first: Option<Found> = None;
     for size in sizes {

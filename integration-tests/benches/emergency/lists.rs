@@ -8,7 +8,7 @@ use breakglass_broker::krl::{self, Header};
 use breakglass_ledger::entry::{Body, Entry};
 
 use crate::Extent;
-use crate::cast::Ink;
+use crate::cast::{House, Ink};
 use crate::filling::Stage;
 use crate::measure::{each, seconds};
 use crate::parts::scratch;
@@ -31,7 +31,7 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
 }
 
 fn sweep(due: u64, report: &mut Report) {
-    let mut stage = Stage::new(3600);
+    let mut stage = Stage::new(House::Company, 3600);
     stage.issue(due, 900, Ink::Old);
     let before = stage.house.seen().size;
     stage.house.clock.advance(900);
@@ -53,7 +53,7 @@ fn sweep(due: u64, report: &mut Report) {
 }
 
 fn list(serials: &[u64], report: &mut Report) {
-    let stage = Stage::new(0);
+    let stage = Stage::new(House::Company, 0);
     let authority = stage.house.desk().public().ssh_ca.clone();
     let header = Header {
         version: 1,
