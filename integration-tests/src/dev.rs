@@ -1,9 +1,10 @@
 //! `breakglassd dev` with its sample people, each of them at a client of their own.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -163,23 +164,33 @@ impl Running {
         self.0.as_mut().is_some_and(|child| child.try_wait().expect("a child").is_none())
     }
 
-    /// Waits for its end; what it says fits a pipe many times over.
+    /// Waits for its end, and listens meanwhile: completions are more than a pipe holds.
     ///
     /// # Panics
     ///
     /// Panics if it takes longer than [`LONG`].
     #[must_use]
     pub fn end(mut self) -> Said {
+        let child = self.0.as_mut().expect("once");
+        let out = listen(child.stdout.take().expect("piped"));
+        let err = listen(child.stderr.take().expect("piped"));
         until("the client ends", LONG, || (!self.is_running()).then_some(()));
-        let child = self.0.take().expect("once");
-        let Output { status, stdout, stderr } = child.wait_with_output().expect("ended");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Said {
-            code: status.code().unwrap_or(-1),
-            out: text(&stdout).trim().to_owned(),
-            err: text(&stderr),
-        }
+        let status = self.0.take().expect("once").wait().expect("ended");
+        let text = |ear: JoinHandle<Vec<u8>>| {
+            String::from_utf8_lossy(&ear.join().expect("listening does not fail")).into_owned()
+        };
+        Said { code: status.code().unwrap_or(-1), out: text(out).trim().to_owned(), err: text(err) }
     }
+}
+
+/// Everything that `stream` says until it closes.
+fn listen(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        // What was heard before the stream broke is what there is.
+        let _ = stream.read_to_end(&mut said);
+        said
+    })
 }
 
 impl Drop for Running {

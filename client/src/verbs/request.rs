@@ -10,7 +10,7 @@ use crate::client::{Client, Opening};
 use crate::clock;
 use crate::entropy;
 use crate::failure::{Exit, Failure};
-use crate::output::duration;
+use crate::output::{Format, duration};
 use crate::state::SubjectKey;
 
 /// Asks; prints the id; waits and collects if that was asked for.
@@ -20,10 +20,15 @@ pub(super) fn request(client: &mut Client<'_>, args: &RequestArgs) -> Result<Exi
         Ok(id) => (id, true),
         Err(failure) => (already_open(client, failure)?, false),
     };
-    client.out.result(
-        &id.to_string(),
-        &json!({"id": id.to_string(), "state": "requested", "new": is_new}),
-    )?;
+    if args.wait && client.out.format() == Format::Json {
+        // One value on stdout: the one that waiting ends with, which has the id too.
+        client.out.say(&id.to_string());
+    } else {
+        client.out.result(
+            &id.to_string(),
+            &json!({"id": id.to_string(), "state": "requested", "new": is_new}),
+        )?;
+    }
     if !args.wait {
         client.out.say(&format!("asked; follow it with: breakglass collect {id} --wait"));
         return Ok(Exit::Done);

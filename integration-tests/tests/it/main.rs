@@ -10,6 +10,7 @@ mod emergency;
 mod erasure;
 mod faults;
 mod histories;
+mod json;
 mod lessons;
 mod papers;
 mod reproductions;
