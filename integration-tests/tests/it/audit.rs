@@ -86,7 +86,13 @@ fn a_ledger_rolled_back_or_forked_is_caught_by_what_was_seen_before() {
     let mut house = House::sample();
     let sam = Person::named("sam");
     let say = |house: &mut House, scope, number| {
-        let act = Act::Request(ask("sam", scope, 60, number, Person::numbered("fresh", 1).key()));
+        let act = Act::Request(ask(
+            "sam",
+            scope,
+            60,
+            number,
+            Person::numbered("fresh", u32::try_from(number).unwrap()).key(),
+        ));
         house.act(&sam, act).expect("recorded");
     };
     let (files, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -4,6 +4,8 @@
 mod disk;
 mod start;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use breakglass_broker::rpc::MINTING;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::statement::Act;
@@ -31,7 +33,10 @@ async fn credential(
     who: &str,
     ttl: u32,
 ) -> Result<(Digest, v1::SubmitAnswer), Status> {
-    let (who, subject) = (Person::named(who), Person::named(&format!("{who}'s subject")));
+    // A fresh key for each request, as a client makes one.
+    static KEYS: AtomicU32 = AtomicU32::new(0);
+    let number = KEYS.fetch_add(1, Ordering::Relaxed);
+    let (who, subject) = (Person::named(who), Person::numbered("subject", number));
     let asking = wire.ask(&who, "solo", ttl, &subject);
     let request = Digest::of(&asking.statement);
     wire.submit(asking).await?;
