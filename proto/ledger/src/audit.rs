@@ -2,7 +2,7 @@
 //!
 //! Checks run in the fixed order of [`Check`], in one pass over the entries. Memory is 32 bytes per
 //! entry in form (to recompute any root a signer says to have seen), what is known of open grants, the
-//! ids of closed ones, and a few hundred lines of at most [`apart::BYTES_MAX`]: whatever a large bundle
+//! ids of closed ones, and a few hundred lines of at most `apart::BYTES_MAX`: whatever a large bundle
 //! holds, less than a fifth of its size.
 
 mod apart;
