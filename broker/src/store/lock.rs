@@ -11,8 +11,16 @@ use super::error::StoreError;
 /// leaves nothing to clean up.
 #[derive(Debug)]
 pub(super) struct Lock {
-    /// Closing it gives the lock back.
-    _file: File,
+    file: File,
+}
+
+/// Given back by name and not only by closing: a child that was just forked, and has not yet become
+/// another program, still has the file open.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If this fails, closing gives it back a moment later.
+        let _closing_remains = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -40,6 +48,6 @@ impl Lock {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
