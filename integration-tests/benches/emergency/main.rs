@@ -38,7 +38,7 @@ pub(crate) enum Extent {
     Quick,
     /// Some minutes.
     Usual,
-    /// Also ten million entries: a quarter of an hour and 40 GB of disk.
+    /// Also ten million entries.
     Full,
 }
 
