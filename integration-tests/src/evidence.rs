@@ -68,7 +68,7 @@ impl Evidence {
             openings: &mut openings.as_slice(),
             blobs: &|digest| self.blobs.get(&digest).cloned(),
         };
-        verify(bundle, trust, None).expect("memory can be read")
+        verify(bundle, trust, None, None).expect("memory can be read")
     }
 }
 

@@ -120,7 +120,7 @@ impl Exported {
             openings: &mut self.openings.as_slice(),
             blobs: &|digest| self.blobs.get(&digest).cloned(),
         };
-        verify(bundle, trust, Some(now())).expect("read from memory")
+        verify(bundle, trust, Some(now()), None).expect("read from memory")
     }
 
     /// Nothing whatever is wrong with it.

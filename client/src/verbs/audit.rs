@@ -82,7 +82,7 @@ fn check(dir: &Path, trust: &Path, out: &mut Output) -> Result<Exit, Failure> {
             openings: &mut openings,
             blobs: &blobs,
         };
-        return tell_case(&verify_case(parts, &trust, now).map_err(failed)?, out);
+        return tell_case(&verify_case(parts, &trust, now, None).map_err(failed)?, out);
     }
     let parts = Bundle {
         entries: &mut entries,
@@ -90,7 +90,7 @@ fn check(dir: &Path, trust: &Path, out: &mut Output) -> Result<Exit, Failure> {
         openings: &mut openings,
         blobs: &blobs,
     };
-    tell(&verify(parts, &trust, now).map_err(failed)?, out)
+    tell(&verify(parts, &trust, now, None).map_err(failed)?, out)
 }
 
 fn read_trust(path: &Path) -> Result<TrustFile, Failure> {

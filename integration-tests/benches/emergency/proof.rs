@@ -122,7 +122,7 @@ impl Export {
             openings: &mut read(bundle::OPENINGS),
             blobs: &|digest| self.blobs.get(&digest).cloned(),
         };
-        verify(bundle, &self.trust, None).expect("readable")
+        verify(bundle, &self.trust, None, None).expect("readable")
     }
 }
 

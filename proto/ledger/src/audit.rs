@@ -7,6 +7,7 @@
 
 mod apart;
 mod case;
+mod eligibility;
 mod finding;
 mod form;
 mod hearing;
@@ -18,6 +19,7 @@ mod trust;
 mod walk;
 
 pub use case::{CASE_ENTRIES_MAX, CaseReport, Unknown};
+pub use eligibility::{Action, Answer, Circumstances, Eligibility, Question};
 pub use finding::{Check, Code, FINDINGS_PER_CODE_MAX, Finding, Findings, Verdict, verdict_of};
 pub use spoken::Spoken;
 pub use trust::{TRUST_MAX, TrustError, TrustFile};
@@ -59,13 +61,19 @@ pub struct Report {
 /// Verifies an export against what the reviewer trusts.
 ///
 /// `now` is needed if the trust file limits the age of the newest entry; without it the age is not
-/// shown to be small enough.
+/// shown to be small enough. `rules` judges the rules of policies that have some; without it what was
+/// decided under them is unproven.
 ///
 /// # Errors
 ///
 /// The error of reading the bundle. Whatever is wrong with its content is in the report.
-pub fn verify(bundle: Bundle<'_>, trust: &TrustFile, now: Option<Timestamp>) -> io::Result<Report> {
-    let mut walk = Walk::new(trust, bundle.blobs);
+pub fn verify(
+    bundle: Bundle<'_>,
+    trust: &TrustFile,
+    now: Option<Timestamp>,
+    rules: Option<&dyn Eligibility>,
+) -> io::Result<Report> {
+    let mut walk = Walk::new(trust, bundle.blobs, rules);
     let committed = open(bundle.checkpoint, trust, &mut walk.hearing.findings);
     let mut lines = Vec::new();
     let mut waiting = 0_usize;
@@ -107,8 +115,9 @@ pub fn verify_case(
     bundle: CaseBundle<'_>,
     trust: &TrustFile,
     now: Option<Timestamp>,
+    rules: Option<&dyn Eligibility>,
 ) -> io::Result<CaseReport> {
-    let mut walk = CaseWalk::new(trust, bundle.blobs);
+    let mut walk = CaseWalk::new(trust, bundle.blobs, rules);
     walk.committed = open(bundle.checkpoint, trust, &mut walk.hearing.findings);
     let mut proofs = Lines::new(bundle.proofs, PROOF_LINE_MAX);
     match each_line(bundle.entries, ENTRY_MAX, |bytes| {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use deadline::Deadlines;
 use grant::{Grant, State};
 
-use crate::audit::{Code, Findings, Spoken};
+use crate::audit::{Code, Eligibility, Findings, Spoken};
 use crate::bytes::Digest;
 use crate::entry::{Body, Entry, KeyRole, Link};
 use crate::id::RequestId;
@@ -60,7 +60,8 @@ impl Case<'_> {
 
 /// What is known after the entries heard so far.
 #[derive(Default)]
-pub struct Judge {
+pub struct Judge<'a> {
+    rules: Option<&'a dyn Eligibility>,
     open: HashMap<RequestId, Grant>,
     /// Grants that ended with `closed`. An id is never used again.
     closed: HashSet<RequestId>,
@@ -72,7 +73,13 @@ pub struct Judge {
     issued: u64,
 }
 
-impl Judge {
+impl<'a> Judge<'a> {
+    /// A judge of an empty ledger, who asks `rules` where a policy has rules.
+    #[must_use]
+    pub fn new(rules: Option<&'a dyn Eligibility>) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     /// Hears the next entry, in order, and notes what is wrong with it.
     pub fn hear(&mut self, case: &Case<'_>, out: &mut Findings) {
         let entry = case.entry;

@@ -78,6 +78,12 @@ names! {
     TargetId;
     /// One watched dependency, an identity provider for instance.
     DependencyId;
+    /// One way of asking a watched dependency whether it is up.
+    ProbeId;
+    /// What a probe saw, in a word.
+    FindingId;
+    /// One way by which people are told.
+    ChannelId;
 }
 
 /// Whether a principal is a person or something a person answers for.

@@ -18,7 +18,7 @@ pub use export::{CaseExport, Export};
 pub use keys::Keys;
 pub use steps::subject_name;
 pub use story::{harmed_cases, harmed_files, harmed_rules, relink};
-pub use vectors::{examples, vectors};
+pub use vectors::{config_examples, examples, vectors};
 
 use std::collections::BTreeMap;
 

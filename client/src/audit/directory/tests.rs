@@ -150,7 +150,7 @@ fn a_bundle_of_holes_is_given_up_at_once() {
         blobs: &|digest| read.blob(digest),
     };
     let trust = breakglass_ledger::testing::House::new().trust();
-    let report = verify(parts, &trust, None).unwrap();
+    let report = verify(parts, &trust, None, None).unwrap();
     assert!(report.findings.iter().any(|finding| finding.code == Code::EntryTooLarge));
     let shown = crate::audit::table(&mut read.entries().unwrap(), None);
     let Err(shown) = shown else { panic!("shown") };

@@ -60,6 +60,7 @@ fn what_was_exported_is_verified_offline() {
         },
         &house.trust(),
         None,
+        None,
     )
     .unwrap();
     assert_eq!(report, house.verify());
@@ -161,7 +162,7 @@ fn one_request_is_exported_with_its_proofs_and_verified_offline() {
         openings: &mut bundle.openings().unwrap(),
         blobs: &|digest| bundle.blob(digest),
     };
-    let report = breakglass_ledger::audit::verify_case(case, &house.trust(), None).unwrap();
+    let report = breakglass_ledger::audit::verify_case(case, &house.trust(), None, None).unwrap();
     assert_eq!(report.findings, []);
     assert_eq!(report, house.first_case().verify(&house.trust(), None));
 }

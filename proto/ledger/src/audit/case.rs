@@ -11,6 +11,7 @@ pub use unknown::Unknown;
 
 use history::History;
 
+use super::eligibility::Eligibility;
 use super::finding::{Code, Finding, Findings, Verdict, verdict_of};
 use super::form::code_of_entry;
 use super::hearing::Hearing;
@@ -71,10 +72,14 @@ pub(super) struct CaseWalk<'a> {
 }
 
 impl<'a> CaseWalk<'a> {
-    pub(super) fn new(trust: &'a TrustFile, blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>) -> Self {
+    pub(super) fn new(
+        trust: &'a TrustFile,
+        blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>,
+        rules: Option<&'a dyn Eligibility>,
+    ) -> Self {
         Self {
             trust,
-            hearing: Hearing::new(trust, blobs),
+            hearing: Hearing::new(trust, blobs, rules),
             committed: None,
             request: None,
             entries: 0,

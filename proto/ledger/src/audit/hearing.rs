@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::eligibility::Eligibility;
 use super::finding::{Code, Findings};
 use super::spoken::{self, Heard, Past, Spoken};
 use super::texts::Texts;
@@ -25,7 +26,7 @@ pub(super) struct Hearing<'a> {
     blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>,
     pub(super) findings: Findings,
     pub(super) texts: Texts,
-    pub(super) judge: Judge,
+    pub(super) judge: Judge<'a>,
     /// Every policy so far came into force; without one nothing that follows can be judged.
     pub(super) judged: bool,
     policy: Option<Arc<Policy>>,
@@ -36,13 +37,17 @@ pub(super) struct Hearing<'a> {
 }
 
 impl<'a> Hearing<'a> {
-    pub(super) fn new(trust: &'a TrustFile, blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>) -> Self {
+    pub(super) fn new(
+        trust: &'a TrustFile,
+        blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>,
+        rules: Option<&'a dyn Eligibility>,
+    ) -> Self {
         Self {
             trust,
             blobs,
             findings: Findings::default(),
             texts: Texts::default(),
-            judge: Judge::default(),
+            judge: Judge::new(rules),
             judged: true,
             policy: None,
             said: HashMap::new(),

@@ -378,7 +378,7 @@ fn an_endless_bundle_is_given_up() {
         openings: &mut BufReader::new(repeat(b'x').take(1 << 40)),
         blobs: &|_| None,
     };
-    let report = verify(bundle, &house.trust(), None).unwrap();
+    let report = verify(bundle, &house.trust(), None, None).unwrap();
     assert!(report.findings.iter().any(|finding| finding.code == Code::EntryTooLarge));
     assert_eq!(report.verdict, Verdict::Malformed);
 }
@@ -406,5 +406,5 @@ fn a_reading_error_is_no_verdict() {
         openings: &mut io::empty(),
         blobs: &|_| None,
     };
-    assert!(verify(bundle, &house.trust(), None).is_err());
+    assert!(verify(bundle, &house.trust(), None, None).is_err());
 }

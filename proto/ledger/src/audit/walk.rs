@@ -1,6 +1,7 @@
 //! One pass over the whole ledger: each entry is checked for its form and place, and then heard.
 
 use super::apart::{self, Apart, Content};
+use super::eligibility::Eligibility;
 use super::finding::{Code, Findings, verdict_of};
 use super::form::code_of_chain;
 use super::hearing::Hearing;
@@ -24,10 +25,14 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(trust: &'a TrustFile, blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>) -> Self {
+    pub(super) fn new(
+        trust: &'a TrustFile,
+        blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>,
+        rules: Option<&'a dyn Eligibility>,
+    ) -> Self {
         Self {
             trust,
-            hearing: Hearing::new(trust, blobs),
+            hearing: Hearing::new(trust, blobs, rules),
             chain: Chain::default(),
             tree: Peaks::default(),
             intact: true,

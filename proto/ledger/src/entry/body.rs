@@ -3,6 +3,7 @@
 use crate::bytes::Digest;
 use crate::entry::EntryError;
 use crate::entry::fields::{Part, Read, Written, bodies};
+use crate::entry::outside::Evidence;
 use crate::entry::part::{Cause, ConfigChange, Decision, KeyRole, Link, Numbered, Outcome, Signed};
 use crate::id::RequestId;
 use crate::principal::{DependencyId, PrincipalId, ScopeId, StageId, TargetId};
@@ -218,6 +219,8 @@ bodies! {
         decision: Decision = "decision",
         /// Which dependency.
         dependency: DependencyId = "dependency",
+        /// What the probes saw, if it was measured.
+        evidence: Option<Vec<Evidence>> = "evidence",
     }
 
     /// A watched dependency is up again.
@@ -228,6 +231,8 @@ bodies! {
         decision: Decision = "decision",
         /// Which dependency.
         dependency: DependencyId = "dependency",
+        /// What the probes saw, if it was measured.
+        evidence: Option<Vec<Evidence>> = "evidence",
     }
 
     /// A grant was reviewed afterwards. Not part of its chain, which ended with `closed`.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::Digest;
 use crate::entry::EntryError;
 use crate::entry::fields::{Part, Read, Written};
+use crate::entry::outside::{Notified, Watched};
 use crate::id::RequestId;
 use crate::principal::{PrincipalId, PrincipalKind};
 use crate::statement::Lane;
@@ -236,7 +237,7 @@ impl Outcome {
     }
 }
 
-/// What the operator changed outside of any request.
+/// What changed outside of any request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ConfigChange {
@@ -245,11 +246,15 @@ pub enum ConfigChange {
         /// The commitment: what `reason` or `comment` of a statement says.
         text: Digest,
     },
+    /// What became of a notice.
+    Notified(Notified),
     /// Another version of the broker took over.
     Software {
         /// Name and version.
         version: String,
     },
+    /// A watched dependency is watched otherwise than before.
+    Watched(Watched),
 }
 
 /// Which of the broker's keys.

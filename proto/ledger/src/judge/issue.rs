@@ -6,7 +6,7 @@ use crate::audit::{Code, Findings};
 use crate::entry::Issued;
 use crate::time::Timestamp;
 
-impl Judge {
+impl Judge<'_> {
     /// Hears an issuing.
     pub(super) fn issued_to(
         &mut self,

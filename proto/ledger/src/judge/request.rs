@@ -8,7 +8,7 @@ use crate::entry::{Refused, Requested};
 use crate::policy::Scope;
 use crate::statement::{Act, Ask};
 
-impl Judge {
+impl Judge<'_> {
     /// Opens a grant.
     pub(super) fn requested(&mut self, case: &Case<'_>, body: &Requested, out: &mut Findings) {
         let id = body.link.grant;

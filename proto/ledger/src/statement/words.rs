@@ -102,9 +102,10 @@ words! {
 
     /// What a reviewer found.
     ReviewVerdict {
+        Drill = "drill": "An exercise, and nothing but.",
         Justified = "justified": "An emergency, and the access was used for it.",
-        Unnecessary = "unnecessary": "In good faith, but ordinary access would have done.",
-        Misuse = "misuse": "Used for something else.",
+        Unjustified = "unjustified": "No emergency, or used for something else.",
+        Inconclusive = "inconclusive": "Not to be told from what there is; reviewed again.",
     }
 
     /// A revocation list that hosts put into force.

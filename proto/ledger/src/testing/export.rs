@@ -123,7 +123,7 @@ impl Export {
             openings: &mut self.openings.as_slice(),
             blobs: &|digest| self.blobs.get(&digest).cloned(),
         };
-        verify(bundle, trust, now).expect("memory can be read")
+        verify(bundle, trust, now, None).expect("memory can be read")
     }
 }
 
@@ -152,6 +152,6 @@ impl CaseExport {
             openings: &mut self.files.openings.as_slice(),
             blobs: &|digest| self.files.blobs.get(&digest).cloned(),
         };
-        verify_case(bundle, trust, now).expect("memory can be read")
+        verify_case(bundle, trust, now, None).expect("memory can be read")
     }
 }

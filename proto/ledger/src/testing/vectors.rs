@@ -7,9 +7,10 @@ use crate::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS, PROOFS};
 use crate::bytes::{Digest, Salt};
 use crate::entry::{
     Anchor, Applied, Approved, Body, Cause, Closed, Config, ConfigChange, Context, Decision,
-    Denied, Drill, Entry, Escalated, Genesis, Issued, KeyRole, Keys, Lapsed, Link, Locked,
-    Numbered, OutageBegan, OutageEnded, OutageState, Outcome, PickedUp, Policy, Reconciled,
-    Refused, Requested, Reviewed, Revoked, Signed, Unlocked, Used, Withdrawn,
+    Denied, Drill, Entry, Escalated, Evidence, Genesis, Issued, KeyRole, Keys, Lapsed, Link,
+    Locked, Notified, Numbered, OutageBegan, OutageEnded, OutageState, Outcome, PickedUp, Policy,
+    Reconciled, Refused, Requested, Reviewed, Revoked, Signed, Unlocked, Used, WatchState, Watched,
+    Withdrawn,
 };
 use crate::id::RequestId;
 use crate::principal::{PrincipalKind, StageId};
@@ -22,6 +23,11 @@ pub fn vectors() -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in examples() {
         let name = format!("entries/{}.json", entry.body.type_name());
+        files.push((name.into(), entry.to_bytes().expect("an example")));
+    }
+    for (name, what) in config_examples() {
+        let entry = example(Config { what }.into());
+        let name = format!("entries/config-{name}.json");
         files.push((name.into(), entry.to_bytes().expect("an example")));
     }
     let house = House::eventful();
@@ -65,15 +71,18 @@ fn put(files: &mut Vec<(PathBuf, Vec<u8>)>, directory: &str, export: &Export) {
 /// One entry of every type, optional parts present.
 #[must_use]
 pub fn examples() -> Vec<Entry> {
-    let example = |body| Entry {
+    bodies().into_iter().map(example).collect()
+}
+
+fn example(body: Body) -> Entry {
+    Entry {
         seq: 9,
         time: "2026-11-22T10:00:00.123Z".parse().expect("a time"),
         prev: Digest::of(b"prev"),
         salt: Salt::from_bytes([5; 16]),
         log: "payments/3f9a1c0e5b7d2a44".parse().expect("an origin"),
         body,
-    };
-    bodies().into_iter().map(example).collect()
+    }
 }
 
 fn link() -> Link {
@@ -104,6 +113,37 @@ fn decision() -> Decision {
         },
         outcome: "granted".to_owned(),
     }
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        probe: "discovery".parse().expect("good"),
+        rounds: 3,
+        saw: "timeout".parse().expect("good"),
+        since: Timestamp::from_unix_seconds(1_700_000_000),
+    }
+}
+
+/// The changes that `config` can tell of, besides the one in [`examples`].
+#[must_use]
+pub fn config_examples() -> Vec<(&'static str, ConfigChange)> {
+    let watched = Watched {
+        dependency: "okta".parse().expect("good"),
+        evidence: vec![evidence()],
+        state: WatchState::Flapping,
+    };
+    let notified = Notified {
+        attempts: 2,
+        channel: "slack".parse().expect("good"),
+        delivered: true,
+        entry: 7,
+        notice: Salt::from_bytes([3; 16]),
+    };
+    vec![
+        ("software", ConfigChange::Software { version: "breakglassd 1.0.0".to_owned() }),
+        ("watched", ConfigChange::Watched(watched)),
+        ("notified", ConfigChange::Notified(notified)),
+    ]
 }
 
 #[expect(clippy::too_many_lines, reason = "a list of all types, nothing else")]
@@ -177,12 +217,14 @@ fn bodies() -> Vec<Body> {
             signed: Some(signed()),
             decision: decision(),
             dependency: "okta".parse().expect("good"),
+            evidence: Some(vec![evidence(), evidence()]),
         }
         .into(),
         OutageEnded {
             signed: Some(signed()),
             decision: decision(),
             dependency: "okta".parse().expect("good"),
+            evidence: Some(vec![evidence()]),
         }
         .into(),
         Reviewed { signed: signed(), decision: decision(), request: link().grant }.into(),

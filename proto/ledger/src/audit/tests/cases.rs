@@ -311,6 +311,6 @@ fn an_endless_case_is_given_up() {
         openings: &mut endless(),
         blobs: &|_| None,
     };
-    let report = verify_case(bundle, &house.trust(), None).unwrap();
+    let report = verify_case(bundle, &house.trust(), None, None).unwrap();
     assert_eq!(first_of(&report), (Code::EntryTooLarge, None, Verdict::Malformed));
 }
