@@ -6,7 +6,7 @@
 //! so a broker that showed a false policy is caught by the ledger.
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::policy::{Checked, Files, Policy, activate, check};
+use breakglass_ledger::policy::{Files, Policy, activate, check};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::{Act, ActKind, Manifest, Statement};
@@ -43,8 +43,7 @@ pub fn read(answer: &v1::GetPolicyAnswer, log: &Origin) -> Result<Policy, Policy
     let checked = check(&files).map_err(|faults| {
         PolicyDoubt::Form(faults.first().map(ToString::to_string).unwrap_or_default())
     })?;
-    let Checked { authority, people, scopes } = checked;
-    Ok(Policy { version: listed.version, digest: manifest.digest(), authority, people, scopes })
+    Ok(checked.into_policy(listed.version, manifest.digest()))
 }
 
 /// Compares `policy` with the newest one this machine has seen, and keeps it if newer.

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use breakglass_ledger::policy::{Policy, Scope, Sensitivity, SshProfile, Stage};
-use breakglass_ledger::principal::PrincipalId;
+use breakglass_ledger::principal::{PrincipalId, TargetId};
 use breakglass_ledger::time::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -165,10 +165,10 @@ impl Screen<'_> {
 
 /// What the certificate would allow, in words.
 fn opens(scope: &Scope) -> String {
-    let Some(SshProfile { principals, source_address, force_command, extensions }) = &scope.ssh
-    else {
+    let Some(ssh) = &scope.ssh else {
         return "nothing that this version can show".to_owned();
     };
+    let SshProfile { principals, source_address, force_command, extensions, hosts } = ssh;
     let from = if source_address.is_empty() {
         "from anywhere".to_owned()
     } else {
@@ -183,8 +183,11 @@ fn opens(scope: &Scope) -> String {
     } else {
         extensions.join(", ")
     };
+    let hosts: Vec<&str> = hosts.iter().map(TargetId::as_str).collect();
+    let meant =
+        if hosts.is_empty() { String::new() } else { format!("\nmeant for {}", hosts.join(", ")) };
     format!(
-        "SSH as {} on every host that trusts this broker's CA and maps that name\n{from}; \
+        "SSH as {} on every host that trusts this broker's CA and maps that name{meant}\n{from}; \
          {command}; {extensions}",
         principals.join(", ")
     )

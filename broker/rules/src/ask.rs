@@ -225,6 +225,7 @@ mod tests {
             source_address: from.iter().map(ToString::to_string).collect(),
             force_command: command.map(str::to_owned),
             extensions: Vec::new(),
+            hosts: Vec::new(),
         };
         let plain = profile(&["dba"], &["10.0.0.0/8"], None);
         assert!(covers(&plain, &plain));

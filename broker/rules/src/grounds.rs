@@ -22,6 +22,11 @@ pub(crate) fn decision(
         context: Context {
             lane: ask.map(|ask| ask.lane),
             outage: OutageState::None,
+            outage_since: None,
+            stage: None,
+            live: None,
+            budget: None,
+            drill_age: None,
             time: facts.second(),
             kind: actor.map(|actor| actor.kind),
             delegation: ask.map(|ask| ask.on_behalf_of.clone()).unwrap_or_default(),

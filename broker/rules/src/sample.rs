@@ -16,6 +16,14 @@ pub(crate) fn scope() -> Scope {
         ttl_max: Ttl::MAX,
         pending_max: 1,
         live_max: 1,
+        cooldown: None,
+        budget: None,
+        outage: None,
+        ends_with_outage: false,
+        grace: 0,
+        review_within: None,
+        review_gate: false,
+        emergency: None,
         requesters: Vec::new(),
         kinds: [].into(),
         lanes: [].into(),
@@ -30,5 +38,6 @@ pub(crate) fn scope() -> Scope {
 
 /// A stage of that quorum.
 pub(crate) fn stage(quorum: u32, approvers: Vec<Members>) -> Stage {
-    Stage { name: "security".parse().unwrap(), approvers, quorum }
+    let name = "security".parse().unwrap();
+    Stage { name, approvers, quorum, within: None, escalate: Vec::new() }
 }

@@ -255,6 +255,11 @@ fn decision() -> Decision {
         context: Context {
             lane: Some(Lane::Normal),
             outage: OutageState::None,
+            outage_since: None,
+            stage: None,
+            live: None,
+            budget: None,
+            drill_age: None,
             time: Timestamp::from_unix_seconds(START),
             kind: None,
             delegation: Vec::new(),

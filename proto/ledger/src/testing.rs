@@ -269,6 +269,11 @@ impl House {
             context: Context {
                 lane: Some(Lane::Normal),
                 outage: OutageState::None,
+                outage_since: None,
+                stage: None,
+                live: None,
+                budget: None,
+                drill_age: None,
                 time: self.now,
                 kind: Some(PrincipalKind::Human),
                 delegation: Vec::new(),

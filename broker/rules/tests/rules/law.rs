@@ -194,8 +194,7 @@ pub(crate) fn law(change: &str, version: u64) -> (Policy, Statement) {
     let manifest = Act::Policy(files.manifest(version, Digest::ZERO));
     let manifest =
         Statement::compose(&log(), None, manifest, None, Salt::from_bytes([0; 16])).unwrap();
-    let Checked { authority, people, scopes } = checked;
-    (Policy { version, digest: manifest.digest(), authority, people, scopes }, manifest)
+    (checked.into_policy(version, manifest.digest()), manifest)
 }
 
 fn draft(change: &str) -> (Files, Checked) {

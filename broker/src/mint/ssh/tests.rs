@@ -35,6 +35,7 @@ impl Cleared {
                 source_address: vec![],
                 force_command: None,
                 extensions: vec![],
+                hosts: vec![],
             },
         }
     }
@@ -46,6 +47,7 @@ impl Cleared {
                 source_address: texts(&["10.20.0.0/16", "2001:db8::/32", "192.0.2.7"]),
                 force_command: Some("/usr/local/bin/repair --scope \"payments db\"".to_owned()),
                 extensions: texts(&["permit-pty", "permit-agent-forwarding"]),
+                hosts: vec![],
             },
             ..Self::plain()
         }

@@ -9,7 +9,7 @@ use crate::entry::EntryError;
 use crate::entry::fields::{Part, Read, Written};
 use crate::entry::outside::{Notified, Watched};
 use crate::id::RequestId;
-use crate::principal::{PrincipalId, PrincipalKind};
+use crate::principal::{PrincipalId, PrincipalKind, StageId};
 use crate::statement::Lane;
 use crate::time::Timestamp;
 
@@ -101,16 +101,33 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Context {
+    /// Seconds granted to the requester in the scope's budget window before this act; absent where
+    /// nothing judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<u64>,
     /// Who stands behind an agent, outermost first; empty for everyone else.
     pub delegation: Vec<PrincipalId>,
+    /// Seconds since the scope's last passed drill; absent where nothing judged it, or if there was
+    /// none.
+    #[serde(default, rename = "drill-age", skip_serializing_if = "Option::is_none")]
+    pub drill_age: Option<u64>,
     /// Kind of identity that acted; absent when no principal did (the clock, a stranger).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<PrincipalKind>,
     /// Lane of the request; absent when the act is about none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<Lane>,
+    /// Grants of the scope alive before this act; absent where nothing judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<u64>,
     /// State of the dependency that the scope's outage lane watches.
     pub outage: OutageState,
+    /// Since when that dependency is down; absent if it is not.
+    #[serde(default, rename = "outage-since", skip_serializing_if = "Option::is_none")]
+    pub outage_since: Option<Timestamp>,
+    /// The stage that an approval is for; absent for every other act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageId>,
     /// The second the decision was made at.
     pub time: Timestamp,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::check::{Checked, check};
+use super::check::check;
 use super::fault::Fault;
 use crate::bytes::Digest;
 use crate::policy::{Authority, File, Files, Policy};
@@ -48,8 +48,7 @@ pub fn activate(
             checked
         }
     };
-    let Checked { authority, people, scopes } = checked;
-    Ok(Policy { version: listed.version, digest: manifest.digest(), authority, people, scopes })
+    Ok(checked.into_policy(listed.version, manifest.digest()))
 }
 
 /// Reads again a policy that has been in force, from the manifest and files that a ledger keeps.
@@ -68,8 +67,8 @@ pub fn reopen(manifest: &Statement, files: &Files, log: &Origin) -> Result<Polic
         return Err(PolicyError::OtherLog { expected, found });
     }
     check_files(listed, files)?;
-    let Checked { authority, people, scopes } = check(files).map_err(PolicyError::Faults)?;
-    Ok(Policy { version: listed.version, digest: manifest.digest(), authority, people, scopes })
+    let checked = check(files).map_err(PolicyError::Faults)?;
+    Ok(checked.into_policy(listed.version, manifest.digest()))
 }
 
 /// The manifest is the one after `previous`.

@@ -4,8 +4,9 @@ use super::enrol;
 use super::fault::{Fault, Faults};
 use super::read::{self, Document};
 use super::satisfy;
-use super::{authority, later, register};
-use crate::policy::{Authority, File, Files, People, Scopes};
+use super::{authority, register};
+use crate::bytes::Digest;
+use crate::policy::{Authority, File, Files, People, Policy, Scopes};
 
 /// Four files that are a policy, not yet in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,18 @@ pub struct Checked {
     pub people: People,
     /// What can be asked for.
     pub scopes: Scopes,
+    /// The text of `rules.cedar`. Nothing here reads Cedar: whoever decides by these rules compiles
+    /// them first, and refuses a policy whose rules cannot be.
+    pub rules: String,
+}
+
+impl Checked {
+    /// The policy that these files are, once their manifest is known and judged.
+    #[must_use]
+    pub fn into_policy(self, version: u64, digest: Digest) -> Policy {
+        let Self { authority, people, scopes, rules } = self;
+        Policy { version, digest, authority, people, scopes, rules }
+    }
 }
 
 /// Reads and checks the four files.
@@ -30,9 +43,7 @@ pub fn check(files: &Files) -> Result<Checked, Vec<Fault>> {
         .map(|document| authority::read(&document, &mut faults));
     let people = Document::parse(File::People, &files.people, &mut faults)
         .map(|document| enrol::read(&document, &mut faults));
-    if let Some(rules) = read::text_of(File::Rules, &files.rules, &mut faults) {
-        later::refuse_rules(rules, &mut faults);
-    }
+    let rules = read::text_of(File::Rules, &files.rules, &mut faults).map(str::to_owned);
     let register = Document::parse(File::Scopes, &files.scopes, &mut faults)
         .map(|document| register::read(&document, &mut faults));
     if let (Some(people), Some(register)) = (&people, &register) {
@@ -45,9 +56,11 @@ pub fn check(files: &Files) -> Result<Checked, Vec<Fault>> {
         let scopes = register.drafts.into_iter().map(|draft| draft.scope);
         Scopes(scopes.map(|scope| (scope.id.clone(), scope)).collect())
     });
-    let (Some(authority), Some(people), Some(scopes)) = (authority, people, scopes) else {
+    let (Some(authority), Some(people), Some(scopes), Some(rules)) =
+        (authority, people, scopes, rules)
+    else {
         // Each `None` above came with its fault, so there is at least one to answer with.
         return Err(faults.into_sorted());
     };
-    faults.or(Checked { authority, people, scopes })
+    faults.or(Checked { authority, people, scopes, rules })
 }

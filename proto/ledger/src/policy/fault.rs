@@ -114,6 +114,16 @@ pub enum FaultKind {
         "{field} is {seconds} s, over the cap of 12 h; whoever needs longer needs ordinary access"
     )]
     TtlOverCap { field: &'static str, seconds: u32 },
+    #[error("{field} does nothing without {needed}; add that or remove this")]
+    Needs { field: &'static str, needed: &'static str },
+    #[error(
+        "{field} is {seconds} s, and a request lapses after {limit} s (pending-max): it would never come to pass; make it shorter"
+    )]
+    NotBeforeLapse { field: &'static str, seconds: u32, limit: u32 },
+    #[error(
+        "ttl-max of the emergency lane is {seconds} s, over the scope's own {limit} s; with fewer eyes grant less, not more"
+    )]
+    EmergencyTtl { seconds: u32, limit: u32 },
     #[error("SSH principal {value} is refused: {rule}; name one role principal such as bg-dba")]
     SshPrincipal { value: String, rule: &'static str },
     #[error("source address {value} is refused: {rule}; write one network such as 10.20.0.0/16")]
@@ -167,6 +177,9 @@ impl FaultKind {
             Self::Unsatisfiable { .. } => "unsatisfiable",
             Self::MissingOwner { .. } => "missing-owner",
             Self::TtlOverCap { .. } => "ttl-over-cap",
+            Self::Needs { .. } => "needs",
+            Self::NotBeforeLapse { .. } => "not-before-lapse",
+            Self::EmergencyTtl { .. } => "emergency-ttl",
             Self::SshPrincipal { .. } => "ssh-principal",
             Self::SourceAddress { .. } => "source-address",
             Self::ForceCommand { .. } => "force-command",

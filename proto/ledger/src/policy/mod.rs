@@ -3,7 +3,7 @@
 //! Four files ([`Files`]) are read and [`check`]ed as a whole; [`activate`] makes the [`Policy`] in
 //! force of them, if the authority of the policy before has signed their manifest. `FORMAT.md`
 //! describes the files. Nothing here decides about a request, and nothing is accepted that nobody
-//! acts on: fields of work to come are refused by name.
+//! acts on: fields of work to come are refused by name. Rules in Cedar are kept as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +20,9 @@ mod fault;
 mod files;
 mod groups;
 mod incident;
+mod lanes;
 mod later;
+mod limits;
 mod lookalike;
 mod people;
 mod read;
@@ -41,6 +43,8 @@ pub use fault::{FAULTS_MAX, Fault, FaultKind};
 pub use files::{File, Files};
 pub use groups::{LINKS_MAX, NESTING_MAX};
 pub use incident::{IncidentPattern, ParsePatternError};
+pub use lanes::{Emergency, GRACE_MAX_SECONDS};
+pub use limits::{BUDGET_WINDOW_MAX_SECONDS, Budget, COOLDOWN_MAX_SECONDS, REVIEW_MAX_SECONDS};
 pub use people::{GROUPS_MAX, KEYS_MAX, MEMBERSHIPS_MAX, PRINCIPALS_MAX, People, Principal};
 pub use sample::sample;
 pub use scopes::{
@@ -48,7 +52,8 @@ pub use scopes::{
     Scope, Scopes, Sensitivity, Stage,
 };
 pub use ssh::{
-    FORCE_COMMAND_MAX_BYTES, SOURCE_ADDRESSES_MAX, SSH_EXTENSIONS, SSH_PRINCIPALS_MAX, SshProfile,
+    FORCE_COMMAND_MAX_BYTES, HOSTS_MAX, SOURCE_ADDRESSES_MAX, SSH_EXTENSIONS, SSH_PRINCIPALS_MAX,
+    SshProfile,
 };
 pub use values::{REFERENCES_MAX, TEXT_MAX_BYTES};
 
@@ -65,6 +70,8 @@ pub struct Policy {
     pub people: People,
     /// What can be asked for.
     pub scopes: Scopes,
+    /// The text of `rules.cedar`, exact.
+    pub rules: String,
 }
 
 impl Policy {

@@ -157,6 +157,11 @@ impl<'d> Value<'d> {
         faults.add(self.source.file, self.line, kind);
     }
 
+    /// Adds the fault that this does nothing without `needed`.
+    pub(super) fn needs(&self, needed: &'static str, faults: &mut Faults) {
+        self.fault(FaultKind::Needs { field: self.field, needed }, faults);
+    }
+
     /// Whether this is a list; if not, it is one value.
     pub(super) const fn is_list(&self) -> bool {
         matches!(self.value, DeValue::Array(_))

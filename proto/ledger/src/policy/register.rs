@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 
 use super::fault::{FaultKind, Faults, shown};
 use super::incident::IncidentPattern;
-use super::later;
+use super::limits::{self, Limits};
 use super::lookalike::Ids;
 use super::read::{Document, Table, Value};
 use super::scopes::{
-    Approval, LIVE_MAX, Owners, PENDING_MAX_SECONDS, SCOPES_MAX, STAGE_QUORUM_MAX, STAGES_MAX,
-    Scope, Sensitivity, Stage,
+    Approval, Owners, SCOPES_MAX, STAGE_QUORUM_MAX, STAGES_MAX, Scope, Sensitivity, Stage,
 };
 use super::ssh;
 use super::values::{self, Referred};
+use super::{lanes, later};
 use crate::policy::{File, Members};
 use crate::principal::{PrincipalKind, ScopeId, StageId};
-use crate::statement::Lane;
 use crate::time::Ttl;
 
 /// A scope as the file has it.
@@ -65,15 +64,16 @@ fn scope(
     let requesters = table.need("requesters", faults);
     let requesters = requesters.and_then(|list| refer(&list, references, faults));
     let kinds = table.need("kinds", faults).and_then(|list| kinds(&list, faults));
-    let (approval, stage_lines) = approval(table, &called, references, faults);
+    let limits = limits::read(table, faults);
+    let (approval, stage_lines) = approval(table, &called, &limits, references, faults);
     let is_judgeable = requesters.is_some() && kinds.is_some() && approval.is_some();
-    let limits = limits(table, faults);
     let owners = owners(table, &called, references, faults);
     let words = words(table, faults);
     let on_warning = table.take("on-warning");
     let on_warning = on_warning.and_then(|list| refer(&list, references, faults));
     let drill_every = table.take("drill-every").and_then(|every| values::seconds(&every, faults));
-    let lanes = table.need("lanes", faults).and_then(|list| lanes(&list, faults));
+    let has_stages = !matches!(approval, Some(Approval::None));
+    let lanes = lanes::read(table, &limits, has_stages, faults);
     let require_reason =
         table.take("require-reason").and_then(|reason| reason.flag(faults)).unwrap_or(true);
     let require_incident =
@@ -93,12 +93,20 @@ fn scope(
         partner: words.partner,
         sensitivity: words.sensitivity,
         runbook: words.runbook,
-        ttl_max: limits.ttl_max,
-        pending_max: limits.pending_max,
-        live_max: limits.live_max,
+        ttl_max: limits.ttl_max.unwrap_or(Ttl::MAX),
+        pending_max: limits.pending_max.unwrap_or(1),
+        live_max: limits.live_max.unwrap_or(1),
+        cooldown: limits.cooldown,
+        budget: limits.budget,
+        outage: lanes.outage,
+        ends_with_outage: lanes.ends_with_outage,
+        grace: lanes.grace,
+        review_within: limits.review_within,
+        review_gate: limits.review_gate,
+        emergency: lanes.emergency,
         requesters: requesters.unwrap_or_default(),
         kinds: kinds.unwrap_or_default(),
-        lanes: lanes.unwrap_or_default(),
+        lanes: lanes.lanes,
         require_incident,
         require_reason,
         approval: approval.unwrap_or(Approval::Stages(Vec::new())),
@@ -152,26 +160,6 @@ fn words(table: &mut Table<'_>, faults: &mut Faults) -> Words {
     }
 }
 
-/// The numbers.
-struct Limits {
-    ttl_max: Ttl,
-    pending_max: u32,
-    live_max: u32,
-}
-
-fn limits(table: &mut Table<'_>, faults: &mut Faults) -> Limits {
-    let ttl_max = table.need("ttl-max", faults).and_then(|ttl| values::ttl(&ttl, faults));
-    let pending_max = table
-        .need("pending-max", faults)
-        .and_then(|pending| values::seconds_within(&pending, PENDING_MAX_SECONDS, faults));
-    let live_max = table.need("live-max", faults).and_then(|live| live.number(1, LIVE_MAX, faults));
-    Limits {
-        ttl_max: ttl_max.unwrap_or(Ttl::MAX),
-        pending_max: pending_max.unwrap_or(1),
-        live_max: live_max.unwrap_or(1),
-    }
-}
-
 fn owners(
     table: &mut Table<'_>,
     scope: &str,
@@ -198,18 +186,6 @@ fn kinds(list: &Value<'_>, faults: &mut Faults) -> Option<BTreeSet<PrincipalKind
     Some(kinds.into_iter().collect())
 }
 
-fn lanes(list: &Value<'_>, faults: &mut Faults) -> Option<BTreeSet<Lane>> {
-    let lanes = values::set(list, 4, faults, |value, faults| {
-        let lane = later::lane(value, faults)?;
-        if lane != Lane::Normal {
-            let field = format!("lane {}", value.text(faults).unwrap_or_default());
-            value.fault(FaultKind::NotSupportedYet { field }, faults);
-        }
-        Some(lane)
-    })?;
-    Some(lanes.into_iter().collect())
-}
-
 fn incident(value: &Value<'_>, faults: &mut Faults) -> Option<IncidentPattern> {
     let text = value.text(faults)?;
     match text.parse::<IncidentPattern>() {
@@ -226,6 +202,7 @@ fn incident(value: &Value<'_>, faults: &mut Faults) -> Option<IncidentPattern> {
 fn approval(
     table: &mut Table<'_>,
     scope: &str,
+    limits: &Limits,
     references: &mut Referred,
     faults: &mut Faults,
 ) -> (Option<Approval>, Vec<u32>) {
@@ -238,8 +215,10 @@ fn approval(
     let tables = table.tables("stage", STAGES_MAX, faults);
     let (count, mut stages, mut lines) = (tables.len(), Vec::new(), Vec::new());
     for mut stage_table in tables {
-        if let Some(stage) = stage(&mut stage_table, &mut ids, scope, references, faults) {
-            stages.push(stage);
+        let stage = stage(&mut stage_table, &mut ids, scope, references, faults);
+        let waits = escalation(&mut stage_table, limits, references, faults);
+        if let Some(stage) = stage {
+            stages.push(Stage { within: waits.0, escalate: waits.1, ..stage });
             lines.push(stage_table.line());
         }
         stage_table.finish(faults);
@@ -280,8 +259,36 @@ fn stage(
         }
         refer(&list, references, faults)
     });
-    later::refuse_in_stage(table, references, faults);
     let name = name?;
     ids.meet(name.as_str(), table.line(), faults);
-    Some(Stage { name, approvers: approvers?, quorum: quorum.filter(|quorum| *quorum > 0)? })
+    Some(Stage {
+        name,
+        approvers: approvers?,
+        quorum: quorum.filter(|quorum| *quorum > 0)?,
+        within: None,
+        escalate: Vec::new(),
+    })
+}
+
+/// How long a stage waits for its own approvers, and who is asked then; both or neither.
+fn escalation(
+    table: &mut Table<'_>,
+    limits: &Limits,
+    references: &mut Referred,
+    faults: &mut Faults,
+) -> (Option<u32>, Vec<Members>) {
+    let (within_at, escalate_at) = (table.take("within"), table.take("escalate"));
+    match (&within_at, &escalate_at) {
+        (Some(within), None) => within.needs("escalate", faults),
+        (None, Some(escalate)) => escalate.needs("within", faults),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    let within = within_at.as_ref().and_then(|within| values::seconds(within, faults));
+    let escalate = escalate_at.and_then(|list| refer(&list, references, faults));
+    if let (Some(at), Some(seconds), Some(limit)) = (within_at, within, limits.pending_max)
+        && seconds >= limit
+    {
+        at.fault(FaultKind::NotBeforeLapse { field: "within", seconds, limit }, faults);
+    }
+    (within, escalate.unwrap_or_default())
 }

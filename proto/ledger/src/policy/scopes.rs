@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::incident::IncidentPattern;
+use super::lanes::Emergency;
+use super::limits::Budget;
 use super::ssh::SshProfile;
 use crate::policy::Members;
-use crate::principal::{PrincipalKind, ScopeId, StageId};
+use crate::principal::{DependencyId, PrincipalKind, ScopeId, StageId};
 use crate::statement::{Kind, Lane};
 use crate::time::Ttl;
 
@@ -49,6 +51,24 @@ pub struct Scope {
     pub pending_max: u32,
     /// Most grants alive at once, 1 to [`LIVE_MAX`].
     pub live_max: u32,
+    /// Seconds from the end of a principal's last grant until they may have the next, up to
+    /// [`COOLDOWN_MAX_SECONDS`](super::COOLDOWN_MAX_SECONDS).
+    pub cooldown: Option<u32>,
+    /// Most granted time per principal in a window.
+    pub budget: Option<Budget>,
+    /// Which watched dependency opens the outage lane: there exactly if `lanes` lists that lane.
+    pub outage: Option<DependencyId>,
+    /// Whether the end of the outage ends the grants of its lane.
+    pub ends_with_outage: bool,
+    /// Seconds between the end of the outage and that of the grants, up to
+    /// [`GRACE_MAX_SECONDS`](super::GRACE_MAX_SECONDS).
+    pub grace: u32,
+    /// Seconds after its end within which a grant is to be reviewed.
+    pub review_within: Option<u32>,
+    /// Whether the next use waits for the review of the last.
+    pub review_gate: bool,
+    /// The emergency lane: there exactly if `lanes` lists that lane.
+    pub emergency: Option<Emergency>,
     /// Who may ask.
     pub requesters: Vec<Members>,
     /// Which kinds of identity may ask.
@@ -142,6 +162,10 @@ pub struct Stage {
     pub approvers: Vec<Members>,
     /// How many different people have to, 1 to [`STAGE_QUORUM_MAX`].
     pub quorum: u32,
+    /// Seconds from the request until `escalate` may agree as well; less than `pending_max`.
+    pub within: Option<u32>,
+    /// Who may agree as well from then on; there exactly if `within` is.
+    pub escalate: Vec<Members>,
 }
 
 /// All scopes by id.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::fault::{FaultKind, Faults, shown};
 use super::read::{Table, Value};
 use super::values;
+use crate::principal::TargetId;
 
 /// Most principals in one certificate. OpenSSH reads up to 256; a role needs one or two.
 pub const SSH_PRINCIPALS_MAX: usize = 16;
@@ -14,6 +15,9 @@ pub const SOURCE_ADDRESSES_MAX: usize = 32;
 
 /// Longest `force-command` in bytes; more belongs into a script on the host.
 pub const FORCE_COMMAND_MAX_BYTES: usize = 1024;
+
+/// Most hosts of one scope: what one screen of an approver can hold.
+pub const HOSTS_MAX: usize = 64;
 
 /// Longest SSH principal in bytes.
 const SSH_PRINCIPAL_MAX_BYTES: usize = 64;
@@ -46,6 +50,9 @@ pub struct SshProfile {
     pub force_command: Option<String>,
     /// Names out of [`SSH_EXTENSIONS`], ascending; empty means none, not even a terminal.
     pub extensions: Vec<String>,
+    /// The hosts where it opens something, as approvers are shown it and locks of a host match it;
+    /// empty if the policy does not say. The certificate itself names no host.
+    pub hosts: Vec<TargetId>,
 }
 
 /// Reads the table; what it returns after adding a fault is a placeholder.
@@ -61,6 +68,8 @@ pub(super) fn read(mut table: Table<'_>, faults: &mut Faults) -> SshProfile {
     let extensions = table
         .take("extensions")
         .and_then(|list| values::set(&list, SSH_EXTENSIONS.len(), faults, extension));
+    let hosts =
+        table.take("hosts").and_then(|list| values::set(&list, HOSTS_MAX, faults, values::name));
     table.finish(faults);
     let mut extensions = extensions.unwrap_or_default();
     // PROTOCOL.certkeys: options are lexically ordered by name.
@@ -70,6 +79,7 @@ pub(super) fn read(mut table: Table<'_>, faults: &mut Faults) -> SshProfile {
         source_address: source_address.unwrap_or_default(),
         force_command,
         extensions,
+        hosts: hosts.unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Policies for tests, in force without anybody's signature.
 
-use super::{Checked, Fault, Files, Policy, check, sample};
+use super::{Fault, Files, Policy, check, sample};
 use crate::bytes::Digest;
 use crate::key::PublicKey;
 
@@ -21,9 +21,9 @@ pub fn policy(people: &[(&str, &PublicKey)]) -> Result<Policy, Vec<Fault>> {
 ///
 /// What [`check`] finds wrong.
 pub fn in_force(files: &Files, version: u64) -> Result<Policy, Vec<Fault>> {
-    let Checked { authority, people, scopes } = check(files)?;
+    let checked = check(files)?;
     let parts = [&files.authority[..], &files.people, &files.rules, &files.scopes];
     let of_files = parts.map(|part| *Digest::of(part).as_bytes()).concat();
     let digest = Digest::of_parts(&[&version.to_be_bytes(), &of_files]);
-    Ok(Policy { version, digest, authority, people, scopes })
+    Ok(checked.into_policy(version, digest))
 }

@@ -56,6 +56,11 @@ pub(super) fn seconds(value: &Value<'_>, faults: &mut Faults) -> Option<u32> {
 /// A duration of 1 to `max` seconds.
 pub(super) fn seconds_within(value: &Value<'_>, max: u32, faults: &mut Faults) -> Option<u32> {
     let seconds = seconds(value, faults)?;
+    within(value, seconds, max, faults)
+}
+
+/// `seconds`, unless it is more than `max`.
+fn within(value: &Value<'_>, seconds: u32, max: u32, faults: &mut Faults) -> Option<u32> {
     if seconds > max {
         let (field, value_seconds) = (value.field(), i64::from(seconds));
         let kind = FaultKind::OutOfRange { field, value: value_seconds, min: 1, max };
@@ -75,13 +80,14 @@ pub(super) fn ttl(value: &Value<'_>, faults: &mut Faults) -> Option<Ttl> {
     ttl
 }
 
-/// An amount per window, `4h/7d`: most seconds granted in so many seconds.
-pub(super) fn budget(value: &Value<'_>, faults: &mut Faults) -> Option<(u32, u32)> {
-    value.parsed("an amount per window such as 4h/7d", faults, |text| {
+/// An amount per window, `4h/7d`: most seconds granted in so many seconds, `max` at most.
+pub(super) fn budget(value: &Value<'_>, max: u32, faults: &mut Faults) -> Option<(u32, u32)> {
+    let (amount, window) = value.parsed("an amount per window such as 4h/7d", faults, |text| {
         let (amount, window) = text.split_once('/')?;
         let (amount, window) = (seconds_of(amount)?, seconds_of(window)?);
         (amount <= window).then_some((amount, window))
-    })
+    })?;
+    within(value, window, max, faults).map(|window| (amount, window))
 }
 
 /// Where to tell somebody: a scheme, a colon and no white space, such as `mailto:sam@example.com`.

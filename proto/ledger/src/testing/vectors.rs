@@ -107,6 +107,11 @@ fn decision() -> Decision {
         context: Context {
             lane: Some(Lane::Normal),
             outage: OutageState::None,
+            outage_since: None,
+            stage: None,
+            live: None,
+            budget: None,
+            drill_age: None,
             time: Timestamp::from_unix_seconds(1_700_000_000),
             kind: Some(PrincipalKind::Human),
             delegation: vec!["sam".parse().expect("good")],

@@ -6,6 +6,7 @@ use super::*;
 
 mod activation;
 mod faults_of_form;
+mod faults_of_lanes;
 mod faults_of_people;
 mod faults_of_scopes;
 mod membership;

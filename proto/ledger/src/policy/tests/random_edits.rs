@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::satisfiable::can_be_granted;
 use super::*;
+use crate::statement::Lane;
 
 /// Pieces of TOML that change meaning rather than only breaking the form.
-const PIECES: [&str; 24] = [
+const PIECES: [&str; 28] = [
     "0",
     "1",
     "99",
@@ -31,6 +32,10 @@ const PIECES: [&str; 24] = [
     "=",
     "\u{202e}",
     "#",
+    "lanes = [\"normal\", \"outage\", \"emergency\"]\n",
+    "outage = \"okta\"\n",
+    "emergency = { after = \"1m\", ttl-max = \"1m\", delay = \"1m\" }\n",
+    "within = \"5m\"\nescalate = \"group:leads\"\n",
 ];
 
 #[derive(Clone, Debug)]
@@ -108,6 +113,12 @@ fn judge(checked: &Checked) {
         assert!(scope.ttl_max <= crate::time::Ttl::MAX && scope.live_max >= 1);
         assert!((1..=86_400).contains(&scope.pending_max));
         assert!(scope.ssh.as_ref().is_some_and(|ssh| !ssh.principals.is_empty()));
+        assert_eq!(scope.outage.is_some(), scope.lanes.contains(&Lane::Outage));
+        assert_eq!(scope.emergency.is_some(), scope.lanes.contains(&Lane::Emergency));
+        for stage in scope.stages() {
+            assert_eq!(stage.within.is_some(), !stage.escalate.is_empty());
+            assert!(stage.within.is_none_or(|within| within < scope.pending_max));
+        }
         if let Approval::Stages(stages) = &scope.approval {
             assert!(!stages.is_empty() && stages.iter().all(|stage| stage.quorum >= 1));
         }

@@ -81,6 +81,8 @@ proptest! {
                     name: "x".parse().unwrap(),
                     approvers: references(approvers),
                     quorum: *quorum,
+                    within: None,
+                    escalate: Vec::new(),
                 })
                 .collect(),
         );
