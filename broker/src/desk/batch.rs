@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{
-    Body, Closed, Config, ConfigChange, Decision, Entry, Link, Outcome,
+    Body, Closed, Config, ConfigChange, Decision, Entry, Link, Notified, Outcome,
 };
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::Origin;
@@ -82,6 +82,15 @@ impl Batch<'_, '_> {
         }
         let what = ConfigChange::Erased { text };
         self.append(Body::Config(Config { what }), None)
+    }
+
+    /// Writes down what became of notices.
+    pub(super) fn notified(&mut self, notices: &[Notified]) -> Result<(), DeskError> {
+        for notice in notices {
+            let what = ConfigChange::Notified(notice.clone());
+            self.append(Body::Config(Config { what }), None)?;
+        }
+        Ok(())
     }
 
     fn happened(

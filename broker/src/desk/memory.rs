@@ -174,9 +174,15 @@ fn fold(store: &Read, id: RequestId) -> Result<Option<Request>, DeskError> {
     Ok(request)
 }
 
-/// Reads a policy that has been in force. Its signatures were judged when it was activated and are
-/// judged again by every verifier; here only its digests are checked.
-fn read_policy(store: &Read, log: &Origin, digest: Digest) -> Result<Policy, DeskError> {
+/// Reads the policy of this `digest`, which has been in force in the ledger `log`. Its signatures were
+/// judged when it was activated and are judged again by every verifier; here only its digests are
+/// checked.
+///
+/// # Errors
+///
+/// [`DeskError::Ledger`] or [`DeskError::Policy`] if the ledger does not hold it whole;
+/// [`DeskError::Store`].
+pub fn read_policy(store: &Read, log: &Origin, digest: Digest) -> Result<Policy, DeskError> {
     let broken = |what| DeskError::Ledger { what };
     let missing = broken("a policy that entries name is missing");
     let row = store.policy_of(digest)?.ok_or(missing)?;

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::Notified;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy, PolicyError};
 use breakglass_ledger::sshsig::SshSig;
@@ -35,6 +36,7 @@ use crate::mint::{Mint, MintError, PublicParts, SignedList};
 use crate::store::{Reader, Store, StoreError};
 
 pub use self::found::found;
+pub use self::memory::read_policy;
 
 /// Commands that may wait: a batch of 256 takes a few tens of milliseconds, so whoever is last
 /// waits well under a second; more than that is an attack or a stampede, and is told so.
@@ -179,6 +181,8 @@ pub(crate) enum Job {
     Erase(Digest, Reply<Receipt>),
     /// Deadlines that have come.
     Sweep(Reply<Swept>),
+    /// What became of notices.
+    Notified(Vec<Notified>, Reply<()>),
     /// Finish what is queued and end.
     Stop,
 }
@@ -231,6 +235,15 @@ impl Desk {
     /// [`DeskError::Busy`] or [`DeskError::Stopped`] at once; `reply` is then never called.
     pub fn sweep(&self, reply: Reply<Swept>) -> Result<(), DeskError> {
         self.push(Job::Sweep(reply))
+    }
+
+    /// Queues what became of notices: an entry for each, all in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError::Busy`] or [`DeskError::Stopped`] at once; `reply` is then never called.
+    pub fn notified(&self, notices: Vec<Notified>, reply: Reply<()>) -> Result<(), DeskError> {
+        self.push(Job::Notified(notices, reply))
     }
 
     /// The policy in force.

@@ -45,6 +45,7 @@ struct Committed {
 enum Outcome {
     Said(Result<Draft, DeskError>),
     Swept(Swept),
+    Noted,
 }
 
 impl Sequencer {
@@ -205,6 +206,9 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
         Job::Say(incoming, _) => batch.say(incoming),
         Job::Erase(text, _) => batch.erase(*text),
         Job::Sweep(_) => return batch.sweep().map(|swept| Some(Outcome::Swept(swept))),
+        Job::Notified(notices, _) => {
+            return batch.notified(notices).map(|()| Some(Outcome::Noted));
+        }
         Job::Stop => return Ok(None),
     };
     match said {
@@ -221,6 +225,7 @@ fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
             reply(said.map(|draft| receipt(draft, checkpoint)));
         }
         (Job::Sweep(reply), Some(Outcome::Swept(swept))) => reply(Ok(swept)),
+        (Job::Notified(_, reply), Some(Outcome::Noted)) => reply(Ok(())),
         (Job::Stop, _) => {}
         // Outcomes are made in the jobs' order, one of its kind for each.
         (job, _) => fail(job, DeskError::Stopped),
@@ -231,6 +236,7 @@ fn fail(job: Job, error: DeskError) {
     match job {
         Job::Say(_, reply) | Job::Erase(_, reply) => reply(Err(error)),
         Job::Sweep(reply) => reply(Err(error)),
+        Job::Notified(_, reply) => reply(Err(error)),
         Job::Stop => {}
     }
 }
