@@ -12,6 +12,7 @@ use breakglass_ledger::time::Timestamp;
 use crate::refusal::Refusal;
 use crate::request::{Live, Pending, Request};
 use crate::verdict::Verdict;
+use crate::world::World;
 use crate::{approve, ask, collect, ending, grounds};
 
 /// All that a decision may depend on besides the command. Read in the transaction that records it.
@@ -42,6 +43,8 @@ pub struct Facts<'a> {
     pub recorded: Option<u64>,
     /// Whether the head that the signer saw is in this ledger.
     pub seen_ok: SeenVerdict,
+    /// What is true besides the request: locks and outages.
+    pub world: &'a World,
     /// Whether the sweep works: a broker that cannot revoke must not grant.
     pub can_revoke: bool,
 }

@@ -19,12 +19,14 @@ mod request;
 mod sample;
 mod stages;
 mod verdict;
+mod world;
 
 pub use clearance::Clearance;
 pub use decide::{Command, Facts, SeenVerdict, decide, refused};
 pub use refusal::{Missing, Refusal};
 pub use request::{Asked, Closed, Ended, FoldError, Given, Issued, Live, Pending, Request};
 pub use verdict::{Event, Verdict};
+pub use world::{Declared, Lock, Outage, World};
 
 /// A revoked grant closes, and its serial leaves the revocation list, this many seconds after
 /// the credential is over by itself: hosts whose clocks are slow still find it on the list.

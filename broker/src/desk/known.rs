@@ -9,7 +9,7 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Ask, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_ledger::tree;
-use breakglass_rules::{Facts, Request, SeenVerdict};
+use breakglass_rules::{Facts, Request, SeenVerdict, World};
 
 use super::DeskError;
 use super::batch::Batch;
@@ -32,6 +32,7 @@ pub(super) struct Known {
     subject_used: bool,
     recorded: Option<u64>,
     seen_ok: SeenVerdict,
+    world: Arc<World>,
     can_revoke: bool,
 }
 
@@ -51,6 +52,7 @@ impl Known {
             subject_used: self.subject_used,
             recorded: self.recorded,
             seen_ok: self.seen_ok,
+            world: &self.world,
             can_revoke: self.can_revoke,
         }
     }
@@ -103,6 +105,7 @@ impl Batch<'_, '_> {
             subject_used: false,
             recorded: None,
             seen_ok: SeenVerdict::Ours,
+            world: Arc::clone(self.memory.world()),
             can_revoke: self.can_revoke && !self.sweep_is_late()?,
         })
     }

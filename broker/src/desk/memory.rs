@@ -10,7 +10,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Statement};
-use breakglass_rules::Request;
+use breakglass_rules::{Request, World};
 
 use super::DeskError;
 use crate::store::Read;
@@ -31,6 +31,7 @@ pub(super) struct Memory {
     requests: HashMap<RequestId, Request>,
     roots: BTreeMap<u64, Digest>,
     revoked: BTreeSet<u64>,
+    world: Arc<World>,
     lists_changed: bool,
 }
 
@@ -47,6 +48,7 @@ impl Memory {
             requests: HashMap::new(),
             roots: BTreeMap::new(),
             revoked: store.revoked_serials()?.into_iter().collect(),
+            world: Arc::new(read_world(store)?),
             lists_changed: true,
         })
     }
@@ -54,6 +56,11 @@ impl Memory {
     /// The policy in force.
     pub(super) const fn in_force(&self) -> &Arc<Policy> {
         &self.in_force
+    }
+
+    /// What is locked and what is down.
+    pub(super) const fn world(&self) -> &Arc<World> {
+        &self.world
     }
 
     /// The policy with this digest, if the ledger ever had it.
@@ -112,6 +119,9 @@ impl Memory {
         entry: &Entry,
         digest: Digest,
     ) -> Result<(), DeskError> {
+        if World::follows(&entry.body) {
+            return Arc::make_mut(&mut self.world).apply(entry).map_err(unreadable);
+        }
         if let Body::Closed(closed) = &entry.body {
             return self.forget(store, closed.link.grant);
         }
@@ -161,6 +171,15 @@ impl Memory {
     }
 }
 
+/// Folds what is locked and what is down from the entries that are still of importance.
+fn read_world(store: &Read) -> Result<World, DeskError> {
+    let mut world = World::default();
+    for record in store.standing_entries()? {
+        world.apply(&record.parse()?).map_err(unreadable)?;
+    }
+    Ok(world)
+}
+
 /// Folds a request from its entries.
 fn fold(store: &Read, id: RequestId) -> Result<Option<Request>, DeskError> {
     let mut request: Option<Request> = None;
@@ -207,5 +226,5 @@ pub fn read_policy(store: &Read, log: &Origin, digest: Digest) -> Result<Policy,
 
 fn unreadable(error: breakglass_rules::FoldError) -> DeskError {
     crate::report::fault("fold", &error);
-    DeskError::Ledger { what: "a request's entries do not follow each other" }
+    DeskError::Ledger { what: "entries do not follow each other" }
 }

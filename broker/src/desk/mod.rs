@@ -26,7 +26,7 @@ use breakglass_ledger::policy::{Files, Policy, PolicyError};
 use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::Statement;
 use breakglass_ledger::time::Timestamp;
-use breakglass_rules::Refusal;
+use breakglass_rules::{Refusal, World};
 
 use self::sequencer::Sequencer;
 use self::shared::Shared;
@@ -250,6 +250,12 @@ impl Desk {
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.shared.policy()
+    }
+
+    /// What is locked and what is down, as of the newest durable entry.
+    #[must_use]
+    pub fn world(&self) -> Arc<World> {
+        self.shared.world()
     }
 
     /// The public halves of the broker's keys, and the ledger's origin.

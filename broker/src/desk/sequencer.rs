@@ -64,6 +64,7 @@ impl Sequencer {
             Arc::clone(&clock),
             store.readers().clone(),
             Arc::clone(memory.in_force()),
+            Arc::clone(memory.world()),
             checkpoint.into(),
             Arc::new(lists),
         ));
@@ -161,6 +162,9 @@ impl Sequencer {
         let in_force = self.memory.in_force();
         if in_force.digest != self.shared.policy().digest {
             self.shared.show_policy(Arc::clone(in_force));
+        }
+        if !Arc::ptr_eq(self.memory.world(), &self.shared.world()) {
+            self.shared.show_world(Arc::clone(self.memory.world()));
         }
         if let Some(serials) = self.memory.changed_lists() {
             let signed = sign_lists(&self.mint, head, &serials);

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::time::Timestamp;
+use breakglass_rules::World;
 
 use super::{DeskError, Revoking};
 use crate::clock::Clock;
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     readers: Readers,
     policy: RwLock<Arc<Policy>>,
+    world: RwLock<Arc<World>>,
     checkpoint: RwLock<Arc<str>>,
     lists: RwLock<Arc<SignedList>>,
     listeners: RwLock<Vec<Listener>>,
@@ -35,6 +37,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
         readers: Readers,
         policy: Arc<Policy>,
+        world: Arc<World>,
         checkpoint: Arc<str>,
         lists: Arc<SignedList>,
     ) -> Self {
@@ -43,6 +46,7 @@ impl Shared {
             clock,
             readers,
             policy: RwLock::new(policy),
+            world: RwLock::new(world),
             checkpoint: RwLock::new(checkpoint),
             lists: RwLock::new(lists),
             listeners: RwLock::new(Vec::new()),
@@ -61,6 +65,10 @@ impl Shared {
 
     pub(super) fn policy(&self) -> Arc<Policy> {
         read(&self.policy)
+    }
+
+    pub(super) fn world(&self) -> Arc<World> {
+        read(&self.world)
     }
 
     pub(super) fn checkpoint(&self) -> Arc<str> {
@@ -113,6 +121,10 @@ impl Shared {
 
     pub(super) fn show_policy(&self, policy: Arc<Policy>) {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    pub(super) fn show_world(&self, world: Arc<World>) {
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = world;
     }
 
     pub(super) fn show_checkpoint(&self, checkpoint: Arc<str>) {

@@ -123,7 +123,7 @@ impl Read {
 }
 
 /// Tables that say exactly what the entries say, and how to read them in order.
-const DERIVED: [(&str, &str); 5] = [
+const DERIVED: [(&str, &str); 6] = [
     ("node", "SELECT level, place, hash FROM node ORDER BY level, place"),
     (
         "request",
@@ -132,6 +132,10 @@ const DERIVED: [(&str, &str); 5] = [
     ("grant_entry", "SELECT request, gseq, seq FROM grant_entry ORDER BY request, gseq"),
     ("scope", "SELECT id, live FROM scope ORDER BY id"),
     ("policy", "SELECT version, digest, seq FROM policy ORDER BY version"),
+    (
+        "standing_entry",
+        "SELECT seq, kind, name, ground, until FROM standing_entry ORDER BY seq",
+    ),
 ];
 
 fn count(connection: &Connection) -> Result<i64, StoreError> {

@@ -16,10 +16,11 @@ use breakglass_ledger::entry::{
 };
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
 use breakglass_ledger::time::Timestamp;
-use breakglass_rules::CLOSE_AFTER_SECONDS;
+use breakglass_rules::{CLOSE_AFTER_SECONDS, World};
 
 use super::error::StoreError;
 use super::standing::State;
+use super::world;
 
 /// Records in the derived tables what `entry` says.
 pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), StoreError> {
@@ -34,6 +35,9 @@ pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), Store
     }
     if let Body::Policy(policy) = &entry.body {
         return put_in_force(connection, entry.seq, policy);
+    }
+    if World::follows(&entry.body) {
+        return world::record(connection, entry);
     }
     Ok(())
 }
@@ -225,7 +229,7 @@ fn or_taken(error: rusqlite::Error, taken: impl FnOnce() -> StoreError) -> Store
 /// The statement was parsed strictly before it was recorded: every line is there once, and no value
 /// holds a line feed. So it is enough to find the line again; parsing the whole of it here would
 /// cost more than the row.
-fn word<T: std::str::FromStr>(seq: u64, statement: &str, key: &str) -> Result<T, StoreError> {
+pub(super) fn word<T: std::str::FromStr>(seq: u64, statement: &str, key: &str) -> Result<T, StoreError> {
     let value = line(statement, key).ok_or(StoreError::Statement { seq })?;
     value.parse().map_err(|_| StoreError::Statement { seq })
 }

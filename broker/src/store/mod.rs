@@ -21,6 +21,7 @@ mod readers;
 mod requests;
 mod standing;
 mod start;
+mod world;
 mod write;
 
 #[cfg(test)]

@@ -78,6 +78,19 @@ CREATE TABLE scope(
     live INTEGER NOT NULL        -- number of requests in state 2
 ) STRICT, WITHOUT ROWID;
 
+-- Entries about locks and outages that are still of importance: folded again at a start, instead of
+-- the whole ledger. A lock's entry goes when it is lifted; a dependency's go when nobody and nothing
+-- says any more that it is down, all but the newest that ended an outage.
+CREATE TABLE standing_entry(
+    seq    INTEGER PRIMARY KEY,  -- entry.seq
+    kind   TEXT NOT NULL,        -- `lock` or `outage`
+    name   TEXT NOT NULL,        -- digest of the lock's statement in hex; DependencyId
+    ground TEXT NOT NULL,        -- for an outage: `measured` or `declared` while that stands, `ended`
+                                 -- if the outage ended with it, else empty; empty for a lock
+    until  INTEGER               -- of a declaration: seconds since the epoch; else NULL
+) STRICT;
+CREATE INDEX standing_entry_name ON standing_entry(kind, name);
+
 -- Statements that made an entry, so that a repeated one is recognised. Ordered by expiry, which the
 -- statement itself carries. Removed a day after it: from then on it is refused as expired.
 CREATE TABLE statement(

@@ -13,7 +13,7 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::{assemble, ed25519_signature_blob};
 use breakglass_ledger::statement::{Act, Seen, Statement};
 use breakglass_ledger::time::{Moment, Timestamp};
-use breakglass_rules::{Command, Event, Facts, Refusal, Request, SeenVerdict, Verdict};
+use breakglass_rules::{Command, Event, Facts, Refusal, Request, SeenVerdict, Verdict, World};
 use breakglass_rules::{decide, refused};
 
 use crate::judge::Judge;
@@ -31,6 +31,7 @@ pub(crate) struct House {
     pub(crate) entries: Vec<Entry>,
     pub(crate) issued: usize,
     pub(crate) refusals: Vec<&'static str>,
+    pub(crate) world: World,
     log: Origin,
     policies: Vec<Policy>,
     prev: Digest,
@@ -49,6 +50,7 @@ impl House {
             entries: Vec::new(),
             issued: 0,
             refusals: Vec::new(),
+            world: World::default(),
             log: log(),
             policies: Vec::new(),
             prev: Digest::ZERO,
@@ -230,6 +232,7 @@ impl House {
             }),
             recorded: act.and_then(|s| self.recorded.get(&s.digest()).copied()),
             seen_ok: self.seen_ok,
+            world: &self.world,
             can_revoke: self.can_revoke,
         }
     }
@@ -303,6 +306,7 @@ impl House {
             let at = self.requests.iter().position(|r| r.id() == link.grant).unwrap();
             self.requests[at] = self.requests[at].clone().apply(&entry).unwrap();
         }
+        self.world.apply(&entry).unwrap();
         self.judge.read(&bytes);
         self.entries.push(entry);
     }
