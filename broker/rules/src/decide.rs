@@ -162,7 +162,8 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
 fn not_over(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal> {
     let Some(at) = statement.expires() else { return Ok(()) };
     let now = facts.second();
-    if now >= at {
+    // The contract refuses after this second, not from it on.
+    if now > at {
         return Err(Refusal::Expired { at, now });
     }
     Ok(())

@@ -29,10 +29,10 @@ pub enum Refusal {
         /// The origin in the statement.
         found: Origin,
     },
-    /// The statement's `expires` has come.
+    /// The statement's `expires` is over.
     #[error("the statement expired at {at} and it is {now}; it was not acted on: sign it again")]
     Expired {
-        /// First second at which it no longer counts.
+        /// Last second at which it counted.
         at: Timestamp,
         /// The second it was judged at.
         now: Timestamp,

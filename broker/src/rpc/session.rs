@@ -128,18 +128,20 @@ pub(super) fn prove(
     now: Timestamp,
 ) -> Result<Proven, SessionError> {
     let statement = Statement::parse(&shown.statement).map_err(FormError::from)?;
-    let (Act::Session(Body { by }), Some(until)) = (statement.act(), statement.expires()) else {
+    let (Act::Session(Body { by }), Some(last)) = (statement.act(), statement.expires()) else {
         return Err(SessionError::OtherAct);
     };
     if statement.log() != log {
         let (expected, found) = (log.clone(), statement.log().clone());
         return Err(SessionError::OtherLog { expected, found });
     }
+    // `expires` is the last second it allows anything; all our ends are the first one after.
+    let until = last.plus(1);
     if until <= now {
         return Err(SessionError::Over { at: until });
     }
-    if until > now.plus(SESSION_MAX_SECONDS) {
-        return Err(SessionError::TooLong { at: until });
+    if last > now.plus(SESSION_MAX_SECONDS) {
+        return Err(SessionError::TooLong { at: last });
     }
     let (signature, _) = signed("session.signature", &statement, &shown.signature)?;
     Ok(Proven { by: by.clone(), key: signature.public_key().clone(), until })

@@ -52,9 +52,10 @@ fn a_statement_for_another_log_is_worthless() {
 }
 
 #[test]
-fn a_statement_counts_until_the_second_before_it_expires() {
+fn a_statement_counts_in_the_second_it_expires_and_not_after_it() {
     assert_eq!(play("sam: request expires=1"), ok("requested"));
-    assert_eq!(play("sam: request expires=0"), Err("expired"));
+    assert_eq!(play("sam: request expires=0"), ok("requested"));
+    assert_eq!(play("sam: request expires=-1"), Err("expired"));
     assert_eq!(play("sam: request expires=-5"), Err("expired"));
 }
 

@@ -16,10 +16,10 @@ fn at(seconds: u64) -> v1::Session {
 }
 
 #[test]
-fn a_session_allows_until_the_second_it_names_and_not_in_it() {
-    assert!(proof(&at(10_001)).is_ok());
-    let over = Timestamp::from_unix_seconds(10_000);
-    assert_eq!(proof(&at(10_000)).err(), Some(SessionError::Over { at: over }));
+fn a_session_allows_in_the_second_it_names_and_not_after_it() {
+    let over = Timestamp::from_unix_seconds(10_001);
+    assert_eq!(proof(&at(10_000)).unwrap().until, over);
+    assert_eq!(proof(&at(9_999)).err(), Some(SessionError::Over { at: NOW }));
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(super) fn check_time(spoken: &Spoken, body: &Body, at: Timestamp) -> Result<
     let Some(expires) = spoken.statement.expires() else { return Ok(()) };
     // What ends access is dated by the head when the clock was stepped back, so it may look late.
     let may_look_late = matches!(body, Body::Revoked(_));
-    if expires <= at && !may_look_late {
+    if at > expires && !may_look_late {
         return Err((Code::ApprovalExpired, format!("it expired at {expires}")));
     }
     if expires > at.plus(EXPIRES_MAX_SECONDS) {

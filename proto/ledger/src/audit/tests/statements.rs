@@ -126,8 +126,8 @@ fn a_statement_accepted_after_its_end_or_made_for_a_week() {
         house.record(house.requesting(id, "solo", signed));
         house.verify()
     };
-    assert_eq!(after(599).findings, []);
-    assert_eq!(first(&after(600)), tampered(Code::ApprovalExpired), "its end is the first second");
+    assert_eq!(after(600).findings, [], "it is refused after its second, not from it on");
+    assert_eq!(first(&after(601)), tampered(Code::ApprovalExpired));
     let at = request(|house, signed, _| {
         let end = house.now.plus(600).to_string();
         let week = house.now.plus(7 * 86_400).to_string();
