@@ -266,6 +266,16 @@ pub enum PolicyVerb {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+    /// Put the cases of DIR/tests.toml to the rules, and say which are not as expected
+    #[command(after_help = examples::POLICY_TEST)]
+    Test {
+        /// Where the four files and tests.toml are
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+        /// Another file of cases
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        cases: Option<PathBuf>,
+    },
     /// Make DIR/manifest if need be, and sign it with your key
     #[command(after_help = examples::POLICY_SIGN)]
     Sign {

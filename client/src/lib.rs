@@ -17,6 +17,7 @@ pub mod entropy;
 pub mod failure;
 pub mod in_force;
 pub mod output;
+pub mod policy;
 pub mod receipt;
 pub mod screen;
 pub mod signer;

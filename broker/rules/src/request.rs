@@ -88,6 +88,25 @@ pub struct Asked {
     last: Last,
 }
 
+impl Asked {
+    /// A request that is in no ledger: for asking what the rules would say.
+    ///
+    /// It begins no chain of entries, so nothing that follows from it can be written down; a broker
+    /// folds its requests from entries.
+    #[must_use]
+    pub const fn supposed(
+        ask: Ask,
+        statement: Digest,
+        key: Fingerprint,
+        policy: Digest,
+        at: Timestamp,
+        lapses: Timestamp,
+    ) -> Self {
+        let last = Last { gseq: 0, entry: Digest::ZERO };
+        Self { ask, statement, key, policy, at, lapses, seq: 0, last }
+    }
+}
+
 /// One approval on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {

@@ -108,6 +108,21 @@ Examples:
   breakglass policy check ./policy
   Every fault is said, not only the first. Exit code 5 if there is one. Needs no broker.";
 
+pub(super) const POLICY_TEST: &str = "\
+Examples:
+  breakglass policy test ./policy
+  breakglass policy test ./policy -o json | jq -r '.cases[] | select(.passed | not) | .name'
+  A case of tests.toml; more in the sample policy:
+    [[case]]
+    name = \"nobody approves what they asked for\"
+    who = \"ada\"
+    action = \"approve\"
+    scope = \"payments-logs\"
+    requester = \"ada\"
+    expect = \"refuse\"
+    refusal = \"self-approval\"
+  The broker's own rules answer. Exit code 5 if a case is not as expected. Needs no broker.";
+
 pub(super) const POLICY_SIGN: &str = "\
 Examples:
   The next policy after the one in force:

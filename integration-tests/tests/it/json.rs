@@ -34,6 +34,8 @@ fn every_verb_that_is_done_prints_one_json_value() {
     done("sam", &["audit", "verify", &export, "--trust", &trust]);
     done("sam", &["audit", "show", &export]);
     done("pia", &["policy", "check", &policy]);
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../runbooks/sample-policy");
+    done("pia", &["policy", "test", sample]);
     done("pia", &["policy", "sign", &policy]);
     done("sam", &["completions", "bash"]);
     done("sam", &["man", "approve"]);

@@ -1,0 +1,361 @@
+//! Puts a [`Question`] to the broker's rules.
+//!
+//! The request of the question, its approvals and the act itself are made as statements, and each
+//! is judged by `decide` in its turn. Only signatures are left out: rules see keys, and the keys are
+//! those that the policy gives to each.
+
+use breakglass_ledger::bytes::{Digest, Salt};
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::policy::{Policy, Scope};
+use breakglass_ledger::principal::{Origin, PrincipalId, StageId};
+use breakglass_ledger::statement::{
+    About, Act, Approve, Ask, Collect, Kind, Seen, Statement, commitment,
+};
+use breakglass_ledger::time::{Timestamp, Ttl};
+use breakglass_rules::{
+    Asked, Command, Event, Facts, Given, Issued, Live, Pending, Refusal, Request, SeenVerdict,
+    Verdict, decide,
+};
+
+use super::question::{Action, Question, Terms};
+use crate::failure::{Exit, Failure};
+
+/// What the rules say to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// They allow it.
+    Yes(Yes),
+    /// They refuse it.
+    No(Refusal),
+    /// It does not come to that: something that the question takes for granted is refused.
+    Before {
+        /// Who is refused.
+        who: PrincipalId,
+        /// Doing what.
+        action: Action,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// On what grounds something is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Yes {
+    /// The rules that determined it.
+    pub rules: Vec<String>,
+    /// Approvals still missing afterwards, where that makes sense.
+    pub missing: Option<u64>,
+}
+
+/// A policy and the questions put to it.
+pub struct Hearing<'p> {
+    policy: &'p Policy,
+    then: Option<&'p Policy>,
+    log: Origin,
+    subject: PublicKey,
+    stranger: PublicKey,
+}
+
+impl<'p> Hearing<'p> {
+    /// Opens the hearing.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] never in practice: the names and keys made up here are good ones.
+    pub fn of(policy: &'p Policy) -> Result<Self, Failure> {
+        let log = Origin::new("what-if", &[0; 32]).map_err(|error| made_up(&error))?;
+        Self::about(policy, Some(policy), log)
+    }
+
+    /// Opens a hearing about requests of the ledger `log` that were made under `then`; `None` if
+    /// that policy is not at hand, which the rules treat as a no.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hearing::of`].
+    pub fn about(
+        policy: &'p Policy,
+        then: Option<&'p Policy>,
+        log: Origin,
+    ) -> Result<Self, Failure> {
+        let key = |text| PublicKey::from_openssh(text).map_err(|error| made_up(&error));
+        Ok(Self { policy, then, log, subject: key(SUBJECT)?, stranger: key(STRANGER)? })
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &'p Policy {
+        self.policy
+    }
+
+    /// What the rules say to `question`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the question cannot be written as a statement.
+    pub fn ask(&self, question: &Question) -> Result<Said, Failure> {
+        if question.action == Action::Request {
+            return self.request(&question.who, question, question.terms.at);
+        }
+        let requester = match &question.terms.requester {
+            Some(requester) => requester,
+            None if question.action.is_the_requesters() => &question.who,
+            None => return Err(Failure::usage("whose request?", "name its requester")),
+        };
+        let asked_at = question.terms.at.minus(question.terms.waited);
+        if let Said::No(refusal) = self.request(requester, question, asked_at)? {
+            let (who, action) = (requester.clone(), Action::Request);
+            return Ok(Said::Before { who, action, refusal });
+        }
+        let mut pending = self.pending(requester, question, asked_at)?;
+        for (stage, approvers) in &question.terms.approvals {
+            for who in approvers {
+                if let Said::No(refusal) = self.approval(&pending, &question.terms, who, stage)? {
+                    let (who, action) = (who.clone(), Action::Approve);
+                    return Ok(Said::Before { who, action, refusal });
+                }
+                pending.given.push(self.given(&pending.asked, who, stage));
+            }
+        }
+        self.act(pending, question)
+    }
+
+    fn act(&self, pending: Pending, question: &Question) -> Result<Said, Failure> {
+        let who = &question.who;
+        let about = About { request: pending.asked.statement, by: who.clone(), comment: None };
+        let collect = Collect { request: pending.asked.statement, kind: Kind::Ssh };
+        let act = match question.action {
+            Action::Approve => {
+                let stage = self.stage_of(question)?;
+                return self.approval(&pending, &question.terms, who, &stage);
+            }
+            Action::Request | Action::Collect => {
+                let request = Request::Pending(pending);
+                let statement = self.statement(Act::Collect(collect), question.terms.at)?;
+                return Ok(self.judge(&question.terms, Some(&request), &statement, &self.subject));
+            }
+            Action::Deny => Act::Deny(about),
+            Action::Cancel => Act::Cancel(about),
+            Action::Withdraw => Act::Withdraw(about),
+            Action::Drop => Act::Drop(about),
+        };
+        let request = if question.action == Action::Drop {
+            Request::Live(live(pending, question.terms.at))
+        } else {
+            Request::Pending(pending)
+        };
+        let statement = self.statement(act, question.terms.at)?;
+        Ok(self.judge(&question.terms, Some(&request), &statement, self.key_of(who)))
+    }
+
+    fn request(
+        &self,
+        who: &PrincipalId,
+        question: &Question,
+        at: Timestamp,
+    ) -> Result<Said, Failure> {
+        let statement = self.statement(Act::Request(self.wish(who, question)), at)?;
+        let terms = Terms { at, ..question.terms.clone() };
+        Ok(self.judge(&terms, None, &statement, self.key_of(who)))
+    }
+
+    /// What the rules say to an approval of `pending` by `who` in `stage`, on `terms`' occasion.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it cannot be written as a statement.
+    pub fn approval(
+        &self,
+        pending: &Pending,
+        terms: &Terms,
+        who: &PrincipalId,
+        stage: &StageId,
+    ) -> Result<Said, Failure> {
+        let approve = Approve {
+            request: pending.asked.statement,
+            by: who.clone(),
+            stage: stage.clone(),
+            policy: self.policy.digest,
+            ttl_max: pending.asked.ask.ttl,
+            comment: None,
+        };
+        let statement = self.statement(Act::Approve(approve), terms.at)?;
+        let request = Request::Pending(pending.clone());
+        Ok(self.judge(terms, Some(&request), &statement, self.key_of(who)))
+    }
+
+    /// The one place where the rules are asked.
+    fn judge(
+        &self,
+        terms: &Terms,
+        request: Option<&Request>,
+        statement: &Statement,
+        key: &PublicKey,
+    ) -> Said {
+        let facts = self.facts(terms, request);
+        match decide(&facts, &Command::Statement { statement, key, user_verified: true }) {
+            Ok(verdict) => Said::Yes(grounds(verdict)),
+            Err(refusal) => Said::No(refusal),
+        }
+    }
+
+    fn facts<'a>(&'a self, terms: &Terms, request: Option<&'a Request>) -> Facts<'a> {
+        Facts {
+            now: terms.at,
+            head_time: terms.at,
+            log: &self.log,
+            policy: self.policy,
+            policy_at_request: self.then,
+            request,
+            live_in_scope: terms.live,
+            open_duplicate: None,
+            id_taken: false,
+            subject_used: false,
+            recorded: None,
+            seen_ok: SeenVerdict::Ours,
+            can_revoke: true,
+        }
+    }
+
+    /// What the rules say to a live grant going on, now that the policy is this one.
+    #[must_use]
+    pub fn rejudge(&self, grant: Live, terms: &Terms) -> Said {
+        let request = Request::Live(grant);
+        match decide(&self.facts(terms, Some(&request)), &Command::Rejudge) {
+            Ok(Verdict::Record(_, decision)) => {
+                Said::Yes(Yes { rules: decision.rules, missing: None })
+            }
+            Ok(Verdict::Sign(_) | Verdict::Again { .. }) => {
+                Said::Yes(Yes { rules: Vec::new(), missing: None })
+            }
+            Err(refusal) => Said::No(refusal),
+        }
+    }
+
+    /// The request of the question, made `at` by `requester`, waiting, with no approvals yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it cannot be written as a statement.
+    pub fn pending(
+        &self,
+        requester: &PrincipalId,
+        question: &Question,
+        at: Timestamp,
+    ) -> Result<Pending, Failure> {
+        let ask = self.wish(requester, question);
+        let statement = self.statement(Act::Request(ask.clone()), at)?.digest();
+        let waits = self.policy.scope(&question.scope).map_or(0, |scope| scope.pending_max);
+        let (key, lapses) = (self.key_of(requester).fingerprint(), at.plus(u64::from(waits)));
+        let asked = Asked::supposed(ask, statement, key, self.policy.digest, at, lapses);
+        Ok(Pending { asked, given: Vec::new() })
+    }
+
+    fn wish(&self, requester: &PrincipalId, question: &Question) -> Ask {
+        let Question { scope, terms, .. } = question;
+        Ask {
+            id: RequestId::new(0, [0; 10]),
+            by: requester.clone(),
+            scope: scope.clone(),
+            kinds: vec![Kind::Ssh],
+            lane: terms.lane,
+            ttl: self.ttl(question),
+            incident: terms.incident.clone(),
+            reason: terms.has_reason.then(|| commitment(&[0; 32], "a reason")),
+            key: Some(self.subject.clone()),
+            on_behalf_of: terms.on_behalf_of.clone(),
+        }
+    }
+
+    /// How long the grant of the question shall live.
+    #[must_use]
+    pub fn ttl(&self, question: &Question) -> Ttl {
+        let usual = Ttl::from_seconds(USUAL_TTL_SECONDS).unwrap_or(Ttl::MAX);
+        let most = self.policy.scope(&question.scope).map_or(Ttl::MAX, |scope| scope.ttl_max);
+        question.terms.ttl.unwrap_or_else(|| usual.min(most))
+    }
+
+    /// An approval on record, as if it had been judged.
+    #[must_use]
+    pub fn given(&self, asked: &Asked, who: &PrincipalId, stage: &StageId) -> Given {
+        Given {
+            by: who.clone(),
+            stage: stage.clone(),
+            ttl_max: asked.ask.ttl,
+            seq: 0,
+            key: self.key_of(who).fingerprint(),
+            at: asked.at,
+        }
+    }
+
+    /// The stage of the question's approval.
+    fn stage_of(&self, question: &Question) -> Result<StageId, Failure> {
+        if let Some(stage) = &question.terms.stage {
+            return Ok(stage.clone());
+        }
+        match self.policy.scope(&question.scope).map(Scope::stages) {
+            Some([stage]) => Ok(stage.name.clone()),
+            Some(_) | None => {
+                let what = format!("which stage of {}?", question.scope);
+                Err(Failure::usage(what, "name the stage that is approved in"))
+            }
+        }
+    }
+
+    /// The key that `who` signs with; nobody's if the policy gives them none.
+    fn key_of(&self, who: &PrincipalId) -> &PublicKey {
+        let principal = self.policy.principal(who);
+        principal.and_then(|principal| principal.keys.first()).unwrap_or(&self.stranger)
+    }
+
+    fn statement(&self, act: Act, at: Timestamp) -> Result<Statement, Failure> {
+        let (seen, expires) = (Some(Seen::NOTHING), Some(at.plus(60)));
+        let statement =
+            Statement::compose(&self.log, seen, act, expires, Salt::from_bytes([0; 16]));
+        statement.map_err(|error| Failure::usage(error.to_string(), "correct the question"))
+    }
+}
+
+/// The grant that such a request would have become.
+fn live(pending: Pending, at: Timestamp) -> Live {
+    let Pending { asked, given, .. } = pending;
+    let issued = Issued {
+        seq: 0,
+        entry: Digest::ZERO,
+        kind: Kind::Ssh,
+        serial: 0,
+        valid_after: at,
+        valid_before: at.plus(u64::from(asked.ask.ttl.seconds())),
+        policy: asked.policy,
+    };
+    Live { asked, given, issued, picked_up: None }
+}
+
+fn grounds(verdict: Verdict) -> Yes {
+    match verdict {
+        Verdict::Record(Event::Approved { missing, .. }, decision) => {
+            Yes { rules: decision.rules, missing: Some(missing) }
+        }
+        Verdict::Record(_, decision) => Yes { rules: decision.rules, missing: None },
+        Verdict::Sign(clearance) => {
+            Yes { rules: clearance.decision().rules.clone(), missing: Some(0) }
+        }
+        Verdict::Again { .. } => Yes { rules: Vec::new(), missing: None },
+    }
+}
+
+fn made_up(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Internal, error.to_string(), "", "")
+}
+
+/// What people ask for when they say nothing else: the default of `breakglass request`.
+const USUAL_TTL_SECONDS: u32 = 1_800;
+
+/// The key that a supposed credential is bound to: RFC 8032, 7.1, test 1.
+const SUBJECT: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+
+/// The key of whoever has none: RFC 8032, 7.1, test 2.
+const STRANGER: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM";
