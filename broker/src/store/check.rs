@@ -132,10 +132,7 @@ const DERIVED: [(&str, &str); 6] = [
     ("grant_entry", "SELECT request, gseq, seq FROM grant_entry ORDER BY request, gseq"),
     ("scope", "SELECT id, live FROM scope ORDER BY id"),
     ("policy", "SELECT version, digest, seq FROM policy ORDER BY version"),
-    (
-        "standing_entry",
-        "SELECT seq, kind, name, ground, until FROM standing_entry ORDER BY seq",
-    ),
+    ("standing_entry", "SELECT seq, kind, name, ground, until FROM standing_entry ORDER BY seq"),
 ];
 
 fn count(connection: &Connection) -> Result<i64, StoreError> {

@@ -229,7 +229,11 @@ fn or_taken(error: rusqlite::Error, taken: impl FnOnce() -> StoreError) -> Store
 /// The statement was parsed strictly before it was recorded: every line is there once, and no value
 /// holds a line feed. So it is enough to find the line again; parsing the whole of it here would
 /// cost more than the row.
-pub(super) fn word<T: std::str::FromStr>(seq: u64, statement: &str, key: &str) -> Result<T, StoreError> {
+pub(super) fn word<T: std::str::FromStr>(
+    seq: u64,
+    statement: &str,
+    key: &str,
+) -> Result<T, StoreError> {
     let value = line(statement, key).ok_or(StoreError::Statement { seq })?;
     value.parse().map_err(|_| StoreError::Statement { seq })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::policy::{Checked, Fault, File, Files, Policy, check};
+use breakglass_ledger::policy::{Fault, File, Files, Policy, check};
 use breakglass_ledger::statement::{Act, STATEMENT_MAX, Statement};
 
 use crate::failure::{Exit, Failure};
@@ -59,10 +59,10 @@ pub fn policy(dir: &Path) -> Result<Policy, Failure> {
 ///
 /// Their faults.
 pub fn supposed(files: &Files, version: u64) -> Result<Policy, Vec<Fault>> {
-    let Checked { authority, people, scopes } = check(files)?;
+    let checked = check(files)?;
     let digests = File::ALL.map(|file| *Digest::of(files.content(file)).as_bytes());
     let digest = Digest::of(&digests.concat());
-    Ok(Policy { version, digest, authority, people, scopes })
+    Ok(checked.into_policy(version, digest))
 }
 
 /// That a policy has faults, so that nothing can be done with it.

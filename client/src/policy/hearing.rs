@@ -8,14 +8,14 @@ use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Policy, Scope};
-use breakglass_ledger::principal::{Origin, PrincipalId, StageId};
+use breakglass_ledger::principal::{Origin, PrincipalId, ScopeId, StageId};
 use breakglass_ledger::statement::{
     About, Act, Approve, Ask, Collect, Kind, Seen, Statement, commitment,
 };
 use breakglass_ledger::time::{Timestamp, Ttl};
 use breakglass_rules::{
-    Asked, Command, Event, Facts, Given, Issued, Live, Pending, Refusal, Request, SeenVerdict,
-    Verdict, decide,
+    Asked, Command, Event, Facts, Given, Issued, Live, Outage, Pending, Refusal, Request,
+    SeenVerdict, Verdict, World, decide,
 };
 
 use super::question::{Action, Question, Terms};
@@ -156,7 +156,10 @@ impl<'p> Hearing<'p> {
         at: Timestamp,
     ) -> Result<Said, Failure> {
         let statement = self.statement(Act::Request(self.wish(who, question)), at)?;
-        let terms = Terms { at, ..question.terms.clone() };
+        // What began after the request was not yet so when it was made.
+        let earlier = question.terms.at.since(at);
+        let outage = question.terms.outage.and_then(|seconds| seconds.checked_sub(earlier));
+        let terms = Terms { at, outage, ..question.terms.clone() };
         Ok(self.judge(&terms, None, &statement, self.key_of(who)))
     }
 
@@ -193,20 +196,42 @@ impl<'p> Hearing<'p> {
         statement: &Statement,
         key: &PublicKey,
     ) -> Said {
-        let facts = self.facts(terms, request);
+        let scope = match (statement.act(), request) {
+            (Act::Request(ask), _) => Some(&ask.scope),
+            (_, request) => request.map(|request| &request.asked().ask.scope),
+        };
+        let world = scope.map(|scope| self.world(terms, scope)).unwrap_or_default();
+        let facts = self.facts(terms, &world, request);
         match decide(&facts, &Command::Statement { statement, key, user_verified: true }) {
             Ok(verdict) => Said::Yes(grounds(verdict)),
             Err(refusal) => Said::No(refusal),
         }
     }
 
-    fn facts<'a>(&'a self, terms: &Terms, request: Option<&'a Request>) -> Facts<'a> {
+    /// What is true besides: whether the dependency of `scope` is measured down, and since when.
+    fn world(&self, terms: &Terms, scope: &ScopeId) -> World {
+        let mut world = World::default();
+        let dependency = self.policy.scope(scope).and_then(|scope| scope.outage.clone());
+        if let (Some(dependency), Some(seconds)) = (dependency, terms.outage) {
+            let measured = Some(terms.at.minus(seconds));
+            world.outages.insert(dependency, Outage { measured, ..Outage::default() });
+        }
+        world
+    }
+
+    fn facts<'a>(
+        &'a self,
+        terms: &Terms,
+        world: &'a World,
+        request: Option<&'a Request>,
+    ) -> Facts<'a> {
         Facts {
             now: terms.at,
             head_time: terms.at,
             log: &self.log,
             policy: self.policy,
             policy_at_request: self.then,
+            world,
             request,
             live_in_scope: terms.live,
             open_duplicate: None,
@@ -221,8 +246,9 @@ impl<'p> Hearing<'p> {
     /// What the rules say to a live grant going on, now that the policy is this one.
     #[must_use]
     pub fn rejudge(&self, grant: Live, terms: &Terms) -> Said {
+        let world = self.world(terms, &grant.asked.ask.scope);
         let request = Request::Live(grant);
-        match decide(&self.facts(terms, Some(&request)), &Command::Rejudge) {
+        match decide(&self.facts(terms, &world, Some(&request)), &Command::Rejudge) {
             Ok(Verdict::Record(_, decision)) => {
                 Said::Yes(Yes { rules: decision.rules, missing: None })
             }

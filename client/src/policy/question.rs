@@ -126,6 +126,8 @@ pub struct Terms {
     pub approvals: BTreeMap<StageId, Vec<PrincipalId>>,
     /// Grants of the scope that are alive.
     pub live: u32,
+    /// For how many seconds the scope's dependency has been measured down; `None` while it is up.
+    pub outage: Option<u64>,
 }
 
 impl Terms {
@@ -142,6 +144,7 @@ impl Terms {
         waited: 0,
         approvals: BTreeMap::new(),
         live: 0,
+        outage: None,
     };
 }
 

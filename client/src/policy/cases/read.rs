@@ -72,6 +72,7 @@ struct Raw {
     approvals: BTreeMap<StageId, Vec<PrincipalId>>,
     #[serde(default)]
     live: u32,
+    outage: Option<Length>,
     expect: Expect,
     refusal: Option<String>,
     #[serde(default)]
@@ -166,6 +167,7 @@ fn case(raw: Raw, line: usize, policy: &Policy, wrong: &mut dyn FnMut(String)) -
         waited: raw.waited.map_or(0, |length| length.0),
         approvals: raw.approvals,
         live: raw.live,
+        outage: raw.outage.map(|length| length.0),
     };
     let question = Question { who: raw.who, action: raw.action, scope: raw.scope, terms };
     let rules = raw.rules;
