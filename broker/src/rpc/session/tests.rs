@@ -115,8 +115,8 @@ fn a_signer_of_the_policy_reads_as_a_signer_and_only_under_their_own_name() {
     let session = proof(&root).expect("in form").of_principal(&policy).expect("theirs");
     let session = session.expect("a signer");
     assert_eq!(session.who, Who::Signer("root".parse().expect("a name")));
-    assert!(session.still(&policy, NOW).is_ok());
-    assert!(session.still(&policy, NOW.plus(60)).is_err());
+    assert!(session.still(&policy, NOW.plus(60)).is_ok());
+    assert!(session.still(&policy, NOW.plus(61)).is_err());
     for (seed, name) in [(1, "sam"), (2, "root")] {
         let shown = Key::of(seed).session(&log(), name, NOW.plus(60));
         let other = proof(&shown).expect("in form").of_principal(&policy).expect("nobody else's");

@@ -62,7 +62,7 @@ async fn a_stream_ends_with_its_session() {
     let (id, request) = house.asked().await;
     let mut stream = house.watch(house.session("sam"), &id).await.expect("a stream");
     stream.message().await.expect("alive").expect("a view");
-    house.clock.advance(600);
+    house.clock.advance(601);
     // Any commit wakes the watcher; its session is over by now.
     let _ = house.submit(house.approving(request, "ada", "app-owner")).await;
     let status = stream.message().await.expect_err("the end");
