@@ -175,7 +175,7 @@ impl Batch<'_, '_> {
         outcome: Option<Outcome>,
     ) -> Result<(), DeskError> {
         let Some(outcome) = outcome else { return Ok(()) };
-        let request = self.memory.request(self.tx, id)?;
+        let request = self.memory.request(&*self.tx, id)?;
         let link = request.ok_or(DeskError::Ledger { what: "what ended is missing" })?.next_link();
         self.append(Body::Closed(Closed { link, outcome }), None)?;
         Ok(())
@@ -199,7 +199,7 @@ impl Batch<'_, '_> {
             body,
         };
         let appended = self.tx.append(&entry)?;
-        self.memory.note(self.tx, &entry, appended.hash)?;
+        self.memory.note(&*self.tx, &entry, appended.hash)?;
         if let Some(text) = incoming.and_then(|incoming| incoming.text.as_ref()) {
             self.tx.put_text(commitment(&text.salt, &text.text), &text.salt, &text.text)?;
         }

@@ -50,7 +50,7 @@ impl Batch<'_, '_> {
 
     /// What there is to know about a request whose time has come. Writes nothing.
     pub(super) fn known_to_end(&mut self, id: RequestId) -> Result<Known, DeskError> {
-        let request = self.memory.request(self.tx, id)?.cloned();
+        let request = self.memory.request(&*self.tx, id)?.cloned();
         let request = request.ok_or(DeskError::Ledger { what: "a deadline is of no request" })?;
         self.known_of(Some(request))
     }

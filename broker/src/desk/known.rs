@@ -82,7 +82,7 @@ impl Batch<'_, '_> {
         if let Some(request) = &request {
             let asked = request.asked();
             live_in_scope = self.tx.live_in_scope(&asked.ask.scope)?;
-            policy_at_request = match self.memory.policy(self.tx, asked.policy) {
+            policy_at_request = match self.memory.policy(&*self.tx, asked.policy) {
                 Ok(policy) => Some(policy),
                 Err(DeskError::Store(error)) => return Err(DeskError::Store(error)),
                 // Indeterminate is never "no approval needed": the rules take `None` as a no.
@@ -122,7 +122,7 @@ impl Batch<'_, '_> {
 
     fn request_by_digest(&mut self, digest: Digest) -> Result<Option<Request>, DeskError> {
         let Some(id) = self.tx.request_by_digest(digest)? else { return Ok(None) };
-        Ok(self.memory.request(self.tx, id)?.cloned())
+        Ok(self.memory.request(&*self.tx, id)?.cloned())
     }
 
     fn sweep_is_late(&self) -> Result<bool, DeskError> {

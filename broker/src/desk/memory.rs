@@ -10,10 +10,11 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Statement};
-use breakglass_rules::{Request, World};
+use breakglass_rules::{Pending, Request, World};
 
 use super::DeskError;
-use crate::store::Read;
+use super::recall::{self, Recall};
+use crate::store::Anchored;
 
 /// Requests kept folded. One takes about 2 KiB; beyond this they are folded from the ledger again.
 const REQUESTS_MAX: usize = 16_384;
@@ -30,6 +31,7 @@ pub(super) struct Memory {
     policies: HashMap<Digest, Arc<Policy>>,
     requests: HashMap<RequestId, Request>,
     roots: BTreeMap<u64, Digest>,
+    recall: Recall,
     revoked: BTreeSet<u64>,
     world: Arc<World>,
     lists_changed: bool,
@@ -37,18 +39,20 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Reads what must be known before the first command: the policy in force and what is revoked.
-    pub(super) fn load(store: &Read, log: Origin) -> Result<Self, DeskError> {
+    pub(super) fn load(store: &impl Anchored, log: Origin) -> Result<Self, DeskError> {
         let newest =
-            store.newest_policy()?.ok_or(DeskError::Ledger { what: "it has no policy" })?;
+            store.read().newest_policy()?.ok_or(DeskError::Ledger { what: "it has no policy" })?;
         let in_force = Arc::new(read_policy(store, &log, newest.digest)?);
+        recall::is_in_force(store, newest.digest)?;
         Ok(Self {
             log,
             policies: HashMap::from([(newest.digest, Arc::clone(&in_force))]),
             in_force,
             requests: HashMap::new(),
             roots: BTreeMap::new(),
-            revoked: store.revoked_serials()?.into_iter().collect(),
             world: Arc::new(read_world(store)?),
+            recall: Recall::since(store.head()),
+            revoked: store.read().revoked_serials()?.into_iter().collect(),
             lists_changed: true,
         })
     }
@@ -66,7 +70,7 @@ impl Memory {
     /// The policy with this digest, if the ledger ever had it.
     pub(super) fn policy(
         &mut self,
-        store: &Read,
+        store: &impl Anchored,
         digest: Digest,
     ) -> Result<Arc<Policy>, DeskError> {
         if let Some(policy) = self.policies.get(&digest) {
@@ -83,14 +87,30 @@ impl Memory {
     /// The request as its entries leave it; `None` if there is none with this id.
     pub(super) fn request(
         &mut self,
-        store: &Read,
+        store: &impl Anchored,
         id: RequestId,
     ) -> Result<Option<&Request>, DeskError> {
         if !self.requests.contains_key(&id) {
             let Some(request) = fold(store, id)? else { return Ok(None) };
+            self.nothing_hidden(store, &request)?;
             self.keep(request);
         }
         Ok(self.requests.get(&id))
+    }
+
+    /// A request that waits may have been denied, or collected, in an entry that the database hides.
+    /// One whose time is over anyway needs no proof of that.
+    fn nothing_hidden(
+        &mut self,
+        store: &impl Anchored,
+        request: &Request,
+    ) -> Result<(), DeskError> {
+        let Request::Pending(Pending { asked, .. }) = request else { return Ok(()) };
+        if asked.lapses <= store.head().time.second() {
+            return Ok(());
+        }
+        let newest = request.next_link().gseq.saturating_sub(1);
+        self.recall.check(store.read(), request.id(), asked.seq, newest)
     }
 
     /// The root that the ledger had at `size`, if it was a head lately.
@@ -115,7 +135,7 @@ impl Memory {
     /// An entry has been appended; `digest` is SHA-256 of its bytes.
     pub(super) fn note(
         &mut self,
-        store: &Read,
+        store: &impl Anchored,
         entry: &Entry,
         digest: Digest,
     ) -> Result<(), DeskError> {
@@ -123,8 +143,11 @@ impl Memory {
             return Arc::make_mut(&mut self.world).apply(entry).map_err(unreadable);
         }
         if let Body::Closed(closed) = &entry.body {
-            return self.forget(store, closed.link.grant);
+            let began = self.forget(store, closed.link.grant)?;
+            self.recall.note(entry, began);
+            return Ok(());
         }
+        self.recall.note(entry, None);
         if let Body::Revoked(revoked) = &entry.body {
             self.revoked.insert(revoked.serial);
             self.lists_changed = true;
@@ -142,14 +165,16 @@ impl Memory {
         Ok(())
     }
 
-    /// A grant has closed: its serial, if it has one, leaves the list.
-    fn forget(&mut self, store: &Read, id: RequestId) -> Result<(), DeskError> {
-        if let Some(Request::Ended(ended)) = self.request(store, id)? {
+    /// A grant has closed: its serial, if it has one, leaves the list. Answers the `seq` of its request.
+    fn forget(&mut self, store: &impl Anchored, id: RequestId) -> Result<Option<u64>, DeskError> {
+        let request = self.request(store, id)?;
+        let began = request.map(|request| request.asked().seq);
+        if let Some(Request::Ended(ended)) = request {
             let serial = ended.issued.as_ref().map(|issued| issued.serial);
             self.lists_changed |= serial.is_some_and(|serial| self.revoked.remove(&serial));
         }
         self.requests.remove(&id);
-        Ok(())
+        Ok(began)
     }
 
     /// The revoked serials, ascending, if they changed since this was last asked.
@@ -172,18 +197,20 @@ impl Memory {
 }
 
 /// Folds what is locked and what is down from the entries that are still of importance.
-fn read_world(store: &Read) -> Result<World, DeskError> {
+fn read_world(store: &impl Anchored) -> Result<World, DeskError> {
     let mut world = World::default();
-    for record in store.standing_entries()? {
+    for record in store.read().standing_entries()? {
+        store.read().prove(&record, &store.head())?;
         world.apply(&record.parse()?).map_err(unreadable)?;
     }
     Ok(world)
 }
 
 /// Folds a request from its entries.
-fn fold(store: &Read, id: RequestId) -> Result<Option<Request>, DeskError> {
+fn fold(store: &impl Anchored, id: RequestId) -> Result<Option<Request>, DeskError> {
     let mut request: Option<Request> = None;
-    for record in store.grant_entries(id)? {
+    for record in store.read().grant_entries(id)? {
+        store.read().prove(&record, &store.head())?;
         let entry = record.parse()?;
         request = Some(match request {
             None => Request::begin(&entry).map_err(unreadable)?,
@@ -201,11 +228,17 @@ fn fold(store: &Read, id: RequestId) -> Result<Option<Request>, DeskError> {
 ///
 /// [`DeskError::Ledger`] or [`DeskError::Policy`] if the ledger does not hold it whole;
 /// [`DeskError::Store`].
-pub fn read_policy(store: &Read, log: &Origin, digest: Digest) -> Result<Policy, DeskError> {
+pub fn read_policy(
+    store: &impl Anchored,
+    log: &Origin,
+    digest: Digest,
+) -> Result<Policy, DeskError> {
+    let (store, head) = (store.read(), store.head());
     let broken = |what| DeskError::Ledger { what };
     let missing = broken("a policy that entries name is missing");
     let row = store.policy_of(digest)?.ok_or(missing)?;
     let record = store.entry(row.seq)?.ok_or(broken("a policy entry is missing"))?;
+    store.prove(&record, &head)?;
     let Body::Policy(body) = record.parse()?.body else {
         return Err(broken("a policy entry is of another type"));
     };

@@ -11,6 +11,7 @@ mod enforce;
 mod found;
 mod known;
 mod memory;
+mod recall;
 mod record;
 mod sequencer;
 mod shared;

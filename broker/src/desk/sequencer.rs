@@ -13,7 +13,7 @@ use super::{DeskError, Job, Parts, Receipt, Revoking, Swept};
 use crate::clock::{AHEAD_MAX_SECONDS, Clock};
 use crate::entropy::Entropy;
 use crate::mint::{Mint, MintError, SignedList};
-use crate::store::{Head, Store};
+use crate::store::{Head, Reader, Store};
 
 /// Commands in one transaction. A commit costs as much as some twenty rows, so beyond this there is
 /// nothing to gain, and everyone in the batch waits for all of it.
@@ -53,7 +53,7 @@ impl Sequencer {
     pub(super) fn open(parts: Parts) -> Result<(Self, Arc<Shared>), DeskError> {
         let Parts { store, mint, clock, entropy } = parts;
         let origin = mint.public().origin.clone();
-        let durable = store.reader()?;
+        let durable = checked(&store)?;
         let mut memory = Memory::load(&durable, origin)?;
         let serials = memory.changed_lists().unwrap_or_default();
         let lists = sign_lists(&mint, durable.head(), &serials)?;
@@ -183,7 +183,7 @@ impl Sequencer {
     /// After a failed transaction: forgets everything, reads it again, and shows it: a commit whose
     /// outcome was unknown may be durable, and a revocation in it must reach the hosts.
     fn recover(&mut self) -> Result<(), DeskError> {
-        let durable = self.store.reader()?;
+        let durable = checked(&self.store)?;
         self.memory = Memory::load(&durable, self.mint.public().origin.clone())?;
         self.stale = false;
         let checkpoint = durable.newest_checkpoint().map(str::to_owned);
@@ -192,6 +192,15 @@ impl Sequencer {
         self.show(head, checkpoint, next_due);
         Ok(())
     }
+}
+
+/// A snapshot that ends at the head that the store has checked.
+fn checked(store: &Store) -> Result<Reader, DeskError> {
+    let durable = store.reader()?;
+    if durable.head() != store.head() {
+        return Err(DeskError::Ledger { what: "somebody else writes the database" });
+    }
+    Ok(durable)
 }
 
 /// What to measure the next jump from. A wrong clock that is believed once dates an entry into the

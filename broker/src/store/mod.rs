@@ -16,6 +16,7 @@ mod guard;
 mod head;
 mod lock;
 mod nodes;
+mod proof;
 mod read;
 mod readers;
 mod requests;
@@ -32,6 +33,7 @@ pub use cursor::{Cursor, ParseCursorError};
 pub use error::StoreError;
 pub use guard::GuardPolicy;
 pub use head::Head;
+pub use proof::Anchored;
 pub use read::{Opening, PAGE_BYTES_MAX, PAGE_ROWS_MAX, PolicyRow, Read, Record};
 pub use readers::{Reader, Readers};
 pub use standing::{Due, RequestRow, State};
@@ -42,7 +44,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use breakglass_ledger::note::VerifierKey;
-use breakglass_ledger::tree::Frontier;
 
 use guard::Guard;
 use head::{Edge, Stored};
@@ -213,13 +214,15 @@ impl Store {
         Ok(())
     }
 
-    /// The database is what counts; memory follows it.
+    /// The database is what counts; memory follows it, as far as it was signed by us and extends
+    /// what we knew: somebody else may have written there, and our next signature must not cover it.
     fn reload(&mut self) -> Result<(), StoreError> {
         let stored = Stored::read(self.read.connection()?)?.head;
         if stored != self.head {
-            let frontier = Frontier::load(&self.read, stored.size)?;
-            self.edge = Edge { frontier, hash: stored.hash, time: stored.time };
-            self.head = stored;
+            let (edge, _) = start::check(&self.read, &self.key)?;
+            start::extends(&self.read, &edge, self.head.size, self.head.root)?;
+            self.head = edge.head();
+            self.edge = edge;
         }
         self.stale = false;
         Ok(())

@@ -10,6 +10,7 @@ mod emergency;
 mod erasure;
 mod faults;
 mod histories;
+mod intruder;
 mod json;
 mod lessons;
 mod papers;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use breakglass_ledger::tree::{
-    consistency, inclusion, root_at, verify_consistency, verify_inclusion,
+    Frontier, consistency, inclusion, root_at, verify_consistency, verify_inclusion,
 };
 
 use super::*;
