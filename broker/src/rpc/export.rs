@@ -47,7 +47,8 @@ pub(super) async fn export(
     if request.from > end.size {
         return Err(CallError::Beyond { asked: request.from, size: end.size });
     }
-    let (outlet, stream) = Outlet::new(EXPORT_BUFFER).ok_or(CallError::Fault("no stream"))?;
+    let (outlet, stream) =
+        Outlet::new(EXPORT_BUFFER, service.slow_reader).ok_or(CallError::Fault("no stream"))?;
     let from = request.from;
     let exporter = Exporter { service: Arc::clone(service), session, end, outlet };
     tokio::spawn(async move {

@@ -55,9 +55,18 @@ pub const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// Views that wait for a slow watcher; one more and its stream is ended.
 pub const WATCH_BUFFER: usize = 4;
 
-/// How long a reader may leave a part of a stream untaken before the stream is ended: a stream
-/// holds a seat.
-pub const SLOW_READER: Duration = Duration::from_secs(30);
+/// Events that wait for a slow follower: what one decision of several entries brings, and a few more.
+pub const FOLLOW_BUFFER: usize = 16;
+
+/// Entries that a follower may have missed: some days of a busy house. Whoever was away longer asks
+/// what is open, which is less than everything that has happened since.
+pub const RESUME_MAX: u64 = 100_000;
+
+/// Newest happenings kept for all followers, with their views: a few MiB.
+pub const FEED_MAX: usize = 512;
+
+/// Entries read for the followers in one look.
+pub const FEED_ROWS: usize = 256;
 
 /// Rows of one part of an export. The store cuts a page at about a megabyte, whatever the rows.
 pub const EXPORT_ROWS: usize = 512;
@@ -115,6 +124,9 @@ pub struct Limits {
     pub streams: usize,
     /// Streams at once of one principal. Default 8: a few terminals.
     pub streams_per_principal: usize,
+    /// How long a reader may leave a part of a stream untaken, in seconds, before the stream is
+    /// ended: a stream holds a seat. Default 30: a laptop that changes networks is back by then.
+    pub slow_reader_seconds: u64,
 }
 
 impl Default for Limits {
@@ -128,6 +140,7 @@ impl Default for Limits {
             reads_per_principal: Rate::new(10, 60),
             streams: 512,
             streams_per_principal: 8,
+            slow_reader_seconds: 30,
         }
     }
 }
@@ -147,6 +160,7 @@ impl Limits {
             reads_per_principal: PLENTY,
             streams: 8192,
             streams_per_principal: 8192,
+            slow_reader_seconds: 30,
         }
     }
 }

@@ -7,6 +7,8 @@ mod accept;
 mod access;
 mod code;
 mod export;
+mod feed;
+mod following;
 mod form;
 pub mod limits;
 mod outlet;

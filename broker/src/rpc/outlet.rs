@@ -1,10 +1,10 @@
 //! The sending end of a stream: bounded, and with a place kept for its last word.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::{self, OwnedPermit, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
-
-use super::limits::SLOW_READER;
 
 /// What a stream of `T` looks like to tonic.
 pub(super) type Stream<T> = ReceiverStream<Result<T, Status>>;
@@ -14,6 +14,7 @@ pub(super) struct Outlet<T> {
     parts: Sender<Result<T, Status>>,
     /// A buffer that is full must not swallow the reason for the end.
     last: OwnedPermit<Result<T, Status>>,
+    patience: Duration,
 }
 
 /// Nobody takes the stream any more, or not fast enough.
@@ -21,17 +22,17 @@ pub(super) struct Outlet<T> {
 pub(super) enum Gone {
     /// The reader hung up.
     Away,
-    /// The reader left a part untaken for [`SLOW_READER`].
-    Slow,
+    /// The reader left a part untaken for this long.
+    Slow(Duration),
 }
 
 impl<T> Outlet<T> {
-    /// An outlet with room for `waiting` parts, and the stream it feeds; `None` never happens, the
-    /// buffer being fresh.
-    pub(super) fn new(waiting: usize) -> Option<(Self, Stream<T>)> {
+    /// An outlet with room for `waiting` parts, and the stream it feeds, whose reader may leave a
+    /// part untaken for `patience`; `None` never happens, the buffer being fresh.
+    pub(super) fn new(waiting: usize, patience: Duration) -> Option<(Self, Stream<T>)> {
         let (parts, stream) = mpsc::channel(waiting.saturating_add(1));
         let last = parts.clone().try_reserve_owned().ok()?;
-        Some((Self { parts, last }, ReceiverStream::new(stream)))
+        Some((Self { parts, last, patience }, ReceiverStream::new(stream)))
     }
 
     /// Sends one part.
@@ -41,9 +42,9 @@ impl<T> Outlet<T> {
     /// [`Gone`]; the stream should then be ended.
     pub(super) async fn send(&self, part: T) -> Result<(), Gone> {
         use tokio::sync::mpsc::error::SendTimeoutError::{Closed, Timeout};
-        match self.parts.send_timeout(Ok(part), SLOW_READER).await {
+        match self.parts.send_timeout(Ok(part), self.patience).await {
             Ok(()) => Ok(()),
-            Err(Timeout(_)) => Err(Gone::Slow),
+            Err(Timeout(_)) => Err(Gone::Slow(self.patience)),
             Err(Closed(_)) => Err(Gone::Away),
         }
     }
@@ -66,9 +67,9 @@ impl Gone {
     pub(super) fn status(self) -> Option<Status> {
         match self {
             Self::Away => None,
-            Self::Slow => Some(Status::resource_exhausted(format!(
+            Self::Slow(patience) => Some(Status::resource_exhausted(format!(
                 "nothing was taken from the stream for {} s; ask again, and read faster",
-                SLOW_READER.as_secs()
+                patience.as_secs()
             ))),
         }
     }
@@ -80,12 +81,14 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     #[tokio::test(start_paused = true)]
     async fn a_slow_reader_is_told_why_its_stream_ended() {
-        let (outlet, mut stream) = Outlet::new(1).expect("room");
+        let (outlet, mut stream) = Outlet::new(1, PATIENCE).expect("room");
         assert_eq!(outlet.send(1).await, Ok(()));
         let gone = outlet.send(2).await.expect_err("full");
-        assert_eq!(gone, Gone::Slow);
+        assert_eq!(gone, Gone::Slow(PATIENCE));
         outlet.end(gone.status());
         assert_eq!(stream.next().await.expect("part").expect("one"), 1);
         let status = stream.next().await.expect("end").expect_err("a status");
@@ -95,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_hung_up_is_noticed() {
-        let (outlet, stream) = Outlet::<u8>::new(1).expect("room");
+        let (outlet, stream) = Outlet::<u8>::new(1, PATIENCE).expect("room");
         drop(stream);
         outlet.abandoned().await;
         assert_eq!(outlet.send(1).await, Err(Gone::Away));

@@ -102,7 +102,12 @@ pub(super) fn readable(
         .ok_or(CallError::NotReadable)
 }
 
-fn view(
+/// The view of the request of `row`, made now.
+///
+/// # Errors
+///
+/// [`StoreError`] if its entries do not read back.
+pub(super) fn view(
     reader: &Reader,
     policy: &Policy,
     row: &RequestRow,

@@ -1,6 +1,7 @@
 //! What every call shares: the desk, the limits, and the way from a shown session to a reader.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use breakglass_ledger::id::RequestId;
 use breakglass_proto::v1;
@@ -8,11 +9,12 @@ use breakglass_proto::v1::broker_server::Broker;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::{Request, Response, Status};
 
+use super::feed::Feed;
 use super::limits::{Limits, READS_AT_ONCE, SESSIONS_MAX};
 use super::outlet::Stream;
 use super::session::{Session, SessionError, Sessions, Who, prove};
 use super::status::{CallError, too_often};
-use super::{export, reads, submit, watching};
+use super::{export, following, reads, submit, watching};
 use crate::crowd::{Seats, Throttle};
 use crate::desk::Desk;
 use crate::store::Reader;
@@ -26,6 +28,10 @@ pub(super) struct Service {
     pub(super) reads: Throttle<Who>,
     /// Open streams.
     pub(super) streams: Arc<Seats<Who>>,
+    /// How long a stream waits for its reader.
+    pub(super) slow_reader: Duration,
+    /// What followers are told from.
+    pub(super) feed: Feed,
     /// Counts commits: wakes whoever watches.
     pub(super) commits: watch::Receiver<u64>,
     /// Turns true when streams have to end.
@@ -46,6 +52,8 @@ impl Service {
             acts: Throttle::new(limits.acts_per_principal),
             reads: Throttle::new(limits.reads_per_principal),
             streams: Seats::new(limits.streams, limits.streams_per_principal),
+            slow_reader: Duration::from_secs(limits.slow_reader_seconds),
+            feed: Feed::default(),
             commits,
             stop,
             sessions: Sessions::new(SESSIONS_MAX),
@@ -160,6 +168,7 @@ pub(super) struct Calls(pub(super) Arc<Service>);
 #[tonic::async_trait]
 impl Broker for Calls {
     type WatchRequestStream = Stream<v1::RequestView>;
+    type WatchStream = Stream<v1::WatchEvent>;
     type ExportStream = Stream<v1::ExportPart>;
 
     async fn submit(
@@ -188,6 +197,13 @@ impl Broker for Calls {
         request: Request<v1::GetRequestRequest>,
     ) -> Result<Response<Self::WatchRequestStream>, Status> {
         Ok(Response::new(watching::watch(&self.0, request.into_inner()).await?))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        Ok(Response::new(following::follow(&self.0, request.into_inner()).await?))
     }
 
     async fn list_pending(

@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 
 use super::code::code;
 use super::form::FormError;
-use super::limits::BUSY_RETRY;
+use super::limits::{BUSY_RETRY, RESUME_MAX};
 use super::session::SessionError;
 use crate::crowd::{Full, Wait};
 use crate::desk::DeskError;
@@ -64,6 +64,17 @@ pub(super) enum CallError {
         /// What there is.
         size: u64,
     },
+    /// Further back than a stream goes.
+    #[error(
+        "entry {after} is more than {RESUME_MAX} entries before the newest of {size}; list what is \
+         open, then watch without `after_seq`"
+    )]
+    TooFarBack {
+        /// Where the caller wants to go on.
+        after: u64,
+        /// What there is.
+        size: u64,
+    },
     /// Too often.
     #[error("{what} come too often; slow down and repeat in {}", seconds(*wait))]
     TooOften {
@@ -104,7 +115,7 @@ impl From<CallError> for Status {
             CallError::Stranger { .. } => Self::unauthenticated(text),
             CallError::NotReadable => Self::not_found(text),
             CallError::NotEntitled(_) => Self::permission_denied(text),
-            CallError::Beyond { .. } => Self::out_of_range(text),
+            CallError::Beyond { .. } | CallError::TooFarBack { .. } => Self::out_of_range(text),
             CallError::TooOften { wait, .. } => later(Code::ResourceExhausted, text, wait),
             CallError::Streams(_) => later(Code::ResourceExhausted, text, BUSY_RETRY),
             CallError::Desk(error) => desk(error),

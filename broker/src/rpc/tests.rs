@@ -2,6 +2,7 @@
 //! dice are ours.
 
 mod acts;
+mod following;
 mod limited;
 mod streams;
 mod table;

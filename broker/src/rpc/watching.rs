@@ -27,7 +27,8 @@ pub(super) async fn watch(
     let mut commits = service.commits.clone();
     commits.mark_unchanged();
     let first = look(service, &session, id).await?;
-    let (outlet, stream) = Outlet::new(WATCH_BUFFER).ok_or(CallError::Fault("no stream"))?;
+    let (outlet, stream) =
+        Outlet::new(WATCH_BUFFER, service.slow_reader).ok_or(CallError::Fault("no stream"))?;
     let mut watcher = Watcher { service: Arc::clone(service), session, id, commits };
     tokio::spawn(async move {
         let status = tokio::select! {
@@ -71,7 +72,7 @@ impl Watcher {
         loop {
             let left =
                 beat.map_or(HEARTBEAT, |beat| beat.saturating_duration_since(Instant::now()));
-            self.wake(left).await?;
+            wake(&self.service, &self.session, &mut self.commits, left).await?;
             let view = look(&self.service, &self.session, self.id).await?;
             // After the look, so that nothing is told that was seen after the session's end.
             self.session.still(&self.service.desk.policy(), self.service.desk.now())?;
@@ -83,20 +84,29 @@ impl Watcher {
             sleep(LOOK_PAUSE).await;
         }
     }
+}
 
-    /// Waits for a commit, the end of the session, or at most `longest`.
-    async fn wake(&mut self, longest: Duration) -> Result<(), CallError> {
-        let over = self.session.until.since(self.service.desk.now());
-        // Deadlines are wall time, sleeping is not: `longest` bounds what a stepped clock costs.
-        let nap = longest.min(Duration::from_secs(over));
-        let mut stop = self.service.stop.clone();
-        tokio::select! {
-            // Whoever could turn it is gone: the daemon is going down as well.
-            _ = stop.wait_for(|stop| *stop) => Err(CallError::Stopping),
-            changed = timeout(nap, self.commits.changed()) => match changed {
-                Ok(Err(_)) => Err(CallError::Stopping),
-                Ok(Ok(())) | Err(_) => Ok(()),
-            },
-        }
+/// Waits for a commit, the end of `session`, or at most `longest`.
+///
+/// # Errors
+///
+/// [`CallError::Stopping`].
+pub(super) async fn wake(
+    service: &Service,
+    session: &Session,
+    commits: &mut tokio::sync::watch::Receiver<u64>,
+    longest: Duration,
+) -> Result<(), CallError> {
+    let over = session.until.since(service.desk.now());
+    // Deadlines are wall time, sleeping is not: `longest` bounds what a stepped clock costs.
+    let nap = longest.min(Duration::from_secs(over));
+    let mut stop = service.stop.clone();
+    tokio::select! {
+        // Whoever could turn it is gone: the daemon is going down as well.
+        _ = stop.wait_for(|stop| *stop) => Err(CallError::Stopping),
+        changed = timeout(nap, commits.changed()) => match changed {
+            Ok(Err(_)) => Err(CallError::Stopping),
+            Ok(Ok(())) | Err(_) => Ok(()),
+        },
     }
 }

@@ -107,6 +107,7 @@ type Stream<T> = Pin<Box<dyn tokio_stream::Stream<Item = Result<T, Status>> + Se
 #[tonic::async_trait]
 impl Broker for Served {
     type WatchRequestStream = Stream<v1::RequestView>;
+    type WatchStream = Stream<v1::WatchEvent>;
     type ExportStream = Stream<v1::ExportPart>;
 
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Answer<v1::SubmitAnswer> {
@@ -159,6 +160,10 @@ impl Broker for Served {
         &self,
         _: Request<v1::GetRequestRequest>,
     ) -> Answer<Self::WatchRequestStream> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn watch(&self, _: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
         Err(Status::unimplemented("not here"))
     }
 

@@ -59,6 +59,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Arc<ServerConfig>) {
 #[tonic::async_trait]
 impl Broker for Echo {
     type WatchRequestStream = ReceiverStream<Result<v1::RequestView, Status>>;
+    type WatchStream = ReceiverStream<Result<v1::WatchEvent, Status>>;
     type ExportStream = ReceiverStream<Result<v1::ExportPart, Status>>;
 
     async fn submit(
@@ -88,6 +89,13 @@ impl Broker for Echo {
         &self,
         _: Request<v1::GetRequestRequest>,
     ) -> Result<Response<Self::WatchRequestStream>, Status> {
+        Err(Status::unimplemented("an echo"))
+    }
+
+    async fn watch(
+        &self,
+        _: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("an echo"))
     }
 

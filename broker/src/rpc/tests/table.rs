@@ -40,7 +40,7 @@ use Code::{NotFound, Ok as Fine, PermissionDenied, Unauthenticated};
 /// Each call, and what each of [`CALLERS`] gets, in that order. About sam's request where a call is
 /// about one. `Submit` is about approving it; it takes no session but its own signature, so
 /// "nobody" is one without any.
-const MAY_CALL: [(&str, [Code; 7]); 9] = {
+const MAY_CALL: [(&str, [Code; 7]); 10] = {
     const INVALID: Code = Code::InvalidArgument;
     const OPEN: [Code; 7] = [Fine; 7];
     const ABOUT_ONE: [Code; 7] =
@@ -64,6 +64,7 @@ const MAY_CALL: [(&str, [Code; 7]); 9] = {
         ("GetCheckpoint", OPEN),
         ("GetRequest", ABOUT_ONE),
         ("WatchRequest", ABOUT_ONE),
+        ("Watch", LIST),
         ("ListPending", LIST),
         ("ListGrants", LIST),
         ("GetPolicy", POLICY),
@@ -160,6 +161,7 @@ async fn call(
         }
         "GetRequest" => client.get_request(about).await.map(drop),
         "WatchRequest" => client.watch_request(about).await.map(drop),
+        "Watch" => client.watch(v1::WatchRequest { session, after_seq: None }).await.map(drop),
         "ListPending" => client.list_pending(list).await.map(drop),
         "ListGrants" => client.list_grants(list).await.map(drop),
         "GetPolicy" => client.get_policy(v1::GetPolicyRequest { session }).await.map(drop),
