@@ -112,7 +112,7 @@ impl Asked {
         let stage = policy.scope(&self.ask.scope)?.stage(&approve.stage)?;
         let is_entitled = policy.is_any(&approve.by, &stage.approvers);
         let is_about_this = approve.request == self.statement.digest();
-        let is_other = approve.by != self.ask.by;
+        let is_other = approve.by != self.ask.by && !self.ask.on_behalf_of.contains(&approve.by);
         (is_entitled && is_about_this && is_other)
             .then(|| (approve.by.clone(), approve.stage.clone()))
     }

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use breakglass_ledger::entry::{Body, Issued};
-use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::Ask;
+use breakglass_ledger::statement::{Ask, Lane};
 use breakglass_ledger::time::Timestamp;
 use ssh_key::Certificate;
 use ssh_key::certificate::CertType;
@@ -51,7 +50,7 @@ impl Credential {
             "its key",
         )?;
         differs(issued.subject == key.public().digest(), "the entry's subject")?;
-        differs(credential.key_id == key_id(ask.id, &ask.by), "its key id")?;
+        differs(credential.key_id == key_id(ask), "its key id")?;
         differs(!credential.principals.is_empty(), "its principals (none: any user)")?;
         differs(credential.principals == issued.principals, "its principals")?;
         differs(credential.expires_at == issued.valid_before, "its end")?;
@@ -122,10 +121,14 @@ impl Credential {
     }
 }
 
-/// What hosts log for a grant: `bg:<request id>:<principal>`.
+/// What hosts log for a grant: `bg:<request id>:<principal>`, then `:drill` in a drill, then
+/// `:for:<principal>,…` with those on whose behalf it was asked, outermost first.
 #[must_use]
-pub fn key_id(id: RequestId, by: &PrincipalId) -> String {
-    format!("bg:{id}:{by}")
+pub fn key_id(ask: &Ask) -> String {
+    let drill = if ask.lane == Lane::Drill { ":drill" } else { "" };
+    let chain: Vec<&str> = ask.on_behalf_of.iter().map(PrincipalId::as_str).collect();
+    let chain = if chain.is_empty() { String::new() } else { format!(":for:{}", chain.join(",")) };
+    format!("bg:{}:{}{drill}{chain}", ask.id, ask.by)
 }
 
 fn differs(is_same: bool, what: &'static str) -> Result<(), CredentialError> {

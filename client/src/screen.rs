@@ -108,7 +108,8 @@ impl Screen<'_> {
         let given: Vec<&str> = given.iter().map(PrincipalId::as_str).collect();
         let missing = self.asked.missing_in(stage);
         let may = self.policy.people.all_of(&stage.approvers);
-        let may = may.into_iter().filter(|id| **id != self.asked.ask.by);
+        let ask = &self.asked.ask;
+        let may = may.into_iter().filter(|id| **id != ask.by && !ask.on_behalf_of.contains(id));
         let may: Vec<&str> =
             may.map(PrincipalId::as_str).filter(|id| !given.contains(id)).collect();
         let done =

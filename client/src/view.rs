@@ -1,6 +1,7 @@
 //! A broker's view of a request, put into words and into JSON. For display: whoever must be sure
 //! uses [`crate::asked`].
 
+use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Ask, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_proto::v1::{RequestView, StageView, State};
@@ -15,6 +16,17 @@ pub fn ask(view: &RequestView) -> Option<Ask> {
     let statement = Statement::parse(&view.statement).ok()?;
     let Act::Request(ask) = statement.act() else { return None };
     Some(ask.clone())
+}
+
+/// Who asks, and for whom: `bot for sam`.
+#[must_use]
+pub fn who(ask: &Ask) -> String {
+    let chain: Vec<&str> = ask.on_behalf_of.iter().map(PrincipalId::as_str).collect();
+    if chain.is_empty() {
+        ask.by.to_string()
+    } else {
+        format!("{} for {}", ask.by, chain.join(" > "))
+    }
 }
 
 /// One word: `pending`, `approved`, `live`, `ended`, `closed`.
@@ -121,6 +133,9 @@ pub fn to_json(view: &RequestView) -> Value {
         "id": view.id,
         "state": state_word(view),
         "who": ask.as_ref().map(|ask| ask.by.as_str()),
+        "on_behalf_of": ask.as_ref().map(|ask| {
+            ask.on_behalf_of.iter().map(PrincipalId::as_str).collect::<Vec<_>>()
+        }),
         "scope": ask.as_ref().map(|ask| ask.scope.as_str()),
         "lane": ask.as_ref().map(|ask| ask.lane.name()),
         "ttl_seconds": ask.as_ref().map(|ask| ask.ttl.seconds()),

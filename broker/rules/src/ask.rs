@@ -5,6 +5,7 @@ use breakglass_ledger::policy::{Policy, Scope, SshProfile};
 use breakglass_ledger::statement::{Ask, Kind, Lane};
 
 use crate::decide::Facts;
+use crate::delegation;
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::Asked;
@@ -53,9 +54,7 @@ pub(crate) fn standing<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, R
         let (scope, kind) = (scope.id.clone(), requester.kind);
         return Err(Refusal::IdentityKindNotAllowed { scope, kind });
     }
-    if !ask.on_behalf_of.is_empty() {
-        return Err(Refusal::NotSupportedYet { what: "on-behalf-of" });
-    }
+    delegation::carries(policy, scope, ask, requester)?;
     lane(scope, ask)?;
     credentials(scope, ask)?;
     if ask.ttl > scope.ttl_max {

@@ -5,7 +5,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::SshProfile;
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
-use breakglass_ledger::statement::Kind;
+use breakglass_ledger::statement::{Kind, Lane};
 use breakglass_ledger::time::Timestamp;
 
 /// Proof that the approval chain was satisfied, and the terms of the one credential it is good for.
@@ -19,6 +19,8 @@ use breakglass_ledger::time::Timestamp;
 /// Clearance {
 ///     request: by.request(),
 ///     holder: by.holder().clone(),
+///     lane: by.lane(),
+///     on_behalf_of: by.on_behalf_of().to_vec(),
 ///     scope: by.scope().clone(),
 ///     kind: by.kind(),
 ///     subject: by.subject().clone(),
@@ -54,6 +56,8 @@ use breakglass_ledger::time::Timestamp;
 pub struct Clearance {
     pub(crate) request: RequestId,
     pub(crate) holder: PrincipalId,
+    pub(crate) lane: Lane,
+    pub(crate) on_behalf_of: Vec<PrincipalId>,
     pub(crate) scope: ScopeId,
     pub(crate) kind: Kind,
     pub(crate) subject: PublicKey,
@@ -75,6 +79,18 @@ impl Clearance {
     #[must_use]
     pub const fn holder(&self) -> &PrincipalId {
         &self.holder
+    }
+
+    /// Which way the request took; a drill's credential says that it is one.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// On whose behalf the holder asked, outermost first; empty for whoever asked for themselves.
+    #[must_use]
+    pub fn on_behalf_of(&self) -> &[PrincipalId] {
+        &self.on_behalf_of
     }
 
     /// What it opens.

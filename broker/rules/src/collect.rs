@@ -97,6 +97,8 @@ fn clear(
     Ok(Clearance {
         request: ask.id,
         holder: ask.by.clone(),
+        lane: ask.lane,
+        on_behalf_of: ask.on_behalf_of.clone(),
         scope: ask.scope.clone(),
         kind: collect.kind,
         subject: ask::subject_key(facts.policy, ask)?.clone(),

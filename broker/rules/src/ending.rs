@@ -28,10 +28,10 @@ pub(crate) fn deny(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal>
 pub(crate) fn cancel(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal> {
     let request = facts.about(about.request)?;
     let asked = request.asked();
+    person(facts, &about.by)?;
     let rule = match owner(facts, asked, &about.by) {
         Ok(()) => rule::OWNER,
         Err(_) => {
-            person(facts, &about.by)?;
             approver(facts, asked, &about.by)?;
             rule::APPROVER
         }

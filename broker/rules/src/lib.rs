@@ -11,6 +11,7 @@ mod ask;
 mod clearance;
 mod collect;
 mod decide;
+mod delegation;
 mod ending;
 mod grounds;
 mod refusal;

@@ -364,9 +364,12 @@ pub enum Refusal {
         stage: StageId,
     },
     /// The requester approves.
-    #[error("{by} made this request; nobody approves their own: ask somebody else")]
+    #[error(
+        "{by} made this request, or it was made on their behalf; nobody approves their own: \
+         ask somebody else"
+    )]
     SelfApproval {
-        /// The requester.
+        /// The requester, or one of those on whose behalf they ask.
         by: PrincipalId,
     },
     /// A key of the requester approves, under whatever name.
@@ -468,4 +471,55 @@ pub enum Refusal {
     /// The policy in force still allows this.
     #[error("the policy in force still allows this; nothing was ended")]
     StillAllowed,
+    /// An agent names nobody on whose behalf it asks.
+    #[error(
+        "{by} is an agent and names nobody on whose behalf it asks; an agent does nothing of its \
+         own accord: ask again with --on-behalf-of and the person behind it"
+    )]
+    DelegationMissing {
+        /// The agent.
+        by: PrincipalId,
+    },
+    /// Somebody on whose behalf it is asked does not exist.
+    #[error(
+        "{hop}, on whose behalf this is asked, is not in the policy in force; a chain counts only \
+         if every hop is known: check the name in people.toml"
+    )]
+    DelegationUnknown {
+        /// The hop.
+        hop: PrincipalId,
+    },
+    /// Somebody on whose behalf it is asked may not ask themselves.
+    #[error(
+        "{hop}, on whose behalf this is asked, is not among the requesters of {scope}; nobody \
+         passes on what they may not hold: have somebody ask who may"
+    )]
+    DelegationWidens {
+        /// The hop.
+        hop: PrincipalId,
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// A hop does not answer for the next one.
+    #[error(
+        "{next} cannot act on behalf of {hop}, who is neither its sponsor nor among its owners \
+         (and a person asks only for themselves): name the chain of those who answer for it"
+    )]
+    DelegationNotSponsored {
+        /// The hop.
+        hop: PrincipalId,
+        /// The next one: the hop inside it, or the requester.
+        next: PrincipalId,
+    },
+    /// The chain does not begin with a person.
+    #[error(
+        "the chain begins with {hop} of kind {kind}; a person must stand behind every request: \
+         name the person first"
+    )]
+    DelegationNotHuman {
+        /// The outermost hop.
+        hop: PrincipalId,
+        /// What it is.
+        kind: PrincipalKind,
+    },
 }

@@ -8,6 +8,7 @@ use breakglass_ledger::principal::{PrincipalId, PrincipalKind, StageId};
 
 use crate::ask;
 use crate::decide::Facts;
+use crate::delegation::stands_behind;
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Asked, Given};
 
@@ -93,7 +94,7 @@ pub(crate) fn eligible(
 ) -> Result<(), Refusal> {
     let by = &approver.id;
     is_person(approver)?;
-    if *by == asked.ask.by {
+    if stands_behind(&asked.ask, by) {
         return Err(Refusal::SelfApproval { by: by.clone() });
     }
     if is_requesters_key(then, asked, key) {
@@ -129,9 +130,10 @@ pub(crate) fn is_approver(policy: &Policy, scope: &Scope, who: &PrincipalId) -> 
     }
 }
 
-/// A key may have moved to another name since the request: it stays the requester's.
+/// A key may have moved to another name since the request: it stays the requester's, or that of whom
+/// they asked for.
 fn is_requesters_key(then: &Policy, asked: &Asked, key: &PublicKey) -> bool {
-    let held_then = then.owner_of(key).is_some_and(|owner| owner.id == asked.ask.by);
+    let held_then = then.owner_of(key).is_some_and(|owner| stands_behind(&asked.ask, &owner.id));
     let signed = key.fingerprint() == asked.key;
     let subject = asked.ask.key.as_ref() == Some(key);
     held_then || signed || subject

@@ -7,7 +7,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{FORCE_COMMAND_MAX_BYTES, SSH_EXTENSIONS, SshProfile};
 use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::Kind;
+use breakglass_ledger::statement::{Kind, Lane};
 use breakglass_ledger::time::{Timestamp, Ttl};
 use breakglass_rules::{BACKDATE_SECONDS, Clearance};
 use signature::Signer;
@@ -26,7 +26,8 @@ use crate::entropy::Entropy;
 pub struct SshCredential {
     /// `type base64`, on one line without a comment.
     pub certificate: String,
-    /// What sshd writes into its log: `bg:<request id>:<principal>`.
+    /// What sshd writes into its log: `bg:<request id>:<principal>`, then `:drill` in a drill, then
+    /// `:for:<principal>,…` if it was asked for on somebody's behalf, outermost first.
     pub key_id: String,
     /// Never 0.
     pub serial: u64,
@@ -96,6 +97,8 @@ impl Mint {
 pub(super) struct Terms<'a> {
     pub(super) request: RequestId,
     pub(super) holder: &'a PrincipalId,
+    pub(super) lane: Lane,
+    pub(super) on_behalf_of: &'a [PrincipalId],
     pub(super) subject: &'a PublicKey,
     pub(super) valid_after: Timestamp,
     pub(super) valid_before: Timestamp,
@@ -107,6 +110,8 @@ impl<'a> Terms<'a> {
         Self {
             request: clearance.request(),
             holder: clearance.holder(),
+            lane: clearance.lane(),
+            on_behalf_of: clearance.on_behalf_of(),
             subject: clearance.subject(),
             valid_after: clearance.not_before(),
             valid_before: clearance.expires_at(),
@@ -114,9 +119,16 @@ impl<'a> Terms<'a> {
         }
     }
 
-    /// At most 108 bytes, without blanks: both parts have fixed alphabets and lengths.
+    /// At most 638 bytes, without blanks: every part has a fixed alphabet, which has neither colon nor
+    /// comma, and a bounded length, so that it is taken apart in one way only (R08).
     pub(super) fn key_id(&self) -> String {
-        format!("bg:{}:{}", self.request, self.holder)
+        let drill = if self.lane == Lane::Drill { ":drill" } else { "" };
+        let mut key_id = format!("bg:{}:{}{drill}", self.request, self.holder);
+        for (at, hop) in self.on_behalf_of.iter().enumerate() {
+            key_id.push_str(if at == 0 { ":for:" } else { "," });
+            key_id.push_str(hop.as_str());
+        }
+        key_id
     }
 
     /// Critical options in the order they stand in a certificate.

@@ -26,7 +26,8 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::RequestMismatch { .. }
         | Refusal::TtlMaxBelow { .. }
         | Refusal::KindNotAsked { .. }
-        | Refusal::PickupMismatch { .. } => Code::InvalidArgument,
+        | Refusal::PickupMismatch { .. }
+        | Refusal::DelegationMissing { .. } => Code::InvalidArgument,
         Refusal::KeyUnknown { .. }
         | Refusal::KeyNotTheirs { .. }
         | Refusal::NotHuman { .. }
@@ -38,10 +39,14 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::SelfApprovalByKey { .. }
         | Refusal::NotYours { .. }
         | Refusal::NotEntitledToEnd { .. }
-        | Refusal::NotTheSubjectKey { .. } => Code::PermissionDenied,
+        | Refusal::NotTheSubjectKey { .. }
+        | Refusal::DelegationWidens { .. }
+        | Refusal::DelegationNotSponsored { .. }
+        | Refusal::DelegationNotHuman { .. } => Code::PermissionDenied,
         Refusal::ScopeUnknown { .. }
         | Refusal::RequestUnknown { .. }
-        | Refusal::StageUnknown { .. } => Code::NotFound,
+        | Refusal::StageUnknown { .. }
+        | Refusal::DelegationUnknown { .. } => Code::NotFound,
         Refusal::Repeated { .. }
         | Refusal::Duplicate { .. }
         | Refusal::IdTaken { .. }

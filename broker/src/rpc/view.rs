@@ -200,10 +200,11 @@ impl Story {
         v1::StageView { name: stage.name.to_string(), quorum: stage.quorum, given, may_approve }
     }
 
-    /// Whether `id` can still sign and count: a person with a key, not the requester, and not
+    /// Whether `id` can still sign and count: a person with a key, not one of those who ask, and not
     /// counted yet (a person counts once, in one stage).
     fn may_approve(&self, policy: &Policy, id: &PrincipalId) -> bool {
         *id != self.ask.by
+            && !self.ask.on_behalf_of.contains(id)
             && self.approvals.iter().all(|approval| approval.by != *id)
             && policy.principal(id).is_some_and(|principal| principal.can_approve())
     }

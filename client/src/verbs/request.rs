@@ -51,7 +51,7 @@ fn ask(client: &mut Client<'_>, args: &RequestArgs) -> Result<RequestId, Failure
         incident: args.incident.clone(),
         reason: reason.as_ref().map(Opening::digest),
         key: Some(key.public().clone()),
-        on_behalf_of: Vec::new(),
+        on_behalf_of: args.on_behalf_of.clone(),
     };
     let statement = client.compose(Act::Request(ask))?;
     let holding = client.state().holding(id);

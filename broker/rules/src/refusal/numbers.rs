@@ -75,6 +75,11 @@ numbered! {
     NotDue = 48, "not-due";
     StillAllowed = 49, "still-allowed";
     SubjectKeyUsed = 50, "subject-key-used";
+    DelegationMissing = 75, "delegation-missing";
+    DelegationUnknown = 76, "delegation-unknown";
+    DelegationWidens = 77, "delegation-widens";
+    DelegationNotSponsored = 78, "delegation-not-sponsored";
+    DelegationNotHuman = 79, "delegation-not-human";
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ fn steps() -> impl Strategy<Value = Vec<String>> {
         6 => mischief().prop_map(one),
         4 => (call(), of()).prop_map(|(call, of)| vec![format!("clock: {call} of={of}")]),
         2 => of().prop_map(|of| vec![format!("sam: drop of={of}")]),
+        1 => of().prop_map(|of| vec![format!("sam: withdraw of={of}")]),
         3 => prop::sample::select(vec![1, 30, 300, 599, 600, 900])
             .prop_map(|seconds| vec![format!("pass {seconds}")]),
         1 => (approval(), of()).prop_map(|(approval, of)| {
@@ -112,7 +113,7 @@ fn approval() -> impl Strategy<Value = String> {
 fn mischief() -> impl Strategy<Value = String> {
     let anyone = || {
         prop::sample::select(vec![
-            "sam", "ada", "kim", "eve", "bob", "zoe", "dan", "liz", "joe", "new", "bot",
+            "sam", "ada", "kim", "eve", "bob", "zoe", "dan", "liz", "joe", "new", "bot", "job",
         ])
     };
     let stage = prop::sample::select(vec!["app-owner", "security", "both", "sec"]);
@@ -135,8 +136,30 @@ fn request() -> impl Strategy<Value = String> {
     let who = prop::sample::select(vec!["sam", "sam", "eve", "ada", "bot"]);
     let scope = prop::sample::select(vec!["db", "db", "web", "pair", "open"]);
     let ttl = prop::sample::select(vec![1, 600, 601, 1800, 3600, 3601]);
-    (who, scope, ttl)
-        .prop_map(|(who, scope, ttl)| format!("{who}: request scope={scope} ttl={ttl}"))
+    let own = (who, scope, ttl)
+        .prop_map(|(who, scope, ttl)| format!("{who}: request scope={scope} ttl={ttl}"));
+    prop_oneof![4 => own, 2 => delegated()]
+}
+
+/// On somebody's behalf: some chains are right, and each of the others is wrong in its own way.
+fn delegated() -> impl Strategy<Value = String> {
+    let chain = prop::sample::select(vec![
+        ("bot", "sam"),
+        ("bot", "eve"),
+        ("sub", "sam"),
+        ("sub", "sam,bot"),
+        ("sub", "eve,bot"),
+        ("sub", "bot"),
+        ("sub", "eve"),
+        ("bot", "ada"),
+        ("bot", "nobody"),
+        ("job", "liz"),
+        ("eve", "sam"),
+    ]);
+    let scope = prop::sample::select(vec!["open", "pair", "pair", "db"]);
+    (chain, scope).prop_map(|((who, chain), scope)| {
+        format!("{who}: request scope={scope} ttl=600 for={chain}")
+    })
 }
 
 fn end() -> impl Strategy<Value = &'static str> {

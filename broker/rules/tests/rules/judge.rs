@@ -182,6 +182,7 @@ impl Judge {
         let scope = self.law().scope(&scope).unwrap();
         let may = self.approves(scope, &said.by) || cancels && self.is_owner(scope, &said.by);
         assert!(may, "{} may not deny", said.by);
+        assert_eq!(self.law().principal(&said.by).unwrap().kind, PrincipalKind::Human);
         let case = self.waiting(body.link.grant);
         assert_eq!(said.request, case.statement, "a denial of another request");
         assert!(at < case.lapses);
@@ -270,6 +271,7 @@ impl Judge {
                 let scope = self.law().scope(&case.ask.scope).unwrap();
                 let may = self.approves(scope, &by) || self.is_owner(scope, &by);
                 assert!(may, "{by} may not cancel");
+                assert_eq!(self.law().principal(&by).unwrap().kind, PrincipalKind::Human);
             }
             (cause, said) => panic!("{cause} by {said:?}"),
         }
@@ -298,6 +300,7 @@ impl Judge {
         let requester = law.principal(&ask.by).ok_or("no requester")?;
         require(self.among(&ask.by, &scope.requesters), "not a requester")?;
         require(scope.kinds.contains(&requester.kind), "kind of identity")?;
+        self.chain_holds(ask, scope)?;
         require(requester.keys.iter().any(|key| key.fingerprint() == case.key), "key")?;
         require(ask.lane == Lane::Normal && scope.lanes.contains(&ask.lane), "lane")?;
         require(ask.ttl.seconds() <= scope.ttl_max.seconds(), "ttl")?;
@@ -316,14 +319,37 @@ impl Judge {
         require(now.force_command.is_none() || now.force_command == then.force_command, "command")
     }
 
+    /// Whether everybody behind the requester exists, answers for the next and may ask themselves.
+    fn chain_holds(&self, ask: &Ask, scope: &Scope) -> Result<(), &'static str> {
+        let law = self.law();
+        let mut chain: Vec<_> = ask.on_behalf_of.iter().map(|hop| law.principal(hop)).collect();
+        chain.push(law.principal(&ask.by));
+        let chain: Vec<_> = chain.into_iter().collect::<Option<_>>().ok_or("a hop is nobody")?;
+        if chain.len() == 1 {
+            return require(chain[0].kind != PrincipalKind::Agent, "an agent of its own accord");
+        }
+        require(chain[0].kind == PrincipalKind::Human, "no person at the beginning")?;
+        for pair in chain.windows(2) {
+            let (hop, next) = (pair[0], pair[1]);
+            require(next.kind != PrincipalKind::Human, "a person on somebody's behalf")?;
+            let sponsors = next.sponsor.as_ref() == Some(&hop.id);
+            require(sponsors || self.among(&hop.id, &next.owner), "nobody answers for it")?;
+            require(self.among(&hop.id, &scope.requesters), "passes on what it may not hold")?;
+        }
+        Ok(())
+    }
+
     /// Whether an approval counts at this place.
     fn counts(&self, case: &Case, approval: &Approval1) -> Result<(), &'static str> {
         let law = self.law();
         let then = &self.policies[case.law];
         require(approval.by != case.ask.by, "self-approval")?;
+        require(!case.ask.on_behalf_of.contains(&approval.by), "self-approval through an agent")?;
         require(approval.key != case.key, "self-approval by key")?;
         let requester = then.principal(&case.ask.by).ok_or("no requester")?;
-        let own = requester.keys.iter().any(|key| key.fingerprint() == approval.key);
+        let behind = case.ask.on_behalf_of.iter().filter_map(|hop| then.principal(hop));
+        let mut keys = behind.chain([requester]).flat_map(|one| &one.keys);
+        let own = keys.any(|key| key.fingerprint() == approval.key);
         require(!own, "self-approval by another key")?;
         let approver = law.principal(&approval.by).ok_or("no approver")?;
         require(approver.kind == PrincipalKind::Human, "not a person")?;

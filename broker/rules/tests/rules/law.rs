@@ -37,6 +37,8 @@ pub(crate) const CHANGES: &[&str] = &[
     "live-1",
     "agents-only",
     "stage-renamed",
+    "bot-disowned",
+    "bot-left",
 ];
 
 struct Person {
@@ -44,6 +46,8 @@ struct Person {
     kind: &'static str,
     groups: Vec<&'static str>,
     keys: Vec<u8>,
+    /// Who answers for it, if it is no person: its sponsor, then its owner.
+    answers: [&'static str; 2],
 }
 
 fn people() -> Vec<Person> {
@@ -52,6 +56,7 @@ fn people() -> Vec<Person> {
         kind: "human",
         groups: groups.to_vec(),
         keys: keys.to_vec(),
+        answers: ["liz", "group:owners"],
     };
     vec![
         person("sam", &["oncall"], &[1, 2]),
@@ -64,7 +69,17 @@ fn people() -> Vec<Person> {
         person("liz", &["owners"], &[18]),
         person("joe", &[], &[19]),
         person("new", &[], &[20]),
-        Person { kind: "agent", ..person("bot", &["bots", "security"], &[21]) },
+        Person {
+            kind: "agent",
+            answers: ["sam", "group:oncall"],
+            ..person("bot", &["bots", "security"], &[21])
+        },
+        Person {
+            kind: "agent",
+            answers: ["sam", "principal:bot"],
+            ..person("sub", &["bots"], &[22])
+        },
+        Person { kind: "workload", ..person("job", &["bots", "owners"], &[23]) },
     ]
 }
 
@@ -131,7 +146,7 @@ ttl-max = "30m"
 pending-max = "10m"
 live-max = 1
 requesters = ["group:oncall", "group:bots"]
-kinds = ["human", "agent"]
+kinds = ["human", "agent", "workload"]
 lanes = ["normal"]
 require-reason = false
 approval = "none"
@@ -149,8 +164,8 @@ sensitivity = "critical"
 ttl-max = "30m"
 pending-max = "10m"
 live-max = 1
-requesters = "group:oncall"
-kinds = ["human"]
+requesters = ["group:oncall", "group:bots"]
+kinds = ["human", "agent"]
 lanes = ["normal"]
 [[scope.stage]]
 name = "both"
@@ -222,7 +237,11 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
     match change {
         "base" => {}
         "bob-left" => people.retain(|person| person.id != "bob"),
-        "sam-left" => people.retain(|person| person.id != "sam"),
+        "sam-left" => {
+            people.retain(|person| person.id != "sam");
+            let sams = people.iter_mut().filter(|one| one.answers[0] == "sam");
+            sams.for_each(|program| program.answers[0] = "liz");
+        }
         "ada-demoted" => with("ada", &|ada| ada.groups.clear()),
         "new-joined" => with("new", &|new| new.groups.push("leads")),
         "sam-off-call" => with("sam", &|sam| sam.groups.clear()),
@@ -248,9 +267,19 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
         }
         "live-1" => edit("live-max = 2", "live-max = 1"),
         "agents-only" => edit("kinds = [\"human\"]", "kinds = [\"agent\"]"),
+        "bot-disowned" => with("bot", &|bot| disown(bot)),
+        "bot-left" => {
+            people.retain(|person| person.id != "bot");
+            people.iter_mut().filter(|one| one.answers[1] == "principal:bot").for_each(disown);
+        }
         "stage-renamed" => edit("name = \"security\"", "name = \"sec\""),
         other => panic!("no such change: {other}"),
     }
+}
+
+/// Whoever answered for it does so no more.
+fn disown(program: &mut Person) {
+    program.answers = ["liz", "group:owners"];
 }
 
 fn authority() -> String {
@@ -263,7 +292,7 @@ fn people_toml(people: &[Person]) -> String {
     for group in ["oncall", "leads", "security", "web-leads", "owners", "bots"] {
         writeln!(text, "[[group]]\nid = \"{group}\"").unwrap();
     }
-    for Person { id, kind, groups, keys } in people {
+    for Person { id, kind, groups, keys, answers: [sponsor, owner] } in people {
         let keys: Vec<String> = keys.iter().map(|seed| key(*seed).to_openssh()).collect();
         writeln!(text, "[[principal]]\nid = \"{id}\"\nkind = \"{kind}\"\nname = \"{id}\"").unwrap();
         if !groups.is_empty() {
@@ -271,7 +300,7 @@ fn people_toml(people: &[Person]) -> String {
         }
         writeln!(text, "keys = {keys:?}").unwrap();
         if *kind != "human" {
-            writeln!(text, "sponsor = \"liz\"").unwrap();
+            writeln!(text, "sponsor = {sponsor:?}\nowner = {owner:?}").unwrap();
         }
     }
     text

@@ -3,6 +3,7 @@
 //! ```text
 //! sam: request scope=db ttl=600      by a principal, with their first key unless key=SEED
 //! ada: approve app-owner             about the newest request unless of=NUMBER
+//! bot: request scope=open for=sam    on somebody's behalf, outermost first
 //! subject: collect                   by the subject key of the request
 //! clock: lapse
 //! pass 900                           seconds
@@ -228,7 +229,9 @@ impl Player {
             incident: given("incident", "INC-1"),
             reason: given("reason", "because").map(|text| Digest::of(text.as_bytes())),
             key,
-            on_behalf_of: words.get("for").map(|who| who.parse().unwrap()).into_iter().collect(),
+            on_behalf_of: words.get("for").map_or_else(Vec::new, |chain| {
+                chain.split(',').map(|hop| hop.parse().unwrap()).collect()
+            }),
         }
     }
 }

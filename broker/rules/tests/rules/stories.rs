@@ -134,7 +134,8 @@ fn asking_needs_a_scope_that_exists_and_names_the_requester() {
 #[test]
 fn a_scope_says_which_kinds_of_identity_may_ask() {
     assert_eq!(play("bot: request"), Err("identity-kind-not-allowed"));
-    assert_eq!(play("bot: request scope=open"), ok("requested"));
+    assert_eq!(play("bot: request scope=open for=sam"), ok("requested"));
+    assert_eq!(play("job: request scope=open"), ok("requested"));
 }
 
 #[test]
@@ -148,10 +149,6 @@ fn lanes_that_the_scope_does_not_list_are_closed() {
 fn what_would_have_to_be_ignored_is_not_supported_yet() {
     assert_eq!(refusal("sam: request kind=x509"), Refusal::NotSupportedYet { what: "kind x509" });
     assert_eq!(refusal("sam: request kind=jwt"), Refusal::NotSupportedYet { what: "kind jwt" });
-    assert_eq!(
-        refusal("bot: request scope=open for=sam"),
-        Refusal::NotSupportedYet { what: "on-behalf-of" }
-    );
     assert_eq!(
         refusal("sam: request\n sam: escalate"),
         Refusal::NotSupportedYet { what: "escalate" }

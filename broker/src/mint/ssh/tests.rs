@@ -17,6 +17,8 @@ use crate::sshwire::put_string;
 #[derive(Clone)]
 struct Cleared {
     holder: PrincipalId,
+    lane: Lane,
+    on_behalf_of: Vec<PrincipalId>,
     subject: PublicKey,
     valid_after: Timestamp,
     valid_before: Timestamp,
@@ -27,6 +29,8 @@ impl Cleared {
     fn plain() -> Self {
         Self {
             holder: "sam".parse().unwrap(),
+            lane: Lane::Normal,
+            on_behalf_of: Vec::new(),
             subject: subject(KeyType::Ed25519),
             valid_after: NOW.minus(60),
             valid_before: NOW.plus(1800),
@@ -57,6 +61,8 @@ impl Cleared {
         Terms {
             request: RequestId::new(1_795_348_700_000, [7; 10]),
             holder: &self.holder,
+            lane: self.lane,
+            on_behalf_of: &self.on_behalf_of,
             subject: &self.subject,
             valid_after: self.valid_after,
             valid_before: self.valid_before,
@@ -173,6 +179,59 @@ fn the_key_id_names_request_and_holder_and_fits_a_log_line() {
     assert_eq!(credential.key_id, format!("bg:{request}:{name}"));
     assert!(credential.key_id.len() <= 128);
     assert!(!credential.key_id.contains(' '));
+}
+
+#[test]
+fn the_key_id_says_that_it_is_a_drill_and_on_whose_behalf_it_was_asked() {
+    let (_dir, mint) = mint(1);
+    let request = Cleared::plain().terms().request;
+    let chain = vec!["sam".parse().unwrap(), "bot".parse().unwrap()];
+    let plain = Cleared { holder: "sub".parse().unwrap(), ..Cleared::plain() };
+    let behalf = Cleared { on_behalf_of: chain, ..plain.clone() };
+    assert_eq!(behalf.sign(&mint).unwrap().key_id, format!("bg:{request}:sub:for:sam,bot"));
+    let drill = Cleared { lane: Lane::Drill, ..plain };
+    assert_eq!(drill.sign(&mint).unwrap().key_id, format!("bg:{request}:sub:drill"));
+    let both = Cleared { lane: Lane::Drill, ..behalf };
+    let credential = both.sign(&mint).unwrap();
+    assert_eq!(credential.key_id, format!("bg:{request}:sub:drill:for:sam,bot"));
+    assert!(shown(&credential.certificate).contains(&credential.key_id));
+}
+
+/// A name that somebody might try: of the alphabet of names and of what separates them.
+fn tried() -> impl Strategy<Value = String> {
+    "[a-z0-9._:,>/ \\n-]{1,12}"
+}
+
+proptest! {
+    /// R08: whatever is tried as a name, a key id has as many parts as it was made of, and each is
+    /// one of them; a name that would bring a separator of its own is no name.
+    #[test]
+    fn a_key_id_is_taken_apart_in_one_way_only(
+        holder in tried(),
+        chain in prop::collection::vec(tried(), 0..4),
+        drill: bool,
+    ) {
+        let names: Result<Vec<PrincipalId>, _> =
+            chain.iter().chain([&holder]).map(|name| name.parse()).collect();
+        let separates = |name: &String| name.contains([':', ',', ' ', '\n', '/', '>']);
+        let Ok(mut names) = names else { return Ok(()) };
+        prop_assert!(!chain.iter().chain([&holder]).any(separates));
+        let holder = names.pop().unwrap();
+        let lane = if drill { Lane::Drill } else { Lane::Normal };
+        let cleared = Cleared { holder, lane, on_behalf_of: names.clone(), ..Cleared::plain() };
+        let key_id = cleared.terms().key_id();
+        let mut parts: Vec<&str> = key_id.split(':').collect();
+        if !names.is_empty() {
+            let hops: Vec<&str> = parts.pop().unwrap().split(',').collect();
+            prop_assert_eq!(hops, names.iter().map(PrincipalId::as_str).collect::<Vec<_>>());
+            prop_assert_eq!(parts.pop(), Some("for"));
+        }
+        if drill {
+            prop_assert_eq!(parts.pop(), Some("drill"));
+        }
+        let request = cleared.terms().request.to_string();
+        prop_assert_eq!(parts, ["bg", &request, cleared.holder.as_str()]);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::audit::{Code, Findings};
 use crate::entry::Issued;
 use crate::key::{KeyType, PublicKey};
 use crate::policy::SshProfile;
-use crate::statement::{Act, Kind};
+use crate::statement::{Act, Ask, Kind, Lane};
 
 /// The end of a certificate before the 64 bytes of its Ed25519 signature (RFC 8709, 6): the length
 /// of the signature blob, the name of the algorithm, the length of the signature.
@@ -74,7 +74,7 @@ fn wire_of(key: &ssh_key::public::KeyData) -> Option<Vec<u8>> {
 
 /// What has to be the same in certificate, entry and request.
 fn facts(grant: &Grant, body: &Issued, certificate: &Certificate) -> [(bool, &'static str); 7] {
-    let key_id = format!("bg:{}:{}", grant.ask.id, grant.ask.by);
+    let key_id = key_id(&grant.ask);
     let subject = grant.ask.key.as_ref().map(PublicKey::wire);
     let (after, before) = (body.valid_after.unix_seconds(), body.valid_before.unix_seconds());
     [
@@ -86,6 +86,16 @@ fn facts(grant: &Grant, body: &Issued, certificate: &Certificate) -> [(bool, &'s
         (certificate.valid_after() == after, "it begins at another time than the entry says"),
         (certificate.valid_before() == before, "it ends at another time than the entry says"),
     ]
+}
+
+/// What sshd logs of whoever comes in with it: request and principal, whether it is a drill, and on
+/// whose behalf it was asked.
+fn key_id(ask: &Ask) -> String {
+    let hops: Vec<String> = ask.on_behalf_of.iter().map(ToString::to_string).collect();
+    let drill = (ask.lane == Lane::Drill).then(|| ":drill".to_owned());
+    let behalf = (!hops.is_empty()).then(|| format!(":for:{}", hops.join(",")));
+    let rest: String = drill.into_iter().chain(behalf).collect();
+    format!("bg:{}:{}{rest}", ask.id, ask.by)
 }
 
 /// What the certificate opens beyond the profile, if anything.
