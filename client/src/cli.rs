@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::principal::{ScopeId, StageId};
+use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
 use breakglass_ledger::statement::Lane;
 use breakglass_ledger::time::Ttl;
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -83,10 +83,17 @@ pub enum Verb {
     Pending,
     /// One request: who asks what and why, verified on this machine
     #[command(after_help = examples::SHOW)]
-    Show(Id),
+    Show(ShowArgs),
     /// Say yes to a request, after seeing it
     #[command(after_help = examples::APPROVE)]
     Approve(ApproveArgs),
+    /// Send an approval that somebody signed with `approve --offline`; anybody may
+    #[command(after_help = examples::SUBMIT)]
+    Submit {
+        /// What `approve --offline` wrote
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
     /// Say no to a request
     #[command(after_help = examples::DENY)]
     Deny(Reasoned),
@@ -167,6 +174,9 @@ pub struct RequestArgs {
     /// Which way the request takes; this version knows only `normal`
     #[arg(long, value_name = "LANE", default_value = "normal")]
     pub lane: Lane,
+    /// For an agent: whom it asks for, the person first, then every agent in between
+    #[arg(long, value_name = "WHO[,WHO…]", value_delimiter = ',')]
+    pub on_behalf_of: Vec<PrincipalId>,
     /// Wait for the approvers, then collect
     #[arg(long)]
     pub wait: bool,
@@ -206,12 +216,43 @@ pub struct CollectArgs {
     pub place: Place,
 }
 
-/// Which request to approve.
+/// Which request to show.
 #[derive(Debug, Args)]
-pub struct ApproveArgs {
+pub struct ShowArgs {
     /// The request: req-…
     #[arg(value_name = "ID")]
     pub id: RequestId,
+    /// Also write all that an approver needs to this new file, for one who reaches no broker
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub save: Option<PathBuf>,
+}
+
+/// A request by its id, or a file that holds one.
+#[derive(Clone, Debug)]
+pub enum OneOrFile {
+    /// The request of this id, at the broker.
+    Request(RequestId),
+    /// What `show --save` wrote.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for OneOrFile {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::File(text.into()), Self::Request))
+    }
+}
+
+/// Which request to approve.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// The request: req-…, or with --offline the file in which it was carried here
+    #[arg(value_name = "ID|FILE", value_hint = ValueHint::FilePath)]
+    pub what: OneOrFile,
+    /// Sign only, into this new file, and send nothing; with a FILE no broker is asked anything
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub offline: Option<PathBuf>,
     /// For which stage, if you could approve in several
     #[arg(long, value_name = "STAGE")]
     pub stage: Option<StageId>,

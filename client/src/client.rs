@@ -1,6 +1,7 @@
 //! What every verb that talks to a broker needs: trust, memory, signer and line, each opened when
 //! it is first used.
 
+mod apart;
 mod opening;
 mod session;
 

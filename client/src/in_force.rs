@@ -5,6 +5,8 @@
 //! an approver is shown is read from this and from nothing else; the digest goes into the approval,
 //! so a broker that showed a false policy is caught by the ledger.
 
+use std::path::PathBuf;
+
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::policy::{Files, Policy, activate, check};
 use breakglass_ledger::principal::Origin;
@@ -52,7 +54,19 @@ pub fn read(answer: &v1::GetPolicyAnswer, log: &Origin) -> Result<Policy, Policy
 ///
 /// [`Failure`] with [`Exit::Tampered`] if it is older, or another one of the same number.
 pub fn remember(state: &State, policy: &Policy) -> Result<(), Failure> {
-    let path = state.dir().join("policy");
+    compare(state, policy)?;
+    let kept = format!("{} {}\n", policy.version, policy.digest);
+    Ok(write_private(&kept_at(state), kept.as_bytes())?)
+}
+
+/// Compares `policy` with the newest one this machine has seen, and remembers nothing: a file that
+/// somebody carried must not be able to make this machine refuse the next true policy.
+///
+/// # Errors
+///
+/// As for [`remember`].
+pub fn compare(state: &State, policy: &Policy) -> Result<(), Failure> {
+    let path = kept_at(state);
     let kept = read_bounded(&path, KEPT_MAX)?.and_then(|bytes| String::from_utf8(bytes).ok());
     let kept = kept.as_deref().and_then(|text| text.trim().split_once(' '));
     let kept = kept.and_then(|(v, d)| Some((v.parse::<u64>().ok()?, d.parse::<Digest>().ok()?)));
@@ -65,7 +79,11 @@ pub fn remember(state: &State, policy: &Policy) -> Result<(), Failure> {
             return Err(PolicyDoubt::Forked { version }.into());
         }
     }
-    Ok(write_private(&path, format!("{} {}\n", policy.version, policy.digest).as_bytes())?)
+    Ok(())
+}
+
+fn kept_at(state: &State) -> PathBuf {
+    state.dir().join("policy")
 }
 
 fn signatures(

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod entropy;
 pub mod failure;
 pub mod in_force;
+pub mod offline;
 pub mod output;
 pub mod policy;
 pub mod receipt;

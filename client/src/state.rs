@@ -18,7 +18,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::note::Checkpoint;
 use breakglass_ledger::principal::Origin;
 
-pub use files::{StateError, private_dir, read_bounded, write_private};
+pub use files::{StateError, private_dir, read_bounded, write_new, write_private};
 pub use holding::{Holding, SubjectKey};
 
 use crate::failure::Failure;

@@ -5,6 +5,7 @@ mod approve;
 mod audit;
 mod collect;
 mod look;
+mod offline;
 mod policy;
 mod request;
 mod wait;
@@ -35,7 +36,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Status(id) => look::status(&mut client(cli, out)?, id.id),
         Verb::Collect(arguments) => collect::collect_verb(&mut client(cli, out)?, arguments),
         Verb::Pending => look::pending(&mut client(cli, out)?),
-        Verb::Show(id) => look::show(&mut client(cli, out)?, id.id),
+        Verb::Show(arguments) => look::show(&mut client(cli, out)?, arguments),
+        Verb::Submit { file } => offline::submit(&mut client(cli, out)?, file),
         Verb::Grants => look::grants(&mut client(cli, out)?),
         Verb::Approve(arguments) => approve::approve(&mut client(cli, out)?, arguments),
         Verb::Drop(about) => acts::give_back(&mut client(cli, out)?, about),

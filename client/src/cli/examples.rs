@@ -27,7 +27,9 @@ Examples:
         --reason 'replication is stuck, need to promote the standby' --ttl 30m --wait
   Ask now, collect later; stdout is the id alone:
     id=$(breakglass request payments-db-admin --incident INC-4711 --reason 'as agreed')
-    breakglass collect \"$id\" --wait --deadline 10m";
+    breakglass collect \"$id\" --wait --deadline 10m
+  An agent names the person behind it, and every agent in between, outermost first:
+    breakglass request payments-logs --reason 'sam asked for a summary' --on-behalf-of sam";
 
 pub(super) const STATUS: &str = "\
 Examples:
@@ -62,13 +64,24 @@ pub(super) const SHOW: &str = "\
 Examples:
   breakglass show req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
   What is shown is checked on this machine: the requester's signature against people.toml, the
-  reason against its commitment, each approval. Nothing is taken from the broker's word.";
+  reason against its commitment, each approval. Nothing is taken from the broker's word.
+  For an approver who reaches no broker, into a file to be carried by any means:
+    breakglass show req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --save case";
 
 pub(super) const APPROVE: &str = "\
 Examples:
   breakglass approve req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
   breakglass approve req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --stage security --yes
-  The screen comes first, then one question, then the key is touched.";
+  The screen comes first, then one question, then the key is touched.
+  Away from the broker, with what somebody saved for you (`show ID --save case`):
+    breakglass approve case --offline approval
+    Send the file `approval` back by any means; whoever reaches a broker runs `submit` with it.";
+
+pub(super) const SUBMIT: &str = "\
+Examples:
+  breakglass submit approval
+  The file says who approves, and is signed; it does not matter who sends it. The broker judges it
+  as of its arrival: an approval that is late, or was given under another policy, does not count.";
 
 pub(super) const DENY: &str = "\
 Examples:

@@ -30,6 +30,18 @@ impl Opening {
         Ok(Self { salt: entropy::bytes()?, text: text.to_owned() })
     }
 
+    /// 32 random bytes.
+    #[must_use]
+    pub const fn salt(&self) -> &[u8; 32] {
+        &self.salt
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What the statement carries instead of the text.
     #[must_use]
     pub fn digest(&self) -> Digest {

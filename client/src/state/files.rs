@@ -42,6 +42,21 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     })
 }
 
+/// Puts `bytes` into the new file `path`, mode 0600.
+///
+/// # Errors
+///
+/// [`StateError::Io`], with [`io::ErrorKind::AlreadyExists`] if there is something: it stays.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = open.map_err(|error| at(path, error))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        let _ = fs::remove_file(path);
+        at(path, error)
+    })
+}
+
 /// The bytes at `path`, or `None` if there is no such file.
 ///
 /// # Errors

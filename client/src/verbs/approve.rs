@@ -1,5 +1,7 @@
 //! `approve`: verify, show, ask once, sign.
 
+use std::path::Path;
+
 use breakglass_ledger::entry::{Approved, Body};
 use breakglass_ledger::policy::Stage;
 use breakglass_ledger::principal::{PrincipalId, StageId};
@@ -7,7 +9,7 @@ use breakglass_ledger::statement::{Act, Approve};
 use serde_json::json;
 
 use super::look::{Seen, look};
-use crate::cli::ApproveArgs;
+use crate::cli::{ApproveArgs, OneOrFile};
 use crate::client::{Client, Opening};
 use crate::failure::{Exit, Failure};
 use crate::receipt::ReceiptError;
@@ -15,9 +17,14 @@ use crate::receipt::ReceiptError;
 /// Shows the request as verified here, asks, signs an approval of exactly that, and says what is
 /// recorded.
 pub(super) fn approve(client: &mut Client<'_>, args: &ApproveArgs) -> Result<Exit, Failure> {
+    let id = match (&args.what, &args.offline) {
+        (_, Some(out)) => return super::offline::approve(client, args, out),
+        (OneOrFile::Request(id), None) => *id,
+        (OneOrFile::File(path), None) => return Err(not_an_id(path)),
+    };
     let by = client.by()?;
     let comment = args.comment.as_deref().map(Opening::new).transpose()?;
-    let seen = look(client, args.id)?;
+    let seen = look(client, id)?;
     let stage = stage_for(&seen, &by, args.stage.as_ref())?;
     let screen = seen.screen(&by, Some(stage))?;
     client.out.say_screen(&screen);
@@ -39,7 +46,7 @@ pub(super) fn approve(client: &mut Client<'_>, args: &ApproveArgs) -> Result<Exi
     client.out.result(
         "approved",
         &json!({
-            "id": args.id.to_string(), "outcome": "approved", "stage": stage.name.as_str(),
+            "id": id.to_string(), "outcome": "approved", "stage": stage.name.as_str(),
             "seq": receipt.entry.seq, "missing": missing,
         }),
     )?;
@@ -61,6 +68,9 @@ pub(super) fn stage_for<'s>(
     if *by == seen.asked.ask.by {
         return Err(not_yours("nobody approves their own request"));
     }
+    if seen.asked.ask.on_behalf_of.contains(by) {
+        return Err(not_yours(&format!("{} asks on your behalf", seen.asked.ask.by)));
+    }
     if let Some(given) = seen.asked.approvals.values().flatten().find(|given| *given == by) {
         return Err(not_yours(&format!("{given} has approved this already, and counts once")));
     }
@@ -76,6 +86,13 @@ pub(super) fn stage_for<'s>(
     let open = scope.stages().iter().filter(mine).find(|stage| seen.asked.missing_in(stage) > 0);
     let any = || scope.stages().iter().find(mine);
     open.or_else(any).ok_or_else(|| not_yours(&format!("{by} approves no stage of {}", scope.id)))
+}
+
+fn not_an_id(path: &Path) -> Failure {
+    Failure::usage(
+        format!("{} is no request's id", path.display()),
+        "name a request (req-…); for a file of `show --save` add --offline OUT",
+    )
 }
 
 fn not_yours(what: &str) -> Failure {

@@ -10,13 +10,14 @@ use serde_json::json;
 
 use super::told;
 use crate::asked::Asked;
+use crate::cli::ShowArgs;
 use crate::client::Client;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::in_force;
 use crate::output::{Table, duration, short_duration};
 use crate::screen::Screen;
-use crate::view::{ask, ending, exit_of, missing, progress, state_word, to_json};
+use crate::view::{ask, ending, exit_of, missing, progress, state_word, to_json, who};
 
 /// A request that was verified here, with the policy it was verified under.
 pub(super) struct Seen {
@@ -73,8 +74,11 @@ fn words(view: &v1::RequestView, now: Timestamp) -> String {
 }
 
 /// The verified request as a screen; the result itself, so on stdout.
-pub(super) fn show(client: &mut Client<'_>, id: RequestId) -> Result<Exit, Failure> {
-    let seen = look(client, id)?;
+pub(super) fn show(client: &mut Client<'_>, args: &ShowArgs) -> Result<Exit, Failure> {
+    let seen = look(client, args.id)?;
+    if let Some(path) = &args.save {
+        super::offline::save_case(client, &seen, path)?;
+    }
     let viewer = client.by()?;
     let stage = super::approve::stage_for(&seen, &viewer, None).ok();
     let screen = seen.screen(&viewer, stage)?;
@@ -104,7 +108,7 @@ pub(super) fn pending(client: &mut Client<'_>) -> Result<Exit, Failure> {
         let left = Timestamp::from_unix_seconds(view.lapses_at).since(now);
         table.row(&[
             view.id.clone(),
-            ask.by.to_string(),
+            who(&ask),
             ask.scope.to_string(),
             duration(ask.ttl.seconds().into()),
             ask.incident.unwrap_or_else(|| "-".to_owned()),
@@ -126,7 +130,7 @@ pub(super) fn grants(client: &mut Client<'_>) -> Result<Exit, Failure> {
         let Some(ask) = ask(view) else { continue };
         table.row(&[
             view.id.clone(),
-            ask.by.to_string(),
+            who(&ask),
             ask.scope.to_string(),
             view.serial.to_string(),
             told(Timestamp::from_unix_seconds(view.expires_at), now),
