@@ -5,9 +5,10 @@ mod directory;
 mod export;
 mod proofs;
 mod report;
-mod show;
+pub(crate) mod show;
 
 pub use directory::{BundleDir, BundleError};
 pub use export::{Counts, Export, Extent};
 pub use report::{exit_of, tell, tell_case, tell_untrusted, word};
+pub(crate) use show::next as next_line;
 pub use show::table;

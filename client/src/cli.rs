@@ -8,11 +8,12 @@ use std::time::Duration;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
 use breakglass_ledger::statement::Lane;
-use breakglass_ledger::time::Ttl;
+use breakglass_ledger::time::{Timestamp, Ttl};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::config::Given;
 use crate::output::{Format, parse_duration};
+use crate::policy::question::Action;
 
 /// Ask for emergency access, approve it, use it, give it back, and prove what happened
 #[derive(Debug, Parser)]
@@ -317,6 +318,9 @@ pub enum PolicyVerb {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         cases: Option<PathBuf>,
     },
+    /// Say why somebody may or may not do something, what is missing, and who could
+    #[command(after_help = examples::POLICY_EXPLAIN)]
+    Explain(Box<ExplainArgs>),
     /// Make DIR/manifest if need be, and sign it with your key
     #[command(after_help = examples::POLICY_SIGN)]
     Sign {
@@ -339,6 +343,68 @@ pub enum PolicyVerb {
     },
 }
 
+/// A question about a policy, or a request that was made.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A policy's directory (or one of its files), a request's id, or an export of the record
+    #[arg(value_name = "DIR|ID|EXPORT", value_hint = ValueHint::AnyPath)]
+    pub what: PathBuf,
+    /// Of an export: which request; needed if there are several
+    #[arg(long, value_name = "ID", conflicts_with_all = ["who", "scope"])]
+    pub request: Option<RequestId>,
+    /// Who acts
+    #[arg(long, value_name = "NAME")]
+    pub who: Option<PrincipalId>,
+    /// What they want to do: request, approve, collect, deny, cancel, withdraw or drop
+    #[arg(long, value_name = "ACTION", default_value = "request")]
+    pub action: Action,
+    /// The scope that the request is for
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Option<ScopeId>,
+    /// Whose request it is, where somebody else acts on it
+    #[arg(long, value_name = "NAME")]
+    pub requester: Option<PrincipalId>,
+    /// The stage that is approved in, if the scope has several
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<StageId>,
+    /// Which way the request takes
+    #[arg(long, value_name = "LANE", default_value = "normal")]
+    pub lane: Lane,
+    /// How long the credential shall live; 30m, or what the scope allows if that is less
+    #[arg(long, value_name = "LENGTH", value_parser = ttl)]
+    pub ttl: Option<Ttl>,
+    /// The incident's number
+    #[arg(long, value_name = "NUMBER")]
+    pub incident: Option<String>,
+    /// Suppose that no reason is given
+    #[arg(long)]
+    pub no_reason: bool,
+    /// The principals behind an agent, outermost first
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub on_behalf_of: Vec<PrincipalId>,
+    /// When it is done, as 2026-01-07T12:00:00Z; now if left out
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["weekday", "hour"])]
+    pub at: Option<Timestamp>,
+    /// On which day: mon, tue, wed, thu, fri, sat or sun
+    #[arg(long, value_name = "DAY")]
+    pub weekday: Option<String>,
+    /// In which hour, 0 to 23, UTC
+    #[arg(long, value_name = "HOUR")]
+    pub hour: Option<u32>,
+    /// How long before that the request was made
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pub waited: Option<Duration>,
+    /// Suppose that somebody has approved in a stage; may be repeated
+    #[arg(long, value_name = "STAGE=NAME", value_parser = approved)]
+    pub approved: Vec<(StageId, PrincipalId)>,
+    /// Suppose that so many grants of the scope are alive
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub live: u32,
+    /// Suppose that the scope's dependency has been down for so long
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pub outage: Option<Duration>,
+}
+
 /// How to show it.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -348,6 +414,12 @@ pub struct DemoArgs {
     /// Where to put its files instead of a temporary directory; must not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
+}
+
+fn approved(text: &str) -> Result<(StageId, PrincipalId), String> {
+    let wrong = || "write STAGE=NAME, as in security=bob".to_owned();
+    let (stage, who) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((stage.parse().map_err(|_| wrong())?, who.parse().map_err(|_| wrong())?))
 }
 
 fn length(text: &str) -> Result<Duration, String> {

@@ -5,6 +5,8 @@
 //! an approver is shown is read from this and from nothing else; the digest goes into the approval,
 //! so a broker that showed a false policy is caught by the ledger.
 
+mod kept;
+
 use std::path::PathBuf;
 
 use breakglass_ledger::bytes::Digest;
@@ -25,9 +27,7 @@ use crate::state::{State, read_bounded, write_private};
 pub fn read(answer: &v1::GetPolicyAnswer, log: &Origin) -> Result<Policy, PolicyDoubt> {
     let manifest =
         Statement::parse(&answer.manifest).map_err(|error| PolicyDoubt::Form(error.to_string()))?;
-    let Act::Policy(listed) = manifest.act() else {
-        return Err(PolicyDoubt::Form("it is no policy manifest".to_owned()));
-    };
+    let Act::Policy(listed) = manifest.act() else { return Err(not_a_manifest()) };
     if manifest.log() != log {
         return Err(PolicyDoubt::OtherLog);
     }
@@ -48,6 +48,75 @@ pub fn read(answer: &v1::GetPolicyAnswer, log: &Origin) -> Result<Policy, Policy
     Ok(checked.into_policy(listed.version, manifest.digest()))
 }
 
+/// Checks `answer`, also against what this machine has seen before, and keeps it.
+///
+/// # Errors
+///
+/// As for [`examine`].
+pub fn accept(
+    state: &State,
+    log: &Origin,
+    answer: &v1::GetPolicyAnswer,
+) -> Result<Policy, Failure> {
+    let policy = examine(state, log, answer)?;
+    let (manifest, files) = parts(answer)?;
+    remember(state, &policy)?;
+    kept::keep(state, &manifest, &files)?;
+    Ok(policy)
+}
+
+/// Checks `answer`, also against what this machine has seen before, and remembers nothing.
+///
+/// The policy before it, if it was kept, says who had to sign this one (R05); a broker that makes
+/// up a policy between two that were seen is caught here, and any other by the ledger.
+///
+/// # Errors
+///
+/// [`Failure`]; nothing of the answer may be shown then.
+pub fn examine(
+    state: &State,
+    log: &Origin,
+    answer: &v1::GetPolicyAnswer,
+) -> Result<Policy, Failure> {
+    let policy = read(answer, log)?;
+    let (manifest, files) = parts(answer)?;
+    let Act::Policy(listed) = manifest.act() else { return Err(not_a_manifest().into()) };
+    if let Some((version, digest)) = newest_seen(state)?
+        && version.checked_add(1) == Some(policy.version)
+        && digest != listed.previous
+    {
+        return Err(PolicyDoubt::NotNext { version: policy.version }.into());
+    }
+    if let Some(previous) = kept::find(state, log, listed.previous)? {
+        let signatures = signatures(answer, &manifest)?;
+        let judged = activate(&manifest, &signatures, &files, log, Some(&previous));
+        judged.map_err(|error| PolicyDoubt::Unauthorised(error.to_string()))?;
+    }
+    compare(state, &policy)?;
+    Ok(policy)
+}
+
+fn parts(answer: &v1::GetPolicyAnswer) -> Result<(Statement, Files), PolicyDoubt> {
+    let manifest =
+        Statement::parse(&answer.manifest).map_err(|error| PolicyDoubt::Form(error.to_string()))?;
+    let Act::Policy(listed) = manifest.act() else { return Err(not_a_manifest()) };
+    let files = files(answer, listed)?;
+    Ok((manifest, files))
+}
+
+fn not_a_manifest() -> PolicyDoubt {
+    PolicyDoubt::Form("it is no policy manifest".to_owned())
+}
+
+/// The policy of this digest, if this machine has seen it and not forgotten.
+///
+/// # Errors
+///
+/// [`Failure`] if what was kept cannot be read.
+pub fn kept(state: &State, log: &Origin, digest: Digest) -> Result<Option<Policy>, Failure> {
+    kept::find(state, log, digest)
+}
+
 /// Compares `policy` with the newest one this machine has seen, and keeps it if newer.
 ///
 /// # Errors
@@ -55,8 +124,8 @@ pub fn read(answer: &v1::GetPolicyAnswer, log: &Origin) -> Result<Policy, Policy
 /// [`Failure`] with [`Exit::Tampered`] if it is older, or another one of the same number.
 pub fn remember(state: &State, policy: &Policy) -> Result<(), Failure> {
     compare(state, policy)?;
-    let kept = format!("{} {}\n", policy.version, policy.digest);
-    Ok(write_private(&kept_at(state), kept.as_bytes())?)
+    let text = format!("{} {}\n", policy.version, policy.digest);
+    Ok(write_private(&newest_path(state), text.as_bytes())?)
 }
 
 /// Compares `policy` with the newest one this machine has seen, and remembers nothing: a file that
@@ -65,11 +134,8 @@ pub fn remember(state: &State, policy: &Policy) -> Result<(), Failure> {
 /// # Errors
 ///
 /// As for [`remember`].
-pub fn compare(state: &State, policy: &Policy) -> Result<(), Failure> {
-    let path = kept_at(state);
-    let kept = read_bounded(&path, KEPT_MAX)?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let kept = kept.as_deref().and_then(|text| text.trim().split_once(' '));
-    let kept = kept.and_then(|(v, d)| Some((v.parse::<u64>().ok()?, d.parse::<Digest>().ok()?)));
+fn compare(state: &State, policy: &Policy) -> Result<(), Failure> {
+    let kept = newest_seen(state)?;
     if let Some((version, digest)) = kept {
         if version > policy.version {
             let (kept, offered) = (version, policy.version);
@@ -82,7 +148,15 @@ pub fn compare(state: &State, policy: &Policy) -> Result<(), Failure> {
     Ok(())
 }
 
-fn kept_at(state: &State) -> PathBuf {
+/// Number and digest of the newest policy that this machine has seen.
+fn newest_seen(state: &State) -> Result<Option<(u64, Digest)>, Failure> {
+    let seen = read_bounded(&newest_path(state), KEPT_MAX)?;
+    let seen = seen.and_then(|bytes| String::from_utf8(bytes).ok());
+    let seen = seen.as_deref().and_then(|text| text.trim().split_once(' '));
+    Ok(seen.and_then(|(version, digest)| Some((version.parse().ok()?, digest.parse().ok()?))))
+}
+
+fn newest_path(state: &State) -> PathBuf {
     state.dir().join("policy")
 }
 
@@ -134,6 +208,15 @@ pub enum PolicyDoubt {
     /// Nobody signed it.
     #[error("the policy that the broker shows is not signed")]
     Unsigned,
+    /// It does not follow the one that was seen before it.
+    #[error("policy version {version} of the broker does not follow the version seen before it")]
+    NotNext {
+        /// Its number.
+        version: u64,
+    },
+    /// The authority of the policy before it did not sign it.
+    #[error("the authority of the policy before did not put this one into force: {0}")]
+    Unauthorised(String),
     /// A newer one was seen before.
     #[error("the broker shows policy version {offered}, but version {kept} was seen before")]
     Older {

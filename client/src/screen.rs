@@ -165,7 +165,7 @@ impl Screen<'_> {
 }
 
 /// What the certificate would allow, in words.
-fn opens(scope: &Scope) -> String {
+pub(crate) fn opens(scope: &Scope) -> String {
     let Some(ssh) = &scope.ssh else {
         return "nothing that this version can show".to_owned();
     };

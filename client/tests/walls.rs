@@ -10,7 +10,7 @@ const CONFINED: &[(&str, &str)] = &[
     ("tokio", "broker"),
     ("prost", "broker"),
     ("rcgen", "broker"),
-    ("jiff", "output screen verbs"),
+    ("jiff", "output policy screen verbs"),
     ("clap_complete", "cli verbs"),
 ];
 

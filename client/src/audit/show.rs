@@ -52,7 +52,7 @@ pub fn table(
 }
 
 /// Reads a line of at most an entry's length into `line`, without its line feed.
-fn next(source: &mut dyn BufRead, line: &mut Vec<u8>) -> Result<bool, Failure> {
+pub(crate) fn next(source: &mut dyn BufRead, line: &mut Vec<u8>) -> Result<bool, Failure> {
     line.clear();
     let limit = u64::try_from(ENTRY_MAX).unwrap_or(u64::MAX).saturating_add(2);
     let mut bounded = std::io::Read::take(source, limit);
@@ -82,7 +82,7 @@ fn statement(body: &Body) -> Option<Statement> {
 }
 
 /// Who said it: a principal, the subject key, or nobody (the clock, the broker).
-fn who(body: &Body) -> String {
+pub(crate) fn who(body: &Body) -> String {
     match statement(body) {
         Some(statement) => match statement.by() {
             Some(by) => by.to_string(),
@@ -93,7 +93,7 @@ fn who(body: &Body) -> String {
 }
 
 /// The gist of an entry.
-fn what(body: &Body) -> String {
+pub(crate) fn what(body: &Body) -> String {
     let said = statement(body);
     match body {
         Body::Genesis(genesis) => format!("{}, {}", genesis.deployment, genesis.software),

@@ -136,6 +136,18 @@ Examples:
     refusal = \"self-approval\"
   The broker's own rules answer. Exit code 5 if a case is not as expected. Needs no broker.";
 
+pub(super) const POLICY_EXPLAIN: &str = "\
+Examples:
+  May sam ask for this now, and what would it take?
+    breakglass policy explain ./policy --who sam --scope payments-db-admin
+  May ada approve it at night, when bob has?
+    breakglass policy explain ./policy --who ada --action approve --stage app-owner \\
+        --scope payments-db-admin --requester sam --approved security=bob --hour 3
+  A request that was made: what happened, by which rules, what is missing:
+    breakglass policy explain req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
+    breakglass policy explain ./case
+  The broker's own rules answer. Exit code 0 for yes, 5 for no. Only a request's id needs a broker.";
+
 pub(super) const POLICY_SIGN: &str = "\
 Examples:
   The next policy after the one in force:

@@ -127,4 +127,4 @@ fn other(refusal: Option<&str>, rules: &[String], no: &Refusal) -> Option<String
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

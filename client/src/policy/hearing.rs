@@ -124,17 +124,12 @@ impl<'p> Hearing<'p> {
     fn act(&self, pending: Pending, question: &Question) -> Result<Said, Failure> {
         let who = &question.who;
         let about = About { request: pending.asked.statement, by: who.clone(), comment: None };
-        let collect = Collect { request: pending.asked.statement, kind: Kind::Ssh };
         let act = match question.action {
             Action::Approve => {
                 let stage = self.stage_of(question)?;
                 return self.approval(&pending, &question.terms, who, &stage);
             }
-            Action::Request | Action::Collect => {
-                let request = Request::Pending(pending);
-                let statement = self.statement(Act::Collect(collect), question.terms.at)?;
-                return Ok(self.judge(&question.terms, Some(&request), &statement, &self.subject));
-            }
+            Action::Request | Action::Collect => return self.collect(&pending, &question.terms),
             Action::Deny => Act::Deny(about),
             Action::Cancel => Act::Cancel(about),
             Action::Withdraw => Act::Withdraw(about),
@@ -186,6 +181,18 @@ impl<'p> Hearing<'p> {
         let statement = self.statement(Act::Approve(approve), terms.at)?;
         let request = Request::Pending(pending.clone());
         Ok(self.judge(terms, Some(&request), &statement, self.key_of(who)))
+    }
+
+    /// What the rules say to the credential of `pending` being fetched, on `terms`' occasion.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it cannot be written as a statement.
+    pub fn collect(&self, pending: &Pending, terms: &Terms) -> Result<Said, Failure> {
+        let collect = Collect { request: pending.asked.statement, kind: Kind::Ssh };
+        let statement = self.statement(Act::Collect(collect), terms.at)?;
+        let key = pending.asked.ask.key.as_ref().unwrap_or(&self.subject);
+        Ok(self.judge(terms, Some(&Request::Pending(pending.clone())), &statement, key))
     }
 
     /// The one place where the rules are asked.

@@ -31,8 +31,7 @@ pub(super) fn look(client: &mut Client<'_>, id: RequestId) -> Result<Seen, Failu
     let session = client.session()?;
     let view = client.broker()?.request(&session, id)?;
     let answer = client.broker()?.policy(&session)?;
-    let policy = in_force::read(&answer, client.trust().log())?;
-    in_force::remember(client.state(), &policy)?;
+    let policy = in_force::accept(client.state(), client.trust().log(), &answer)?;
     let asked = Asked::verify(&view, &policy, client.trust().log())?;
     if asked.ask.id != id {
         return Err(crate::asked::Doubt::OtherId.into());

@@ -122,8 +122,7 @@ pub(super) fn submit(client: &mut Client<'_>, path: &Path) -> Result<Exit, Failu
 fn open(client: &Client<'_>, path: &Path) -> Result<(Seen, Case), Failure> {
     let log = client.trust().log();
     let case = Case::load(path, log)?;
-    let policy = in_force::read(&case.policy, log)?;
-    in_force::compare(client.state(), &policy)?;
+    let policy = in_force::examine(client.state(), log, &case.policy)?;
     let asked = Asked::verify(&case.view, &policy, log)?;
     Ok((Seen { view: case.view.clone(), policy, asked }, case))
 }

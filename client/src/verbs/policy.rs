@@ -8,8 +8,10 @@
 //! ```
 
 mod check;
+mod explain;
 mod sign;
 mod test;
+mod told;
 
 use super::client;
 use crate::cli::{Cli, PolicyVerb};
@@ -21,6 +23,7 @@ pub(super) fn run(cli: &Cli, verb: &PolicyVerb, out: &mut Output) -> Result<Exit
     match verb {
         PolicyVerb::Check { dir } => check::check(dir, out),
         PolicyVerb::Test { dir, cases } => test::test(dir, cases.as_deref(), out),
+        PolicyVerb::Explain(arguments) => explain::explain_verb(cli, arguments, out),
         PolicyVerb::Sign { dir, number, previous } => {
             sign::sign(cli, dir, number.zip(*previous), out)
         }

@@ -14,7 +14,7 @@ const PEOPLE: [(&str, &str); 4] = [
 ];
 
 /// sam asks, ada leads, bob and eve are security: `root-on-host` wants one of each.
-fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let key = |text: &str| PublicKey::from_openssh(&format!("ssh-ed25519 {text}")).unwrap();
     let keys: Vec<(&str, PublicKey)> = PEOPLE.map(|(name, text)| (name, key(text))).into();
     let people: Vec<(&str, &PublicKey)> = keys.iter().map(|(name, key)| (*name, key)).collect();

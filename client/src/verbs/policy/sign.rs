@@ -110,8 +110,7 @@ fn make_manifest(
 fn after_the_one_in_force(client: &mut Client<'_>) -> Result<(u64, Digest), Failure> {
     let session = client.session()?;
     let answer = client.broker()?.policy(&session)?;
-    let policy = in_force::read(&answer, client.trust().log())?;
-    in_force::remember(client.state(), &policy)?;
+    let policy = in_force::accept(client.state(), client.trust().log(), &answer)?;
     Ok((policy.version.saturating_add(1), policy.digest))
 }
 
