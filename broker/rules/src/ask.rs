@@ -2,6 +2,7 @@
 
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Policy, Scope, SshProfile};
+use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Ask, Kind, Lane};
 
 use crate::decide::Facts;
@@ -9,12 +10,13 @@ use crate::delegation;
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::Asked;
-use crate::stages;
 use crate::verdict::{Event, Verdict};
+use crate::{outage, stages};
 
 /// Judges a request.
 pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
     let scope = standing(facts.policy, ask)?;
+    outage::lane_open(facts, scope, ask)?;
     stages::chain(scope)?;
     paperwork(scope, ask)?;
     room(facts, scope)?;
@@ -67,6 +69,13 @@ pub(crate) fn standing<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, R
 /// The scope asked for, as `policy` has it.
 pub(crate) fn scope<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, Refusal> {
     policy.scope(&ask.scope).ok_or_else(|| Refusal::ScopeUnknown { scope: ask.scope.clone() })
+}
+
+/// Whether `who` is one of the scope's owners.
+pub(crate) fn is_owner(policy: &Policy, scope: &Scope, who: &PrincipalId) -> bool {
+    let owners = &scope.owners;
+    let owners = [&owners.business, &owners.technical, &owners.identity];
+    owners.into_iter().any(|members| policy.is_any(who, members))
 }
 
 /// What an SSH certificate of the scope carries.
@@ -137,8 +146,7 @@ fn lane(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
         return Err(Refusal::LaneNotOffered { scope: scope.id.clone(), lane: ask.lane.name() });
     }
     match ask.lane {
-        Lane::Normal => Ok(()),
-        Lane::Outage => Err(Refusal::NotSupportedYet { what: "lane outage" }),
+        Lane::Normal | Lane::Outage => Ok(()),
         Lane::Emergency => Err(Refusal::NotSupportedYet { what: "lane emergency" }),
         Lane::Drill => Err(Refusal::NotSupportedYet { what: "lane drill" }),
     }
@@ -204,7 +212,7 @@ mod tests {
     fn lanes_of_later_work_are_refused_even_where_a_policy_lists_them() {
         let mut scope = sample::scope();
         scope.lanes = [Lane::Normal, Lane::Outage, Lane::Emergency, Lane::Drill].into();
-        for lane in [Lane::Outage, Lane::Emergency, Lane::Drill] {
+        for lane in [Lane::Emergency, Lane::Drill] {
             let refused = super::lane(&scope, &asking(lane)).unwrap_err();
             assert_eq!(refused.name(), "not-supported-yet", "{lane}");
         }

@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 use crate::request::{Asked, Pending, Request};
 use crate::stages::{self, Tally};
 use crate::verdict::{Event, Verdict};
-use crate::{BACKDATE_SECONDS, ask};
+use crate::{BACKDATE_SECONDS, ask, outage};
 
 /// Judges a collect: everything that was judged before is judged again, now.
 pub(crate) fn collect(
@@ -30,6 +30,7 @@ pub(crate) fn collect(
     }
     let Pending { asked, given } = facts.waiting(request)?;
     may_still_hold(facts, asked)?;
+    outage::lane_open(facts, ask::scope(facts.policy, &asked.ask)?, &asked.ask)?;
     let tally = stages::tally(facts, asked, given.iter())?;
     if !tally.missing.0.is_empty() {
         return Err(Refusal::NotApprovedYet { missing: tally.missing });

@@ -5,7 +5,7 @@ use breakglass_ledger::entry::Decision;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Policy, Principal};
-use breakglass_ledger::principal::{Origin, PrincipalId};
+use breakglass_ledger::principal::{DependencyId, Origin, PrincipalId};
 use breakglass_ledger::statement::{Act, ActKind, EXPIRES_MAX_SECONDS, Statement};
 use breakglass_ledger::time::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::request::{Live, Pending, Request};
 use crate::verdict::Verdict;
 use crate::world::World;
-use crate::{approve, ask, collect, ending, grounds};
+use crate::{approve, ask, collect, ending, grounds, outage};
 
 /// All that a decision may depend on besides the command. Read in the transaction that records it.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,20 @@ pub enum Command<'a> {
     Expire,
     /// The clock: the revoked credential is over for every host.
     Close,
+    /// The clock: the outage that opened the grant's lane is over, and its grace too.
+    Drain,
+    /// The clock: a declaration that a dependency is down has run out.
+    RunOut {
+        /// The dependency.
+        dependency: &'a DependencyId,
+    },
+    /// The probes: a watched dependency is down, or up again.
+    Measured {
+        /// The dependency.
+        dependency: &'a DependencyId,
+        /// Whether it is down.
+        down: bool,
+    },
     /// The policy changed: end the grant if it is no longer allowed.
     Rejudge,
 }
@@ -93,6 +107,9 @@ pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refus
         Command::Lapse => ending::lapse(facts),
         Command::Expire => ending::expire(facts),
         Command::Close => ending::close(facts),
+        Command::Drain => outage::drain(facts),
+        Command::RunOut { dependency } => outage::run_out(facts, dependency),
+        Command::Measured { dependency, down } => outage::measured(facts, dependency, *down),
         Command::Rejudge => ending::rejudge(facts),
     }
 }
@@ -146,11 +163,11 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
         Act::Cancel(about) => ending::cancel(facts, about),
         Act::Withdraw(about) => ending::withdraw(facts, about),
         Act::Drop(about) => ending::give_back(facts, about),
+        Act::Declare(declare) => outage::declare(facts, declare),
+        Act::Resolve(resolve) => outage::resolve(facts, resolve),
         Act::Escalate(_)
         | Act::Lock(_)
         | Act::Unlock(_)
-        | Act::Declare(_)
-        | Act::Resolve(_)
         | Act::Review(_)
         | Act::Applied(_)
         | Act::Use(_)

@@ -127,11 +127,7 @@ fn approver(facts: &Facts<'_>, asked: &Asked, by: &PrincipalId) -> Result<(), Re
 
 fn owner(facts: &Facts<'_>, asked: &Asked, by: &PrincipalId) -> Result<(), Refusal> {
     let scope = ask::scope(facts.policy, &asked.ask)?;
-    let owners = &scope.owners;
-    let is_owner = [&owners.business, &owners.technical, &owners.identity]
-        .into_iter()
-        .any(|members| facts.policy.is_any(by, members));
-    if !is_owner {
+    if !ask::is_owner(facts.policy, scope, by) {
         return Err(Refusal::NotEntitledToEnd { by: by.clone(), scope: scope.id.clone() });
     }
     Ok(())
@@ -152,7 +148,7 @@ fn due(facts: &Facts<'_>, due: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn live(request: &Request) -> Result<&Live, Refusal> {
+pub(crate) fn live(request: &Request) -> Result<&Live, Refusal> {
     match request {
         Request::Live(live) => Ok(live),
         Request::Pending(_) | Request::Ended(_) | Request::Closed(_) => Err(wrong(request, "live")),
@@ -169,7 +165,13 @@ fn record(facts: &Facts<'_>, asked: &Asked, actor: Actor<'_>, event: Event, rule
     Verdict::Record(event, decision)
 }
 
-fn revoke(facts: &Facts<'_>, live: &Live, actor: Actor<'_>, cause: Cause, rule: &str) -> Verdict {
+pub(crate) fn revoke(
+    facts: &Facts<'_>,
+    live: &Live,
+    actor: Actor<'_>,
+    cause: Cause,
+    rule: &str,
+) -> Verdict {
     let issued = &live.issued;
     let event = Event::Revoked { cause, serial: issued.serial, valid_before: issued.valid_before };
     record(facts, &live.asked, actor, event, rule)

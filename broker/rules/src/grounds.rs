@@ -1,7 +1,7 @@
 //! What a decision entry says about how it was reached, so that a stranger can reach it too.
 
 use breakglass_ledger::entry::{Context, Decision, OutageState};
-use breakglass_ledger::principal::PrincipalId;
+use breakglass_ledger::principal::{DependencyId, PrincipalId};
 use breakglass_ledger::statement::Ask;
 
 use crate::decide::Facts;
@@ -16,23 +16,28 @@ pub(crate) fn decision(
     outcome: &str,
 ) -> Decision {
     let actor = actor.and_then(|actor| facts.policy.principal(actor));
-    Decision {
-        policy: facts.policy.digest,
-        rules,
-        context: Context {
-            lane: ask.map(|ask| ask.lane),
-            outage: OutageState::None,
-            outage_since: None,
-            stage: None,
-            live: None,
-            budget: None,
-            drill_age: None,
-            time: facts.second(),
-            kind: actor.map(|actor| actor.kind),
-            delegation: ask.map(|ask| ask.on_behalf_of.clone()).unwrap_or_default(),
-        },
-        outcome: outcome.to_owned(),
-    }
+    let mut context = Context {
+        lane: ask.map(|ask| ask.lane),
+        outage: OutageState::None,
+        outage_since: None,
+        stage: None,
+        live: None,
+        budget: None,
+        drill_age: None,
+        time: facts.second(),
+        kind: actor.map(|actor| actor.kind),
+        delegation: ask.map(|ask| ask.on_behalf_of.clone()).unwrap_or_default(),
+    };
+    let scope = ask.and_then(|ask| facts.policy.scope(&ask.scope));
+    see(facts, &mut context, scope.and_then(|scope| scope.outage.as_ref()));
+    Decision { policy: facts.policy.digest, rules, context, outcome: outcome.to_owned() }
+}
+
+/// Says in `context` whether `dependency` is down, as the ledger has it so far.
+pub(crate) fn see(facts: &Facts<'_>, context: &mut Context, dependency: Option<&DependencyId>) {
+    let since = dependency.and_then(|it| facts.world.down_since(it, facts.second()));
+    context.outage = if since.is_some() { OutageState::Active } else { OutageState::None };
+    context.outage_since = since;
 }
 
 /// Ids of the built-in rules, as they stand in decision entries.
@@ -57,6 +62,13 @@ pub(crate) mod rule {
     pub(crate) const CLOSE_AFTER: &str = "close-after";
     /// The subject key of the request signed.
     pub(crate) const SUBJECT_KEY: &str = "subject-key";
+
+    /// The probes say so.
+    pub(crate) const MEASURED: &str = "measured";
+    /// A declaration counts until the second it names.
+    pub(crate) const DECLARED_UNTIL: &str = "declared-until";
+    /// Recovery ends what the outage opened.
+    pub(crate) const OUTAGE_ENDED: &str = "outage-ended";
 
     /// The quorum of a stage.
     pub(crate) fn stage(stage: &StageId) -> String {

@@ -14,6 +14,7 @@ mod decide;
 mod delegation;
 mod ending;
 mod grounds;
+mod outage;
 mod refusal;
 mod request;
 #[cfg(test)]
@@ -24,9 +25,10 @@ mod world;
 
 pub use clearance::Clearance;
 pub use decide::{Command, Facts, SeenVerdict, decide, refused};
+pub use outage::{DECLARATION_MAX_SECONDS, drain_due};
 pub use refusal::{Missing, Refusal};
 pub use request::{Asked, Closed, Ended, FoldError, Given, Issued, Live, Pending, Request};
-pub use verdict::{Event, Verdict};
+pub use verdict::{Change, Event, Verdict};
 pub use world::{Declared, Lock, Outage, World};
 
 /// A revoked grant closes, and its serial leaves the revocation list, this many seconds after

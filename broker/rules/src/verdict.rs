@@ -1,7 +1,7 @@
 //! What `decide` answers when it does not refuse.
 
 use breakglass_ledger::entry::{Cause, Decision, Outcome};
-use breakglass_ledger::principal::StageId;
+use breakglass_ledger::principal::{DependencyId, StageId};
 use breakglass_ledger::time::Timestamp;
 
 use crate::clearance::Clearance;
@@ -12,6 +12,8 @@ pub enum Verdict {
     /// Write this down. If [`Event::closes`] names an outcome, `closed` follows in the same
     /// transaction.
     Record(Event, Decision),
+    /// Write down that something changed besides any one request.
+    Change(Change, Decision),
     /// Sign one credential on these terms and write down that it was issued.
     Sign(Clearance),
     /// Nothing new: answer from this entry, whatever it says, and write nothing.
@@ -19,6 +21,32 @@ pub enum Verdict {
         /// The entry's place in the ledger.
         seq: u64,
     },
+}
+
+/// What changed besides any one request: what the entry says beyond the statement itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Somebody or the probes say that a dependency is down.
+    OutageBegan {
+        /// Which.
+        dependency: DependencyId,
+    },
+    /// Somebody, the probes or the clock say that it is not, or no longer.
+    OutageEnded {
+        /// Which.
+        dependency: DependencyId,
+    },
+}
+
+impl Change {
+    /// The type of the entry that says so.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::OutageBegan { .. } => "outage-began",
+            Self::OutageEnded { .. } => "outage-ended",
+        }
+    }
 }
 
 /// What happened, as far as the rules know it: what the entry says beyond the statement itself.

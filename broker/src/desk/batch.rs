@@ -66,6 +66,10 @@ impl Batch<'_, '_> {
             Ok(Verdict::Record(event, decision)) => {
                 self.happened(&known, event, decision, incoming)
             }
+            Ok(Verdict::Change(change, decision)) => {
+                let signed = Some(record::signed(incoming));
+                self.changed(record::change(change, decision, signed, None), Some(incoming))
+            }
             Ok(Verdict::Sign(clearance)) => self.issue(&known, clearance, incoming),
             Ok(Verdict::Again { seq }) => self.again(seq),
             Err(refusal) => {

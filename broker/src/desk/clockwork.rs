@@ -3,6 +3,7 @@
 use breakglass_ledger::entry::{Anchor, Body};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::note::SignedCheckpoint;
+use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Command, Verdict, decide};
 
 use super::batch::{Batch, UNSIGNED};
@@ -41,9 +42,12 @@ impl Batch<'_, '_> {
                 }
             }
         }
+        let (ended, lost) = self.outages_over(now)?;
+        met = met.saturating_add(ended);
+        unreadable = unreadable.saturating_add(lost);
         self.anchor_if_idle()?;
         // Also what this pass itself made due: a credential that expired long ago closes at once.
-        let next = self.tx.next_due()?;
+        let next = self.next_due()?;
         let left = next.is_some_and(|next| next <= now);
         Ok(Swept { met, unreadable, more: left && met > 0 })
     }
@@ -68,11 +72,17 @@ impl Batch<'_, '_> {
                 self.close(link.grant, closes)?;
                 Ok(true)
             }
-            Ok(Verdict::Sign(_) | Verdict::Again { .. }) => {
-                Err(DeskError::Ledger { what: "the clock was given what only people get" })
+            Ok(Verdict::Change(..) | Verdict::Sign(_) | Verdict::Again { .. }) => {
+                Err(DeskError::Ledger { what: "a request's end was judged to be something else" })
             }
             Err(_) => Ok(false),
         }
+    }
+
+    /// The next deadline of all: of requests, and of outages.
+    pub(super) fn next_due(&self) -> Result<Option<Timestamp>, DeskError> {
+        let (request, outage) = (self.tx.next_due()?, self.memory.outage_due());
+        Ok(request.into_iter().chain(outage).min())
     }
 
     fn anchor_if_idle(&mut self) -> Result<(), DeskError> {

@@ -126,7 +126,7 @@ impl Batch<'_, '_> {
     }
 
     fn sweep_is_late(&self) -> Result<bool, DeskError> {
-        let due = self.tx.next_due()?;
+        let due = self.next_due()?;
         Ok(due.is_some_and(|due| self.now.second().since(due) > SWEEP_LATE_SECONDS))
     }
 

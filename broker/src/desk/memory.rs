@@ -10,6 +10,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Statement};
+use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Pending, Request, World};
 
 use super::DeskError;
@@ -34,6 +35,7 @@ pub(super) struct Memory {
     recall: Recall,
     revoked: BTreeSet<u64>,
     world: Arc<World>,
+    pub(super) drains: BTreeSet<(Timestamp, RequestId)>,
     lists_changed: bool,
 }
 
@@ -44,7 +46,7 @@ impl Memory {
             store.read().newest_policy()?.ok_or(DeskError::Ledger { what: "it has no policy" })?;
         let in_force = Arc::new(read_policy(store, &log, newest.digest)?);
         recall::is_in_force(store, newest.digest)?;
-        Ok(Self {
+        let mut memory = Self {
             log,
             policies: HashMap::from([(newest.digest, Arc::clone(&in_force))]),
             in_force,
@@ -53,8 +55,11 @@ impl Memory {
             world: Arc::new(read_world(store)?),
             recall: Recall::since(store.head()),
             revoked: store.read().revoked_serials()?.into_iter().collect(),
+            drains: BTreeSet::new(),
             lists_changed: true,
-        })
+        };
+        memory.plan_drains(store)?;
+        Ok(memory)
     }
 
     /// The policy in force.

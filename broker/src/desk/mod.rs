@@ -11,6 +11,7 @@ mod enforce;
 mod found;
 mod known;
 mod memory;
+mod outage;
 mod recall;
 mod record;
 mod sequencer;
@@ -38,6 +39,7 @@ use crate::store::{Reader, Store, StoreError};
 
 pub use self::found::found;
 pub use self::memory::read_policy;
+pub use self::outage::Probed;
 
 /// Commands that may wait: a batch of 256 takes a few tens of milliseconds, so whoever is last
 /// waits well under a second; more than that is an attack or a stampede, and is told so.
@@ -182,6 +184,8 @@ pub(crate) enum Job {
     Erase(Digest, Reply<Receipt>),
     /// Deadlines that have come.
     Sweep(Reply<Swept>),
+    /// What the probes found.
+    Probed(Probed, Reply<()>),
     /// What became of notices.
     Notified(Vec<Notified>, Reply<()>),
     /// Finish what is queued and end.
@@ -236,6 +240,15 @@ impl Desk {
     /// [`DeskError::Busy`] or [`DeskError::Stopped`] at once; `reply` is then never called.
     pub fn sweep(&self, reply: Reply<Swept>) -> Result<(), DeskError> {
         self.push(Job::Sweep(reply))
+    }
+
+    /// Queues what the probes found. The rules judge whether anything comes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError::Busy`] or [`DeskError::Stopped`] at once; `reply` is then never called.
+    pub fn probed(&self, probed: Probed, reply: Reply<()>) -> Result<(), DeskError> {
+        self.push(Job::Probed(probed, reply))
     }
 
     /// Queues what became of notices: an entry for each, all in one transaction.

@@ -1,12 +1,12 @@
 //! From what the rules decided to what is written down.
 
 use breakglass_ledger::entry::{
-    Approved, Body, Closed, Decision, Denied, Issued, Lapsed, Link, Numbered, PickedUp, Refused,
-    Requested, Revoked, Signed, Withdrawn,
+    Approved, Body, Closed, Decision, Denied, Evidence, Issued, Lapsed, Link, Numbered,
+    OutageBegan, OutageEnded, PickedUp, Refused, Requested, Revoked, Signed, Withdrawn,
 };
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Statement};
-use breakglass_rules::{Event, Refusal};
+use breakglass_rules::{Change, Event, Refusal};
 
 use super::Incoming;
 use crate::mint::SshCredential;
@@ -43,6 +43,23 @@ pub(super) fn body(
         }
         Event::Closed { outcome } => Body::Closed(Closed { link, outcome }),
     })
+}
+
+/// The body for a change besides any one request; `evidence` is there exactly if it was measured.
+pub(super) fn change(
+    change: Change,
+    decision: Decision,
+    signed: Option<Signed>,
+    evidence: Option<Vec<Evidence>>,
+) -> Body {
+    match change {
+        Change::OutageBegan { dependency } => {
+            Body::OutageBegan(OutageBegan { signed, decision, dependency, evidence })
+        }
+        Change::OutageEnded { dependency } => {
+            Body::OutageEnded(OutageEnded { signed, decision, dependency, evidence })
+        }
+    }
 }
 
 /// The body for a credential that was signed.

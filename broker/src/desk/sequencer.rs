@@ -68,7 +68,7 @@ impl Sequencer {
             checkpoint.into(),
             Arc::new(lists),
         ));
-        shared.show_next_due(durable.next_due()?);
+        shared.show_next_due(durable.next_due()?.into_iter().chain(memory.outage_due()).min());
         drop(durable);
         let (believed, shown) = (clock.now().second(), Arc::clone(&shared));
         let stale = false;
@@ -141,6 +141,7 @@ impl Sequencer {
             for job in jobs {
                 outcomes.push(decide(&mut batch, job)?);
             }
+            let next_due = batch.next_due()?;
             let mut checkpoint = None;
             if tx.size() > before {
                 let Head { size, root, .. } = tx.head();
@@ -149,7 +150,7 @@ impl Sequencer {
                 tx.put_checkpoint(&note)?;
                 checkpoint = Some(note);
             }
-            Ok(Committed { outcomes, checkpoint, next_due: tx.next_due()? })
+            Ok(Committed { outcomes, checkpoint, next_due })
         })
     }
 
@@ -187,7 +188,9 @@ impl Sequencer {
         self.memory = Memory::load(&durable, self.mint.public().origin.clone())?;
         self.stale = false;
         let checkpoint = durable.newest_checkpoint().map(str::to_owned);
-        let (head, next_due) = (durable.head(), durable.next_due()?);
+        let request_due = durable.next_due()?;
+        let next_due = request_due.into_iter().chain(self.memory.outage_due()).min();
+        let head = durable.head();
         drop(durable);
         self.show(head, checkpoint, next_due);
         Ok(())
@@ -219,6 +222,7 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
         Job::Say(incoming, _) => batch.say(incoming),
         Job::Erase(text, _) => batch.erase(*text),
         Job::Sweep(_) => return batch.sweep().map(|swept| Some(Outcome::Swept(swept))),
+        Job::Probed(probed, _) => return batch.probed(probed).map(|()| Some(Outcome::Noted)),
         Job::Notified(notices, _) => {
             return batch.notified(notices).map(|()| Some(Outcome::Noted));
         }
@@ -238,7 +242,7 @@ fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
             reply(said.map(|draft| receipt(draft, checkpoint)));
         }
         (Job::Sweep(reply), Some(Outcome::Swept(swept))) => reply(Ok(swept)),
-        (Job::Notified(_, reply), Some(Outcome::Noted)) => reply(Ok(())),
+        (Job::Notified(_, reply) | Job::Probed(_, reply), Some(Outcome::Noted)) => reply(Ok(())),
         (Job::Stop, _) => {}
         // Outcomes are made in the jobs' order, one of its kind for each.
         (job, _) => fail(job, DeskError::Stopped),
@@ -249,7 +253,7 @@ fn fail(job: Job, error: DeskError) {
     match job {
         Job::Say(_, reply) | Job::Erase(_, reply) => reply(Err(error)),
         Job::Sweep(reply) => reply(Err(error)),
-        Job::Notified(_, reply) => reply(Err(error)),
+        Job::Notified(_, reply) | Job::Probed(_, reply) => reply(Err(error)),
         Job::Stop => {}
     }
 }

@@ -25,6 +25,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::CredentialKindNotOffered { .. }
         | Refusal::RequestMismatch { .. }
         | Refusal::TtlMaxBelow { .. }
+        | Refusal::DeclarationTooLong { .. }
         | Refusal::KindNotAsked { .. }
         | Refusal::PickupMismatch { .. }
         | Refusal::DelegationMissing { .. } => Code::InvalidArgument,
@@ -39,6 +40,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::SelfApprovalByKey { .. }
         | Refusal::NotYours { .. }
         | Refusal::NotEntitledToEnd { .. }
+        | Refusal::NotEntitledToDeclare { .. }
         | Refusal::NotTheSubjectKey { .. }
         | Refusal::DelegationWidens { .. }
         | Refusal::DelegationNotSponsored { .. }
@@ -46,11 +48,13 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         Refusal::ScopeUnknown { .. }
         | Refusal::RequestUnknown { .. }
         | Refusal::StageUnknown { .. }
+        | Refusal::DependencyUnknown { .. }
         | Refusal::DelegationUnknown { .. } => Code::NotFound,
         Refusal::Repeated { .. }
         | Refusal::Duplicate { .. }
         | Refusal::IdTaken { .. }
         | Refusal::SubjectKeyUsed { .. }
+        | Refusal::AlreadyDeclared { .. }
         | Refusal::AlreadyApproved { .. } => Code::AlreadyExists,
         Refusal::SeenMismatch
         | Refusal::SeenFuture
@@ -62,6 +66,8 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::ScopeChanged { .. }
         | Refusal::NotApprovedYet { .. }
         | Refusal::NotDue { .. }
+        | Refusal::OutageLaneClosed { .. }
+        | Refusal::NothingToResolve { .. }
         | Refusal::StillAllowed => Code::FailedPrecondition,
         Refusal::LiveMax { .. } => Code::ResourceExhausted,
         Refusal::NotSupportedYet { .. } => Code::Unimplemented,

@@ -75,6 +75,12 @@ numbered! {
     NotDue = 48, "not-due";
     StillAllowed = 49, "still-allowed";
     SubjectKeyUsed = 50, "subject-key-used";
+    OutageLaneClosed = 53, "outage-lane-closed";
+    DependencyUnknown = 54, "dependency-unknown";
+    AlreadyDeclared = 55, "already-declared";
+    NothingToResolve = 56, "nothing-to-resolve";
+    DeclarationTooLong = 57, "declaration-too-long";
+    NotEntitledToDeclare = 58, "not-entitled-to-declare";
     DelegationMissing = 75, "delegation-missing";
     DelegationUnknown = 76, "delegation-unknown";
     DelegationWidens = 77, "delegation-widens";

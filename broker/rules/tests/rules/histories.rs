@@ -40,8 +40,32 @@ fn steps() -> impl Strategy<Value = Vec<String>> {
         }),
         3 => prop::sample::select(CHANGES).prop_map(|change| vec![format!("policy {change}")]),
         2 => Just(vec!["policy base".to_owned()]),
+        4 => prop::sample::select(OUTAGES).prop_map(|step| vec![step.to_owned()]),
+        3 => Just(OUTAGE_WAY.map(str::to_owned).to_vec()),
+        2 => of().prop_map(|of| vec!["pass 300".to_owned(), format!("clock: drain of={of}")]),
     ]
 }
+
+/// What people and probes say of the directory.
+const OUTAGES: &[&str] = &[
+    "probe: down",
+    "probe: up",
+    "liz: declare",
+    "liz: declare until=300",
+    "dan: declare until=600",
+    "eve: declare",
+    "dan: resolve",
+    "clock: run-out",
+];
+
+/// From an outage to a credential.
+const OUTAGE_WAY: [&str; 5] = [
+    "probe: down",
+    "sam: request scope=idp lane=outage",
+    "kim: approve lead of=99",
+    "subject: collect of=99",
+    "probe: up",
+];
 
 /// Which request, counted from 1; beyond the newest it is the newest.
 fn of() -> impl Strategy<Value = usize> {
@@ -228,5 +252,5 @@ fn most_histories_reach_a_credential_and_together_they_reach_most_refusals() {
     );
     assert!(issued * 2 > MEASURED, "only {issued} of {MEASURED} histories issued a credential");
     assert!(refusals.len() >= 28, "only {} kinds of refusal", refusals.len());
-    assert_eq!(types.len(), 11, "{types:?}");
+    assert_eq!(types.len(), 13, "{types:?}");
 }

@@ -13,7 +13,9 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::{assemble, ed25519_signature_blob};
 use breakglass_ledger::statement::{Act, Seen, Statement};
 use breakglass_ledger::time::{Moment, Timestamp};
-use breakglass_rules::{Command, Event, Facts, Refusal, Request, SeenVerdict, Verdict, World};
+use breakglass_rules::{
+    Change, Command, Event, Facts, Refusal, Request, SeenVerdict, Verdict, World,
+};
 use breakglass_rules::{decide, refused};
 
 use crate::judge::Judge;
@@ -120,6 +122,11 @@ impl House {
         self.carry_out(at, command, Some(signed))
     }
 
+    /// The clock or the probes call about no request.
+    pub(crate) fn call(&mut self, command: Command<'_>) -> Result<String, Refusal> {
+        self.carry_out(None, command, None)
+    }
+
     /// The clock calls about request number `at`, counted from 0.
     pub(crate) fn clock(&mut self, at: usize, command: Command<'_>) -> Result<String, Refusal> {
         self.carry_out(Some(at), command, None)
@@ -142,6 +149,11 @@ impl House {
                     let link = self.requests[at.unwrap()].next_link();
                     self.append(Body::Closed(entry::Closed { link, outcome }));
                 }
+                Ok(name)
+            }
+            Ok(Verdict::Change(change, decision)) => {
+                let name = change.name().to_owned();
+                self.change(change, decision, signed, &command);
                 Ok(name)
             }
             Ok(Verdict::Sign(clearance)) => {
@@ -201,7 +213,13 @@ impl House {
         let request = at.map(|at| &self.requests[at]);
         let act = match command {
             Command::Statement { statement, .. } => Some(*statement),
-            Command::Lapse | Command::Expire | Command::Close | Command::Rejudge => None,
+            Command::Lapse
+            | Command::Expire
+            | Command::Close
+            | Command::Drain
+            | Command::RunOut { .. }
+            | Command::Measured { .. }
+            | Command::Rejudge => None,
         };
         let ask = match act.map(Statement::act) {
             Some(Act::Request(ask)) => Some(ask),
@@ -239,6 +257,27 @@ impl House {
 
     fn head_time(&self) -> Timestamp {
         self.entries.last().map_or(self.now, |entry| entry.time.second())
+    }
+
+    fn change(
+        &mut self,
+        change: Change,
+        decision: entry::Decision,
+        signed: Option<Signed>,
+        command: &Command<'_>,
+    ) {
+        let evidence = matches!(command, Command::Measured { .. }).then(|| {
+            let (probe, saw) = ("token".parse().unwrap(), "connect".parse().unwrap());
+            vec![entry::Evidence { probe, rounds: 5, saw, since: self.now }]
+        });
+        self.append(match change {
+            Change::OutageBegan { dependency } => {
+                Body::OutageBegan(entry::OutageBegan { signed, decision, dependency, evidence })
+            }
+            Change::OutageEnded { dependency } => {
+                Body::OutageEnded(entry::OutageEnded { signed, decision, dependency, evidence })
+            }
+        });
     }
 
     fn write(

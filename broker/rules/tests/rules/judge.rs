@@ -13,6 +13,8 @@ use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 
+use crate::outages::Outages;
+
 /// Reads a ledger entry by entry and panics at the first that should not be there.
 #[derive(Default)]
 pub(crate) struct Judge {
@@ -20,6 +22,7 @@ pub(crate) struct Judge {
     cases: BTreeMap<RequestId, Case>,
     statements: BTreeSet<Digest>,
     last_time: Option<Timestamp>,
+    outages: Outages,
     /// Set when policies of the past are lost: then a grant may end for want of them.
     pub(crate) policies_lost: bool,
 }
@@ -99,6 +102,8 @@ impl Judge {
             Body::PickedUp(body) => self.picked_up(body),
             Body::Revoked(body) => self.revoked(body, at),
             Body::Closed(body) => self.closed(body, at),
+            Body::OutageBegan(body) => self.outages.began(body, at),
+            Body::OutageEnded(body) => self.outages.ended(body, at),
             Body::Policy(_) | Body::Refused(_) => {}
             other => panic!("an entry of type {} by these rules", other.type_name()),
         }
@@ -134,6 +139,7 @@ impl Judge {
             closed: false,
         };
         self.holds(&case).unwrap_or_else(|why| panic!("should not have been asked: {why}"));
+        self.lane_open(&case.ask, at);
         let scope = self.law().scope(&ask.scope).unwrap();
         assert_eq!(body.lapses, at.plus(u64::from(scope.pending_max)));
         assert!(!scope.require_reason || ask.reason.is_some(), "no reason");
@@ -215,6 +221,7 @@ impl Judge {
         assert!(case.ask.kinds.contains(&body.kind));
         let case = &self.cases[&grant];
         self.holds(case).unwrap_or_else(|why| panic!("issued and not allowed: {why}"));
+        self.lane_open(&case.ask, at);
         let missing = self.missing(case);
         assert!(missing.is_empty(), "issued without its quorum: {missing:?}");
         for (_, counted) in self.counted(case) {
@@ -266,6 +273,14 @@ impl Judge {
             (Cause::PolicyChanged, None) => {
                 assert!(self.policies_lost || self.holds(case).is_err(), "still allowed");
             }
+            (Cause::OutageEnded, None) => {
+                let scope = self.law().scope(&case.ask.scope).unwrap();
+                assert_eq!(case.ask.lane, Lane::Outage, "never opened by an outage");
+                assert!(scope.ends_with_outage, "it may outlive the outage");
+                let over = self.outages.over_since(scope.outage.as_ref().unwrap(), at);
+                let over = over.expect("ended while the outage lasts");
+                assert!(at >= over.plus(u64::from(scope.grace)), "no grace");
+            }
             (Cause::Dropped, Some(by)) => assert_eq!(by, case.ask.by, "dropped by another"),
             (Cause::Cancelled, Some(by)) => {
                 let scope = self.law().scope(&case.ask.scope).unwrap();
@@ -302,7 +317,8 @@ impl Judge {
         require(scope.kinds.contains(&requester.kind), "kind of identity")?;
         self.chain_holds(ask, scope)?;
         require(requester.keys.iter().any(|key| key.fingerprint() == case.key), "key")?;
-        require(ask.lane == Lane::Normal && scope.lanes.contains(&ask.lane), "lane")?;
+        require(matches!(ask.lane, Lane::Normal | Lane::Outage), "lane")?;
+        require(scope.lanes.contains(&ask.lane), "lane")?;
         require(ask.ttl.seconds() <= scope.ttl_max.seconds(), "ttl")?;
         let subject = ask.key.as_ref().ok_or("no subject key")?;
         require(law.owner_of(subject).is_none(), "the subject key is enrolled")?;
@@ -337,6 +353,14 @@ impl Judge {
             require(self.among(&hop.id, &scope.requesters), "passes on what it may not hold")?;
         }
         Ok(())
+    }
+
+    fn lane_open(&self, ask: &Ask, at: Timestamp) {
+        if ask.lane == Lane::Outage {
+            let scope = self.law().scope(&ask.scope).unwrap();
+            let down = self.outages.down(scope.outage.as_ref().unwrap(), at);
+            assert!(down, "the outage lane was used without an outage");
+        }
     }
 
     /// Whether an approval counts at this place.

@@ -39,6 +39,7 @@ pub(crate) const CHANGES: &[&str] = &[
     "stage-renamed",
     "bot-disowned",
     "bot-left",
+    "outage-outlived",
 ];
 
 struct Person {
@@ -173,6 +174,31 @@ approvers = ["group:leads", "principal:liz"]
 quorum = 2
 [scope.ssh]
 principals = ["bg-root"]
+
+[[scope]]
+id = "idp"
+title = "Root on the directory servers"
+purpose = "Repair sign-on"
+business-owner = "group:owners"
+technical-owner = "group:web-leads"
+identity-owner = "group:security"
+sensitivity = "critical"
+ttl-max = "1h"
+pending-max = "15m"
+live-max = 4
+requesters = "group:oncall"
+kinds = ["human"]
+lanes = ["normal", "outage"]
+outage = "okta"
+ends-with-outage = true
+grace = "5m"
+require-reason = false
+[[scope.stage]]
+name = "lead"
+approvers = "group:leads"
+quorum = 1
+[scope.ssh]
+principals = ["bg-idp"]
 "#;
 
 /// The key made from `seed`; made once, because there are few of them and many tests.
@@ -272,6 +298,7 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
             people.retain(|person| person.id != "bot");
             people.iter_mut().filter(|one| one.answers[1] == "principal:bot").for_each(disown);
         }
+        "outage-outlived" => edit("ends-with-outage = true\ngrace = \"5m\"\n", ""),
         "stage-renamed" => edit("name = \"security\"", "name = \"sec\""),
         other => panic!("no such change: {other}"),
     }

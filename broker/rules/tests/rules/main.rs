@@ -13,5 +13,7 @@ mod house;
 mod judge;
 mod law;
 mod lessons;
+mod outage_stories;
+mod outages;
 mod play;
 mod stories;

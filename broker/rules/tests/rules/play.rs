@@ -6,6 +6,8 @@
 //! bot: request scope=open for=sam    on somebody's behalf, outermost first
 //! subject: collect                   by the subject key of the request
 //! clock: lapse
+//! liz: declare until=3600            that okta is down, unless it is named
+//! probe: down | probe: up            what is measured of okta
 //! pass 900                           seconds
 //! policy bob-left                    a change of the base policy comes into force
 //! again                              the statement before, once more
@@ -17,7 +19,9 @@
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::statement::{About, Act, Approve, Ask, Collect, Lane, Pickup, Statement};
+use breakglass_ledger::statement::{
+    About, Act, Approve, Ask, Collect, Declare, Lane, Pickup, Resolve, Statement,
+};
 use breakglass_ledger::time::{Timestamp, Ttl};
 use breakglass_rules::{Command, Refusal, Request, SeenVerdict};
 
@@ -88,6 +92,9 @@ impl Player {
         if let Some((who, what)) = line.split_once(": ") {
             let (verb, words) = what.split_once(' ').unwrap_or((what, ""));
             let words = Words(words);
+            if verb == "run-out" || who == "probe" {
+                return self.outage(verb, &words);
+            }
             if who == "clock" {
                 return self.clock(verb, &words);
             }
@@ -124,6 +131,7 @@ impl Player {
             "lapse" => Command::Lapse,
             "expire" => Command::Expire,
             "close" => Command::Close,
+            "drain" => Command::Drain,
             "rejudge" => Command::Rejudge,
             other => panic!("no such call: {other}"),
         };
@@ -131,6 +139,16 @@ impl Player {
             return Ok("nothing".to_owned());
         }
         self.house.clock(self.position(words), command)
+    }
+
+    fn outage(&mut self, verb: &str, words: &Words<'_>) -> Result<String, Refusal> {
+        let dependency = &words.bare().unwrap_or("okta").parse().unwrap();
+        self.house.call(match verb {
+            "down" => Command::Measured { dependency, down: true },
+            "up" => Command::Measured { dependency, down: false },
+            "run-out" => Command::RunOut { dependency },
+            other => panic!("no such word of the probes: {other}"),
+        })
     }
 
     fn says(&mut self, who: &str, verb: &str, words: &Words<'_>) -> Result<String, Refusal> {
@@ -185,6 +203,23 @@ impl Player {
         let about = About { request, by, comment: None };
         match verb {
             "request" => Act::Request(self.ask(who, words)),
+            "declare" => Act::Declare(Declare {
+                by: about.by,
+                dependency: words.bare().unwrap_or("okta").parse().unwrap(),
+                until: match words.get("until") {
+                    Some("-") => None,
+                    seconds => {
+                        let seconds = seconds.map_or(3600, |seconds| seconds.parse().unwrap());
+                        Some(self.house.now.plus(seconds))
+                    }
+                },
+                comment: None,
+            }),
+            "resolve" => Act::Resolve(Resolve {
+                by: about.by,
+                dependency: words.bare().unwrap_or("okta").parse().unwrap(),
+                comment: None,
+            }),
             "approve" => Act::Approve(Approve {
                 request,
                 by: about.by,
