@@ -256,7 +256,7 @@ impl<'p> Hearing<'p> {
         let world = self.world(terms, &grant.asked.ask.scope);
         let request = Request::Live(grant);
         match decide(&self.facts(terms, &world, Some(&request)), &Command::Rejudge) {
-            Ok(Verdict::Record(_, decision)) => {
+            Ok(Verdict::Record(_, decision) | Verdict::Change(_, decision)) => {
                 Said::Yes(Yes { rules: decision.rules, missing: None })
             }
             Ok(Verdict::Sign(_) | Verdict::Again { .. }) => {
@@ -370,7 +370,9 @@ fn grounds(verdict: Verdict) -> Yes {
         Verdict::Record(Event::Approved { missing, .. }, decision) => {
             Yes { rules: decision.rules, missing: Some(missing) }
         }
-        Verdict::Record(_, decision) => Yes { rules: decision.rules, missing: None },
+        Verdict::Record(_, decision) | Verdict::Change(_, decision) => {
+            Yes { rules: decision.rules, missing: None }
+        }
         Verdict::Sign(clearance) => {
             Yes { rules: clearance.decision().rules.clone(), missing: Some(0) }
         }
