@@ -126,7 +126,9 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
         stopping.clone(),
     ));
     doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), config.limits, stopping.clone()));
-    doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping));
+    doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping.clone()));
+    let rechecked = Arc::clone(&desk);
+    spawn_blocking(move || recheck(&rechecked, &stopping));
     Ok(Running { rpc: rpc_address, web: web_address, desk, publisher, stop, doors, signals })
 }
 
@@ -190,6 +192,20 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Compares what is derived with the newest entries, while the doors are open already.
+fn recheck(desk: &Desk, stopping: &watch::Receiver<bool>) {
+    match desk.recheck(&|| *stopping.borrow()) {
+        Ok(()) | Err(DeskError::Stopped) => {}
+        Err(error) => {
+            crate::report::fault("comparing the database with the ledger", &error);
+            tracing::error!(
+                "somebody else has written the database, or it is damaged: nothing is minted; \
+                 stop the daemon, run `breakglassd check`, and restore the newest good copy"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use breakglass_ledger::note::SignedCheckpoint;
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Command, Verdict, decide};
 
-use super::batch::{Batch, UNSIGNED};
+use super::batch::{Batch, Draft, UNSIGNED};
 use super::known::Known;
 use super::{DeskError, Swept, record};
 use crate::store::Due;
@@ -90,11 +90,21 @@ impl Batch<'_, '_> {
         if idle < ANCHOR_EVERY_SECONDS {
             return Ok(());
         }
+        self.anchor().map(drop)
+    }
+
+    /// Puts serials on the revocation list that the start did not find. The list's version is the
+    /// ledger's size, so that hosts take it there must be one more entry: an anchor.
+    pub(super) fn enlist(&mut self, serials: &[u64]) -> Result<Draft, DeskError> {
+        self.memory.enlist(serials);
+        self.anchor()
+    }
+
+    fn anchor(&mut self) -> Result<Draft, DeskError> {
         // In parts: a signed note holds U+2014, and entries hold ASCII only.
         let note = SignedCheckpoint::parse(&self.checkpoint)
             .map_err(|_| DeskError::Ledger { what: "the newest checkpoint is no note" })?;
         let (checkpoint, cosignatures) = note.to_parts();
-        self.append(Body::Anchor(Anchor { checkpoint, cosignatures }), None)?;
-        Ok(())
+        self.append(Body::Anchor(Anchor { checkpoint, cosignatures }), None)
     }
 }

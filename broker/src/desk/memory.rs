@@ -188,6 +188,12 @@ impl Memory {
         changed.then(|| self.revoked.iter().copied().collect())
     }
 
+    /// These serials are revoked, whatever was read at the start.
+    pub(super) fn enlist(&mut self, serials: &[u64]) {
+        self.revoked.extend(serials);
+        self.lists_changed = true;
+    }
+
     /// The lists were not signed: they are still to be.
     pub(super) const fn lists_failed(&mut self) {
         self.lists_changed = true;

@@ -13,6 +13,7 @@ mod known;
 mod memory;
 mod outage;
 mod recall;
+mod recheck;
 mod record;
 mod sequencer;
 mod shared;
@@ -188,6 +189,8 @@ pub(crate) enum Job {
     Probed(Probed, Reply<()>),
     /// What became of notices.
     Notified(Vec<Notified>, Reply<()>),
+    /// Serials that belong on the revocation list and are missing there.
+    Enlist(Vec<u64>, Reply<Receipt>),
     /// Finish what is queued and end.
     Stop,
 }
@@ -363,4 +366,6 @@ pub enum Revoking {
     Lists,
     /// The lists reach the directory that hosts read.
     Publishing,
+    /// What is derived from the ledger says what the ledger says.
+    Record,
 }

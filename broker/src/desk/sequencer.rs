@@ -221,6 +221,7 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
     let said = match job {
         Job::Say(incoming, _) => batch.say(incoming),
         Job::Erase(text, _) => batch.erase(*text),
+        Job::Enlist(serials, _) => batch.enlist(serials),
         Job::Sweep(_) => return batch.sweep().map(|swept| Some(Outcome::Swept(swept))),
         Job::Probed(probed, _) => return batch.probed(probed).map(|()| Some(Outcome::Noted)),
         Job::Notified(notices, _) => {
@@ -238,7 +239,10 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
 
 fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
     match (job, outcome) {
-        (Job::Say(_, reply) | Job::Erase(_, reply), Some(Outcome::Said(said))) => {
+        (
+            Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, reply),
+            Some(Outcome::Said(said)),
+        ) => {
             reply(said.map(|draft| receipt(draft, checkpoint)));
         }
         (Job::Sweep(reply), Some(Outcome::Swept(swept))) => reply(Ok(swept)),
@@ -251,7 +255,7 @@ fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
 
 fn fail(job: Job, error: DeskError) {
     match job {
-        Job::Say(_, reply) | Job::Erase(_, reply) => reply(Err(error)),
+        Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, reply) => reply(Err(error)),
         Job::Sweep(reply) => reply(Err(error)),
         Job::Notified(_, reply) | Job::Probed(_, reply) => reply(Err(error)),
         Job::Stop => {}

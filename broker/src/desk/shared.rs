@@ -101,6 +101,7 @@ impl Shared {
             Revoking::Sweep => 1,
             Revoking::Lists => 2,
             Revoking::Publishing => 4,
+            Revoking::Record => 8,
         };
         let before = if works {
             self.failing.fetch_and(!bit, Ordering::SeqCst)

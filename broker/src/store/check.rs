@@ -140,7 +140,7 @@ fn count(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 /// Row by row, so that memory does not grow with the ledger.
-fn compare(
+pub(super) fn compare(
     stored: &Connection,
     derived: &Connection,
     table: &'static str,

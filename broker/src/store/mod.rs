@@ -19,6 +19,7 @@ mod nodes;
 mod proof;
 mod read;
 mod readers;
+mod recent;
 mod requests;
 mod standing;
 mod start;
@@ -36,6 +37,7 @@ pub use head::Head;
 pub use proof::Anchored;
 pub use read::{Opening, PAGE_BYTES_MAX, PAGE_ROWS_MAX, PolicyRow, Read, Record};
 pub use readers::{Reader, Readers};
+pub use recent::{RECENT_SECONDS, Recent};
 pub use standing::{Due, RequestRow, State};
 pub use write::{Appended, STATEMENT_KEPT_SECONDS, Write};
 

@@ -2,7 +2,8 @@
 //! the broker mint nothing.
 
 use breakglass_broker::desk::{Desk, DeskError, Parts};
-use breakglass_broker::store::{GuardPolicy, Store, StoreError};
+use breakglass_broker::krl;
+use breakglass_broker::store::{GuardPolicy, RECENT_SECONDS, Store, StoreError};
 use breakglass_integration_tests::desk::{House, sample_files};
 use breakglass_integration_tests::people::{Person, ask};
 use breakglass_ledger::bytes::Digest;
@@ -12,8 +13,9 @@ use breakglass_ledger::tree::leaf_hash;
 /// Request, both approvals; answers the request's digest and whose key it is for.
 fn approved(house: &mut House, subject: &str) -> (Digest, Person) {
     let subject = Person::named(subject);
-    let statement =
-        house.statement(Act::Request(ask("sam", "root-on-host", 900, 1, subject.key())));
+    let number = u64::try_from(house.entries().len()).unwrap();
+    let asking = ask("sam", "root-on-host", 900, number, subject.key());
+    let statement = house.statement(Act::Request(asking));
     let request = statement.digest();
     house.submit(&Person::named("sam"), statement).unwrap();
     house.approve("ada", "app-owner", request).unwrap();
@@ -122,6 +124,69 @@ fn a_policy_that_the_database_hides_is_still_in_force() {
     let told = Desk::start(Parts { store, mint, clock, entropy }).err().expect("refused");
     let hidden = matches!(told, DeskError::Ledger { what } if what.contains("policy in force"));
     assert!(hidden, "{told:?}");
+}
+
+/// The list of a start is made of derived rows; the check that follows reads the entries.
+#[test]
+fn a_revocation_that_the_database_hides_is_listed_again_and_nothing_is_minted() {
+    let mut house = House::sample();
+    let asked = approved(&mut house, "subject");
+    let request = asked.0;
+    collect(&mut house, &asked).unwrap();
+    let about = About { request, by: "sam".parse().unwrap(), comment: None };
+    house.act(&Person::named("sam"), Act::Drop(about)).unwrap();
+    let listed = |house: &House| {
+        let authority = house.desk().public().ssh_ca.wire().to_vec();
+        krl::read(&house.desk().lists().krl, &authority).unwrap().runs().to_vec()
+    };
+    let before = listed(&house);
+    assert_eq!(before.len(), 1);
+    house.stop();
+    change(&house, "UPDATE request SET state = 4, due = NULL");
+    house.restart();
+    assert_eq!(listed(&house), []);
+    let told = house.desk().recheck(&|| false).unwrap_err();
+    let drift = matches!(told, DeskError::Store(StoreError::Drift { table: "request" }));
+    assert!(drift, "{told:?}");
+    assert_eq!(listed(&house), before);
+    assert!(!house.desk().minting());
+    let next = approved(&mut house, "another subject");
+    let told = collect(&mut house, &next).unwrap_err();
+    assert!(
+        matches!(&told, DeskError::Refused { refusal, .. } if refusal.name() == "cannot-revoke")
+    );
+}
+
+/// A statement counts once because it is remembered; who makes the broker forget it is noticed.
+#[test]
+fn a_statement_that_the_database_forgets_is_noticed() {
+    let mut house = House::sample();
+    approved(&mut house, "subject");
+    house.stop();
+    change(&house, "DELETE FROM statement WHERE seq = 3");
+    house.restart();
+    let told = house.desk().recheck(&|| false).unwrap_err();
+    let drift = matches!(told, DeskError::Store(StoreError::Drift { table: "statement" }));
+    assert!(drift, "{told:?}");
+    assert!(!house.desk().minting());
+}
+
+/// Nothing is wrong, also when older entries are out of sight and only the newer ones are read.
+#[test]
+fn an_honest_ledger_passes_the_check_after_a_start() {
+    let mut house = House::sample();
+    for subject in ["first", "second"] {
+        let asked = approved(&mut house, subject);
+        collect(&mut house, &asked).unwrap();
+        house.pass(RECENT_SECONDS - 600);
+        house.restart();
+        house.desk().recheck(&|| false).unwrap();
+    }
+    let asked = approved(&mut house, "third");
+    collect(&mut house, &asked).unwrap();
+    house.restart();
+    house.desk().recheck(&|| false).unwrap();
+    assert!(house.desk().minting());
 }
 
 #[test]

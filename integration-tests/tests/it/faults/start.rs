@@ -7,9 +7,10 @@ use std::path::Path;
 use breakglass_integration_tests::daemon::{Daemon, Ended, breakglassd};
 use breakglass_integration_tests::record::{copy_files, rows};
 use breakglass_integration_tests::site::{ROOMY, Site};
-use breakglass_integration_tests::wire::Wire;
+use breakglass_integration_tests::wire::{Wire, refusal};
+use tonic_health::pb::health_check_response::ServingStatus::NotServing;
 
-use super::{credential, give_back, site, sound};
+use super::{credential, give_back, minting, site, sound};
 
 /// The daemon does not start, and says all of these.
 #[track_caller]
@@ -223,6 +224,26 @@ fn a_configuration_that_is_not_understood_is_refused() {
     let ended = Daemon::start(command.arg("serve").arg("--state").arg(&nowhere)).err().unwrap();
     told(&ended, &["is not a state directory; make one with `breakglassd init`"]);
     assert!(!nowhere.exists(), "a refused start makes nothing");
+}
+
+/// The doors are open before the newest entries were read again; once they were, nothing is minted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_contradicts_its_ledger_stops_minting_after_the_start() {
+    let site = lived().await;
+    let database = rusqlite::Connection::open(site.ledger().join("ledger.db")).unwrap();
+    assert!(database.execute("DELETE FROM statement WHERE seq > 2", ()).unwrap() > 0);
+    drop(database);
+    let daemon = site.serve();
+    minting(&site, &daemon, NotServing).await;
+    let wire = Wire::to(&site, &daemon).await;
+    let told = credential(&wire, "kim", 600).await.unwrap_err();
+    assert_eq!(refusal(&told).unwrap().name, "cannot-revoke");
+    let log = daemon.log();
+    assert!(log.contains("somebody else has written the database"), "{log}");
+    assert!(log.contains("run `breakglassd check`"), "{log}");
+    assert_eq!(daemon.stop().code, Some(0));
+    let check = site.check();
+    assert_eq!(check.code, Some(1), "{check:?}");
 }
 
 /// Changes a digit of the salt of an entry in the database.

@@ -1,0 +1,33 @@
+//! After a start: does what is derived still say what the ledger says?
+
+use std::sync::mpsc::channel;
+
+use super::{Desk, DeskError, Job, Revoking};
+
+impl Desk {
+    /// Compares the derived rows with the newest entries, and ends when done or when `stop` says so.
+    ///
+    /// If they contradict each other, somebody else has written the database: minting stops until an
+    /// operator has looked, and revoked serials that were hidden go on the list. To be called once
+    /// after a start, on a thread of its own: it reads a day and a half of entries.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if it could not be done; minting is stopped then too.
+    pub fn recheck(&self, stop: &dyn Fn() -> bool) -> Result<(), DeskError> {
+        let outcome = self.compare_recent(stop);
+        if outcome.is_err() {
+            self.report(Revoking::Record, false);
+        }
+        outcome
+    }
+
+    fn compare_recent(&self, stop: &dyn Fn() -> bool) -> Result<(), DeskError> {
+        let Some(recent) = self.reader()?.recent(stop)? else { return Ok(()) };
+        let Some(contradiction) = recent.contradiction else { return Ok(()) };
+        let (reply, told) = channel();
+        self.push(Job::Enlist(recent.revoked, Box::new(move |said| drop(reply.send(said)))))?;
+        told.recv().map_err(|_| DeskError::Stopped)??;
+        Err(DeskError::Store(contradiction))
+    }
+}
