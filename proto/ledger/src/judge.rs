@@ -6,24 +6,43 @@
 mod approval;
 mod credential;
 mod deadline;
+mod delegation;
+mod emergency;
 mod end;
+mod escalation;
 mod grant;
+mod history;
 mod issue;
+mod limits;
+mod lock;
+mod narrow;
+mod outage;
 mod request;
+mod review;
+mod rules;
+mod world;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use deadline::Deadlines;
 use grant::{Grant, State};
+use history::{History, is_live};
+use outage::OutageEnd;
+use review::DrillOwed;
+use world::World;
 
-use crate::audit::{Code, Eligibility, Findings, Spoken};
+pub use lock::LOCK_MAX_SECONDS;
+pub use outage::DECLARED_MAX_SECONDS;
+
+use crate::audit::{Action, Code, Eligibility, Findings, Question, Spoken};
 use crate::bytes::Digest;
-use crate::entry::{Body, Entry, KeyRole, Link};
+use crate::entry::{Body, Cause, Entry, KeyRole, Link, Revoked};
 use crate::id::RequestId;
 use crate::key::PublicKey;
 use crate::policy::Policy;
-use crate::principal::ScopeId;
+use crate::principal::{DependencyId, ScopeId};
+use crate::statement::ActKind;
 use crate::time::Timestamp;
 
 /// How long, in seconds, a broker at work may take to end what is due. Generous: it takes
@@ -62,6 +81,14 @@ impl Case<'_> {
 #[derive(Default)]
 pub struct Judge<'a> {
     rules: Option<&'a dyn Eligibility>,
+    /// Whether the policy of this digest has rules.
+    ruled: Option<(Digest, bool)>,
+    /// Only what belongs to one grant is heard.
+    one_grant: bool,
+    world: World,
+    history: History,
+    outage_ends: BTreeMap<DependencyId, OutageEnd>,
+    drill_owed: Option<DrillOwed>,
     open: HashMap<RequestId, Grant>,
     /// Grants that ended with `closed`. An id is never used again.
     closed: HashSet<RequestId>,
@@ -80,11 +107,29 @@ impl<'a> Judge<'a> {
         Self { rules, ..Self::default() }
     }
 
+    /// A judge who hears the entries of one grant alone, and so knows nothing of outages, locks and
+    /// other grants.
+    #[must_use]
+    pub fn of_one_grant(rules: Option<&'a dyn Eligibility>) -> Self {
+        Self { rules, one_grant: true, ..Self::default() }
+    }
+
+    const fn is_case(&self) -> bool {
+        self.one_grant
+    }
+
     /// Hears the next entry, in order, and notes what is wrong with it.
     pub fn hear(&mut self, case: &Case<'_>, out: &mut Findings) {
         let entry = case.entry;
         self.head = Some((entry.seq, case.at()));
         self.deadlines.pass(case.at(), entry.seq, &self.open, out);
+        if self.ruled.is_none_or(|(digest, _)| digest != case.policy.digest) {
+            self.ruled = Some((case.policy.digest, rules::has_rules(case.policy)));
+        }
+        self.check_drill(case, out);
+        if !matches!(entry.body, Body::Refused(_)) {
+            self.check_actor(case, out);
+        }
         match (&entry.body, entry.grant()) {
             (Body::Requested(body), _) => self.requested(case, body, out),
             (_, Some(link)) => self.continued(case, link, out),
@@ -139,15 +184,15 @@ impl<'a> Judge<'a> {
                 let detail = format!("{} reports serials {:?}", body.target, body.unlogged);
                 case.find(out, Code::UnloggedCredential, detail);
             }
+            Body::Locked(_) => self.locked(case, out),
+            Body::Unlocked(body) => self.unlocked(case, body, out),
+            Body::OutageBegan(body) => self.began(case, body, out),
+            Body::OutageEnded(body) => self.ended(case, body, out),
+            Body::Reviewed(body) => self.reviewed(case, body, out),
             Body::Genesis(_)
             | Body::Keys(_)
             | Body::Reconciled(_)
             | Body::Applied(_)
-            | Body::Locked(_)
-            | Body::Unlocked(_)
-            | Body::OutageBegan(_)
-            | Body::OutageEnded(_)
-            | Body::Reviewed(_)
             | Body::Drill(_)
             | Body::Anchor(_)
             | Body::Config(_)
@@ -176,29 +221,41 @@ impl<'a> Judge<'a> {
             return;
         };
         grant.check_link(case, link, out);
+        let due = grant.due;
         self.step(case, &mut grant, out);
         if matches!(case.entry.body, Body::Closed(_)) {
+            self.owe_drill(&grant);
             self.count(&grant, false);
             self.deadlines.clear(link.grant);
             self.closed.insert(link.grant);
         } else {
-            self.deadlines.set(&grant, case.at());
+            // What is due stays due, whatever else happens to the grant.
+            if grant.due != due {
+                self.deadlines.set(&grant, case.at());
+            }
             self.open.insert(link.grant, grant);
         }
     }
 
     fn step(&mut self, case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
         match &case.entry.body {
-            Body::Approved(body) => approval::approved(case, grant, body, out),
-            Body::Denied(_) => end::denied(case, grant, out),
+            Body::Approved(body) => self.approved(case, grant, body, out),
+            Body::Denied(_) => {
+                end::denied(case, grant, out);
+                self.check_end(case, grant, out);
+            }
             Body::Withdrawn(_) => end::withdrawn(case, grant, out),
-            Body::Escalated(_) => grant.must_be_pending(case, out),
+            Body::Escalated(body) => escalation::escalated(case, grant, body, out),
             Body::Lapsed(_) => end::lapsed(case, grant, out),
             Body::Issued(body) => self.issued_to(case, grant, body, out),
             Body::PickedUp(_) => credential::picked_up(case, grant, out),
             Body::Used(_) => credential::used(case, grant, out),
             Body::Revoked(body) => {
                 self.count(grant, false);
+                self.check_cause(case, grant, body, out);
+                if is_live(grant) {
+                    self.history.ended(grant, case.at());
+                }
                 end::revoked(case, grant, body, out);
             }
             Body::Closed(body) => end::closed(case, grant, body.outcome, out),
@@ -231,14 +288,62 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What the new policy no longer allows is due now.
+    /// Denying and cancelling are judged by the rules as well; what the holder does is not.
+    fn check_end(&self, case: &Case<'_>, grant: &Grant, out: &mut Findings) {
+        let Some(spoken) = case.spoken else { return };
+        let action = match spoken.statement.act().kind() {
+            ActKind::Deny => Action::Deny,
+            ActKind::Cancel => Action::Cancel,
+            _ => return,
+        };
+        if let Some(by) = spoken.statement.by() {
+            self.check_act(case, grant, by, action, out);
+        }
+    }
+
+    /// A cause that lies outside of the grant has to be on record.
+    fn check_cause(&self, case: &Case<'_>, grant: &Grant, body: &Revoked, out: &mut Findings) {
+        match body.cause {
+            Cause::Locked if !self.one_grant && self.lock_of(case, grant).is_none() => {
+                case.find(out, Code::LockInvalid, "no lock covers what was revoked for one");
+            }
+            Cause::OutageEnded => {
+                if let Err(detail) = self.has_drained(case, grant) {
+                    case.find(out, Code::OutageInvalid, detail);
+                }
+            }
+            Cause::Locked | Cause::Expired | Cause::Dropped | Cause::PolicyChanged => {}
+            Cause::Cancelled => self.check_end(case, grant, out),
+        }
+    }
+
+    /// What the new policy no longer allows is due now; what ends with an outage may end at another
+    /// time.
     fn policy_changed(&mut self, case: &Case<'_>) {
-        for grant in self.open.values_mut() {
-            if matches!(grant.state, State::Live(_)) && !grant.is_allowed(case.policy) {
+        let live: Vec<_> =
+            self.open.values().filter(|grant| is_live(grant)).map(|grant| grant.ask.id).collect();
+        for id in live {
+            let Some(grant) = self.open.get(&id) else { continue };
+            if self.may_stay(case, grant) {
+                self.drain(case, id);
+            } else if let Some(grant) = self.open.get_mut(&id) {
                 grant.due = case.at();
                 self.deadlines.set(grant, case.at());
             }
         }
+    }
+
+    /// Whether a credential that is out may stay out under the policy in force.
+    fn may_stay(&self, case: &Case<'_>, grant: &Grant) -> bool {
+        let circumstances = self.circumstances(case, grant, None);
+        let question = |who| Question {
+            principal: who,
+            action: Action::Request,
+            scope: Some(&grant.ask.scope),
+            circumstances,
+        };
+        let mut people = std::iter::once(&grant.ask.by).chain(&grant.ask.on_behalf_of);
+        grant.is_allowed(case.policy) && people.all(|who| self.lets(case, &question(who)))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::bytes::Digest;
 use crate::chain::entry_hash;
 use crate::entry::{Body, Config, ConfigChange, Entry, Form, check_form};
 use crate::id::RequestId;
+use crate::judge::Judge;
 use crate::note::Checkpoint;
 use crate::time::Timestamp;
 use crate::tree::{frontier_before, leaf_hash, verify_inclusion};
@@ -79,7 +80,7 @@ impl<'a> CaseWalk<'a> {
     ) -> Self {
         Self {
             trust,
-            hearing: Hearing::new(trust, blobs, rules),
+            hearing: Hearing::new(trust, blobs, Judge::of_one_grant(rules)),
             committed: None,
             request: None,
             entries: 0,

@@ -142,6 +142,20 @@ codes! {
     TtlExceeded = "E_TTL_EXCEEDED", Decisions, Tampered, "A grant is longer than allowed.";
     ScopeExceeded = "E_SCOPE_EXCEEDED", Decisions, Tampered, "More was done or granted than the scope allows this person.";
     CredMismatch = "E_CRED_MISMATCH", Decisions, Tampered, "A credential is not the one that was decided on.";
+    LaneClosed = "E_LANE_CLOSED", Decisions, Tampered, "A lane was used that was not open.";
+    LimitExceeded = "E_LIMIT_EXCEEDED", Decisions, Tampered, "A cooldown was not over, or a budget spent.";
+    ReviewMissing = "E_REVIEW_MISSING", Decisions, Tampered, "A grant was given while a review of its scope was missing.";
+    ReviewInvalid = "E_REVIEW_INVALID", Decisions, Tampered, "A review is by somebody who took part, of nothing, or one too many.";
+    EscalationInvalid = "E_ESCALATION_INVALID", Decisions, Tampered, "A stage was passed on that was not to be.";
+    Delegation = "E_DELEGATION", Decisions, Tampered, "The chain behind a request is missing, broken or widens.";
+    OutageInvalid = "E_OUTAGE_INVALID", Decisions, Tampered, "An outage began, ended or ended a grant without ground.";
+    Locked = "E_LOCKED", Decisions, Tampered, "An act was accepted that a lock covers.";
+    LockInvalid = "E_LOCK_INVALID", Decisions, Tampered, "A lock was set, lifted or carried out as it may not be.";
+    DrillMismatch = "E_DRILL_MISMATCH", Decisions, Tampered, "The result of a drill is missing, or is not what happened.";
+    ContextMismatch = "E_CONTEXT_MISMATCH", Decisions, Tampered, "A decision says to have seen what the ledger does not show.";
+    RulesForbid = "E_RULES_FORBID", Decisions, Tampered, "The policy's rules do not permit what was done.";
+    RulesMismatch = "E_RULES_MISMATCH", Decisions, Tampered, "A decision names other rules than those that determined it.";
+    RulesUnjudged = "E_RULES_UNJUDGED", Decisions, Unproven, "The policy has rules, and nobody here could judge by them.";
     GrantOrphan = "E_GRANT_ORPHAN", Grants, Tampered, "An entry belongs to a grant that was never requested.";
     GrantChain = "E_GRANT_CHAIN", Grants, Tampered, "An entry does not continue its grant's chain.";
     GrantOrder = "E_GRANT_ORDER", Grants, Tampered, "A grant took a step that cannot follow the one before.";
@@ -225,7 +239,10 @@ mod tests {
             E_THRESHOLD E_GRANT_CHAIN E_GRANT_ORDER E_GRANT_ORPHAN E_GRANT_NOT_CLOSED \
             E_TTL_EXCEEDED E_SCOPE_EXCEEDED E_CRED_MISMATCH E_OPENING_MISMATCH E_INCLUSION \
             E_QUORUM E_UNCOMMITTED_TAIL W_KEY_SUSPECT F_USE_AFTER_REVOKE F_UNLOGGED_CREDENTIAL \
-            E_BLOB_MISSING E_OPENING_MISSING E_CASE_INCOMPLETE";
+            E_BLOB_MISSING E_OPENING_MISSING E_CASE_INCOMPLETE E_LANE_CLOSED E_LIMIT_EXCEEDED \
+            E_REVIEW_MISSING E_REVIEW_INVALID E_ESCALATION_INVALID E_DELEGATION E_OUTAGE_INVALID \
+            E_LOCKED E_LOCK_INVALID E_DRILL_MISMATCH E_CONTEXT_MISMATCH E_RULES_FORBID \
+            E_RULES_MISMATCH E_RULES_UNJUDGED";
         let mut published: Vec<_> = published.split_whitespace().collect();
         let mut ours: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
         published.sort_unstable();

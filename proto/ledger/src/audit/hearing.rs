@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::eligibility::Eligibility;
 use super::finding::{Code, Findings};
 use super::spoken::{self, Heard, Past, Spoken};
 use super::texts::Texts;
@@ -40,14 +39,14 @@ impl<'a> Hearing<'a> {
     pub(super) fn new(
         trust: &'a TrustFile,
         blobs: &'a dyn Fn(Digest) -> Option<Vec<u8>>,
-        rules: Option<&'a dyn Eligibility>,
+        judge: Judge<'a>,
     ) -> Self {
         Self {
             trust,
             blobs,
             findings: Findings::default(),
             texts: Texts::default(),
-            judge: Judge::new(rules),
+            judge,
             judged: true,
             policy: None,
             said: HashMap::new(),

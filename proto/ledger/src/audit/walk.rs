@@ -11,6 +11,7 @@ use super::{Report, TrustFile};
 use crate::bytes::Digest;
 use crate::chain::Chain;
 use crate::entry::{Anchor, Body, Entry};
+use crate::judge::Judge;
 use crate::note::{Checkpoint, SignedCheckpoint};
 use crate::time::Timestamp;
 use crate::tree::leaf_hash;
@@ -32,7 +33,7 @@ impl<'a> Walk<'a> {
     ) -> Self {
         Self {
             trust,
-            hearing: Hearing::new(trust, blobs, rules),
+            hearing: Hearing::new(trust, blobs, Judge::new(rules)),
             chain: Chain::default(),
             tree: Peaks::default(),
             intact: true,

@@ -15,6 +15,9 @@ use crate::statement::{Act, Ask, Kind, Lane};
 /// of the signature blob, the name of the algorithm, the length of the signature.
 const SIGNATURE_HEAD: [u8; 23] = *b"\0\0\0\x53\0\0\0\x0bssh-ed25519\0\0\0\x40";
 
+/// What every principal of a drill's certificate begins with, so that it opens nothing real.
+const DRILL_PREFIX: &str = "drill-";
+
 /// Checks the certificate of an `issued` entry against entry, request and policy.
 pub(super) fn check(
     case: &Case<'_>,
@@ -45,7 +48,8 @@ pub(super) fn check(
         }
     }
     let profile = grant.scope(case.policy).and_then(|scope| scope.ssh.as_ref());
-    if let Some(fault) = profile.and_then(|profile| exceeds(profile, body, &certificate)) {
+    let prefix = if grant.ask.lane == Lane::Drill { DRILL_PREFIX } else { "" };
+    if let Some(fault) = profile.and_then(|profile| exceeds(profile, prefix, body, &certificate)) {
         case.find(out, Code::ScopeExceeded, fault);
     }
 }
@@ -80,7 +84,10 @@ fn facts(grant: &Grant, body: &Issued, certificate: &Certificate) -> [(bool, &'s
     [
         (certificate.cert_type() == CertType::User, "it is not a user certificate"),
         (certificate.serial() == body.serial, "its serial is not the entry's"),
-        (certificate.key_id() == key_id, "its key id does not name request and principal"),
+        (
+            certificate.key_id() == key_id,
+            "its key id does not name request, principal, drill and delegation",
+        ),
         (wire_of(certificate.public_key()).as_deref() == subject, "it is for another key"),
         (certificate.valid_principals() == body.principals, "its principals are not the entry's"),
         (certificate.valid_after() == after, "it begins at another time than the entry says"),
@@ -99,9 +106,17 @@ fn key_id(ask: &Ask) -> String {
 }
 
 /// What the certificate opens beyond the profile, if anything.
-fn exceeds(profile: &SshProfile, body: &Issued, certificate: &Certificate) -> Option<&'static str> {
+fn exceeds(
+    profile: &SshProfile,
+    prefix: &str,
+    body: &Issued,
+    certificate: &Certificate,
+) -> Option<&'static str> {
     // No principals at all would mean everybody (R07).
-    let is_ours = |one: &String| profile.principals.contains(one);
+    let is_ours = |one: &String| {
+        one.strip_prefix(prefix)
+            .is_some_and(|one| profile.principals.iter().any(|ours| ours == one))
+    };
     if body.principals.is_empty() || !body.principals.iter().all(is_ours) {
         return Some("its principals are not the scope's");
     }
@@ -126,15 +141,17 @@ fn exceeds(profile: &SshProfile, body: &Issued, certificate: &Certificate) -> Op
 }
 
 /// Hears that the credential arrived.
-pub(super) fn picked_up(case: &Case<'_>, grant: &Grant, out: &mut Findings) {
+pub(super) fn picked_up(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
     grant.must_be_about(case, out);
     let Some(credential) = out_now(case, grant, out) else { return };
+    let issued = credential.issued;
+    grant.picked_up = true;
     let Some(spoken) = case.spoken else { return };
     if Some(&spoken.key) != grant.ask.key.as_ref() {
         case.find(out, Code::KeyUnknown, "it was not confirmed with the request's subject key");
     }
     let Act::Pickup(pickup) = spoken.statement.act() else { return };
-    if pickup.issued != credential.issued {
+    if pickup.issued != issued {
         case.find(out, Code::CredMismatch, "another credential was confirmed");
     }
 }

@@ -5,9 +5,9 @@ use super::grant::{Grant, State};
 use super::issue::closes;
 use crate::audit::{Code, Findings};
 use crate::entry::{Cause, Outcome, Revoked};
-use crate::policy::{Policy, Scope};
-use crate::principal::PrincipalId;
-use crate::statement::ActKind;
+use crate::policy::{Policy, Scope, Stage};
+use crate::principal::{PrincipalId, PrincipalKind};
+use crate::statement::{ActKind, Lane};
 
 /// Hears a denial, or the cancelling of a pending request.
 pub(super) fn denied(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
@@ -17,7 +17,9 @@ pub(super) fn denied(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
         && let Some(by) = spoken.statement.by()
     {
         let is_cancel = spoken.statement.act().kind() == ActKind::Cancel;
-        let is_owner = is_cancel && owns(case.policy, grant, by);
+        // Nobody agrees to an emergency, so whoever answers for it may object in either way.
+        let may_own = is_cancel || grant.ask.lane == Lane::Emergency;
+        let is_owner = may_own && owns(case.policy, grant, by);
         if !is_owner && !approves(case.policy, grant, by) {
             case.find(out, Code::ScopeExceeded, format!("{by} may not deny it"));
         }
@@ -115,15 +117,22 @@ pub(super) fn closed(case: &Case<'_>, grant: &Grant, outcome: Outcome, out: &mut
     }
 }
 
-/// Whether `by` is an approver of any stage.
-fn approves(policy: &Policy, grant: &Grant, by: &PrincipalId) -> bool {
-    let in_any =
-        |scope: &Scope| scope.stages().iter().any(|stage| policy.is_any(by, &stage.approvers));
-    grant.scope(policy).is_some_and(in_any)
+/// Whether `by` is a person and an approver of any stage, or of those it was passed on to.
+pub(super) fn approves(policy: &Policy, grant: &Grant, by: &PrincipalId) -> bool {
+    let is_one = |stage: &Stage| {
+        policy.is_any(by, &stage.approvers)
+            || grant.escalated.contains_key(&stage.name) && policy.is_any(by, &stage.escalate)
+    };
+    let in_any = |scope: &Scope| scope.stages().iter().any(is_one);
+    is_person(policy, by) && grant.scope(policy).is_some_and(in_any)
 }
 
-/// Whether `by` is an owner.
-fn owns(policy: &Policy, grant: &Grant, by: &PrincipalId) -> bool {
+/// Whether `by` is a person and an owner.
+pub(super) fn owns(policy: &Policy, grant: &Grant, by: &PrincipalId) -> bool {
     let among = |scope: &Scope| scope.owned_by().any(|members| policy.is_member(by, members));
-    grant.scope(policy).is_some_and(among)
+    is_person(policy, by) && grant.scope(policy).is_some_and(among)
+}
+
+fn is_person(policy: &Policy, by: &PrincipalId) -> bool {
+    policy.principal(by).is_some_and(|one| one.kind == PrincipalKind::Human)
 }

@@ -1,15 +1,17 @@
 //! One grant as the judge knows it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Case;
+use super::narrow::is_narrower;
+use super::{Case, delegation};
 use crate::audit::{Code, Findings};
 use crate::bytes::Digest;
 use crate::entry::{Link, Outcome};
 use crate::key::PublicKey;
 use crate::policy::{Policy, Scope};
 use crate::principal::{PrincipalId, StageId};
-use crate::statement::{Ask, Statement};
+use crate::statement::{Ask, Lane, Statement};
 use crate::time::{Timestamp, Ttl};
 
 /// A grant that is not yet closed.
@@ -19,11 +21,17 @@ pub(super) struct Grant {
     pub(super) statement: Digest,
     /// The key that signed the request.
     pub(super) key: PublicKey,
+    /// When it was requested.
+    pub(super) asked_at: Timestamp,
     /// First second at which it can no longer be approved or collected.
     pub(super) lapses: Timestamp,
     /// The policy in force when it was requested.
     pub(super) policy: Arc<Policy>,
     pub(super) approvals: Vec<Given>,
+    /// Stages that were passed on, and the policy in force then.
+    pub(super) escalated: BTreeMap<StageId, Arc<Policy>>,
+    /// The credential arrived.
+    pub(super) picked_up: bool,
     pub(super) state: State,
     /// When the broker has to do something about it.
     pub(super) due: Timestamp,
@@ -57,6 +65,8 @@ pub(super) struct Credential {
     /// SHA-256 of the `issued` entry.
     pub(super) issued: Digest,
     pub(super) valid_before: Timestamp,
+    /// The policy under which it was made.
+    pub(super) under: Arc<Policy>,
 }
 
 impl Grant {
@@ -65,9 +75,12 @@ impl Grant {
             ask,
             statement: statement.digest(),
             key,
+            asked_at: case.at(),
             lapses: Timestamp::MAX,
             policy: Arc::clone(case.policy),
             approvals: Vec::new(),
+            escalated: BTreeMap::new(),
+            picked_up: false,
             state: State::Pending,
             due: Timestamp::MAX,
             gseq: 0,
@@ -128,5 +141,30 @@ impl Grant {
             && scope.lanes.contains(&self.ask.lane)
             && self.ask.ttl <= scope.ttl_max
             && self.ask.kinds.iter().all(|kind| scope.offers(*kind))
+            && delegation::fault_of(policy, scope, &self.ask).is_none()
+            && self.fits_lane(scope)
+            && !self.is_wider(policy)
+    }
+
+    /// The emergency lane gives less.
+    fn fits_lane(&self, scope: &Scope) -> bool {
+        let limit = scope.emergency.filter(|_| self.ask.lane == Lane::Emergency);
+        limit.is_none_or(|limit| self.ask.ttl <= limit.ttl_max)
+    }
+
+    /// Whether a certificate that is out opens more than `policy` gives.
+    fn is_wider(&self, policy: &Policy) -> bool {
+        match &self.state {
+            State::Live(credential) => is_narrower(&self.ask.scope, &credential.under, policy),
+            State::Pending | State::Revoked(..) | State::Ended(_) => false,
+        }
+    }
+
+    /// When the credential that is out ends by itself.
+    pub(super) const fn ends(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Live(credential) => Some(credential.valid_before),
+            State::Pending | State::Revoked(..) | State::Ended(_) => None,
+        }
     }
 }

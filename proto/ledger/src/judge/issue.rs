@@ -1,7 +1,9 @@
 //! Issuing: everything that had to be true when the credential was made.
 
+use std::sync::Arc;
+
 use super::grant::{Credential, Grant, State};
-use super::{BACKDATE_SECONDS, CLOSE_AFTER_SECONDS, Case, Judge, approval, credential, request};
+use super::{BACKDATE_SECONDS, CLOSE_AFTER_SECONDS, Case, Judge, credential, emergency, request};
 use crate::audit::{Code, Findings};
 use crate::entry::Issued;
 use crate::time::Timestamp;
@@ -26,10 +28,12 @@ impl Judge<'_> {
             case.find(out, Code::KeyUnknown, "it was not collected with the request's subject key");
         }
         request::check_ask(case, &grant.ask, out);
+        self.check_standing(case, grant, out);
+        emergency::check_delay(case, grant, out);
         if !grant.is_allowed(case.policy) {
             case.find(out, Code::ScopeExceeded, "the requester is no longer entitled");
         }
-        approval::check_quorum(case, grant, &body.approvals, out);
+        self.check_quorum(case, grant, &body.approvals, out);
         check_life(case, grant, body, out);
         self.check_live(case, grant, out);
         credential::check(case, grant, body, self.ssh_ca.as_ref(), out);
@@ -39,9 +43,11 @@ impl Judge<'_> {
             serial: body.serial,
             issued: case.hash,
             valid_before: body.valid_before,
+            under: Arc::clone(case.policy),
         });
         grant.due = body.valid_before;
         self.count(grant, true);
+        self.history.issued(grant, case.at(), body.valid_before);
     }
 
     fn check_live(&self, case: &Case<'_>, grant: &Grant, out: &mut Findings) {

@@ -1,8 +1,8 @@
 //! Requests: may this person ask for this, in this way, for this long?
 
-use super::grant::Grant;
-use super::{Case, Judge};
-use crate::audit::{Code, Findings};
+use super::grant::{Grant, State};
+use super::{Case, Judge, delegation, emergency};
+use crate::audit::{Action, Code, Findings};
 use crate::bytes::Digest;
 use crate::entry::{Refused, Requested};
 use crate::policy::Scope;
@@ -44,8 +44,56 @@ impl Judge<'_> {
         grant.ask.id = id;
         grant.lapses = body.lapses;
         grant.due = body.lapses;
+        self.check_unanswered(case, &grant, out);
+        self.check_standing(case, &grant, out);
         self.deadlines.set(&grant, case.at());
         self.open.insert(id, grant);
+    }
+}
+
+impl Judge<'_> {
+    /// What has to be true of everything around a request, when it is asked and when it is issued:
+    /// the lane, what came before, what is locked, what the rules say.
+    pub(super) fn check_standing(&self, case: &Case<'_>, grant: &Grant, out: &mut Findings) {
+        let Some(scope) = grant.scope(case.policy) else { return };
+        if let Some(fault) = delegation::fault_of(case.policy, scope, &grant.ask) {
+            case.find(out, Code::Delegation, fault);
+        }
+        if let Some(decision) = case.entry.body.decision()
+            && decision.context.delegation != grant.ask.on_behalf_of
+        {
+            case.find(out, Code::ContextMismatch, "its delegation is not the request's");
+        }
+        emergency::check_ttl(case, grant, out);
+        self.check_outage(case, grant, out);
+        self.check_limits(case, grant, out);
+        self.check_unlocked(case, grant, out);
+        self.check_rules(case, grant, out);
+    }
+
+    /// The rules permit the requester, and everybody behind, to ask.
+    fn check_rules(&self, case: &Case<'_>, grant: &Grant, out: &mut Findings) {
+        if !self.has_rules() {
+            return;
+        }
+        let ask = &grant.ask;
+        let circumstances = self.circumstances(case, grant, None);
+        let of = |who| self.question(who, Action::Request, Some(&ask.scope), circumstances);
+        let mut besides = Vec::new();
+        for hop in &ask.on_behalf_of {
+            if !self.lets(case, &of(hop)) {
+                let detail = format!("the rules do not let {hop} ask for {}", ask.scope);
+                case.find(out, Code::Delegation, detail);
+            }
+            besides.push(of(hop));
+        }
+        // When it is issued the rules that let approvals count determine it too.
+        for given in grant.approvals.iter().filter(|_| grant.state == State::Pending) {
+            let circumstances = self.circumstances(case, grant, Some(&given.stage));
+            let scope = Some(&ask.scope);
+            besides.push(self.question(&given.by, Action::Approve, scope, circumstances));
+        }
+        self.permitted(case, &[of(&ask.by)], &besides, out);
     }
 }
 

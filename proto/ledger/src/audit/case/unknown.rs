@@ -16,6 +16,8 @@ pub enum Unknown {
     Policies,
     /// How many other grants of the scope were alive.
     LiveMax,
+    /// Outages, locks, and what earlier grants used or owe.
+    Surroundings,
     /// Other uses of its statements, and what was said about the request and refused.
     Elsewhere,
     /// Histories that signers saw at sizes that no proof reaches.
@@ -32,7 +34,7 @@ impl Unknown {
         if is_open {
             all.push(Self::End);
         }
-        all.extend([Self::Policies, Self::LiveMax, Self::Elsewhere]);
+        all.extend([Self::Policies, Self::LiveMax, Self::Surroundings, Self::Elsewhere]);
         if not_shown > 0 {
             all.push(Self::Seen { statements: not_shown });
         }
@@ -47,6 +49,7 @@ impl Unknown {
             Self::End => "end",
             Self::Policies => "policies",
             Self::LiveMax => "live-max",
+            Self::Surroundings => "surroundings",
             Self::Elsewhere => "elsewhere",
             Self::Seen { .. } => "seen",
         }
@@ -65,6 +68,9 @@ impl fmt::Display for Unknown {
                 "whether a newer policy, or another key of the broker, was already in force",
             ),
             Self::LiveMax => f.write_str("how many other grants of the scope were alive"),
+            Self::Surroundings => f.write_str(
+                "which outages and locks there were, and what earlier grants used or owe",
+            ),
             Self::Elsewhere => f.write_str(
                 "whether its statements stand in other entries too, and what was refused",
             ),

@@ -51,7 +51,7 @@ fn an_honest_case_is_verified_and_says_what_it_cannot_show() {
     assert_eq!((report.request, report.issued, report.texts), (Some(id), 1, 1));
     assert_eq!(report.entries + 4, house.size(), "two of the other grant, its end, and a config");
     let names: Vec<_> = report.unknown.iter().map(|unknown| unknown.name()).collect();
-    assert_eq!(names, ["rest", "policies", "live-max", "elsewhere"]);
+    assert_eq!(names, ["rest", "policies", "live-max", "surroundings", "elsewhere"]);
     assert!(report.unknown.contains(&Unknown::Rest { entries: Some(4) }));
 }
 
