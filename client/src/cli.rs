@@ -321,6 +321,9 @@ pub enum PolicyVerb {
     /// Say why somebody may or may not do something, what is missing, and who could
     #[command(after_help = examples::POLICY_EXPLAIN)]
     Explain(Box<ExplainArgs>),
+    /// Say who gains and who loses by a new policy, and which live grants it would end
+    #[command(after_help = examples::POLICY_DIFF)]
+    Diff(DiffArgs),
     /// Make DIR/manifest if need be, and sign it with your key
     #[command(after_help = examples::POLICY_SIGN)]
     Sign {
@@ -341,6 +344,23 @@ pub enum PolicyVerb {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+/// Two policies to compare.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The policy before: a directory, or `in-force` for the one that the broker has in force
+    #[arg(value_name = "OLD", value_hint = ValueHint::DirPath)]
+    pub old: PathBuf,
+    /// The policy after
+    #[arg(value_name = "NEW", value_hint = ValueHint::DirPath)]
+    pub new: PathBuf,
+    /// Live grants, as `breakglass grants -o json` printed them
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub grants: Option<PathBuf>,
+    /// Ask the broker which grants are live
+    #[arg(long, conflicts_with = "grants")]
+    pub live: bool,
 }
 
 /// A question about a policy, or a request that was made.

@@ -2,6 +2,7 @@
 //! uses [`crate::asked`].
 
 use breakglass_ledger::principal::PrincipalId;
+use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::{Act, Ask, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_proto::v1::{RequestView, StageView, State};
@@ -138,6 +139,7 @@ pub fn to_json(view: &RequestView) -> Value {
         }),
         "scope": ask.as_ref().map(|ask| ask.scope.as_str()),
         "lane": ask.as_ref().map(|ask| ask.lane.name()),
+        "signed_with": SshSig::signer_of(&view.signature).ok().map(|key| key.to_string()),
         "ttl_seconds": ask.as_ref().map(|ask| ask.ttl.seconds()),
         "incident": ask.as_ref().and_then(|ask| ask.incident.as_deref()),
         "reason": view.reason_text,

@@ -148,6 +148,15 @@ Examples:
     breakglass policy explain ./case
   The broker's own rules answer. Exit code 0 for yes, 5 for no. Only a request's id needs a broker.";
 
+pub(super) const POLICY_DIFF: &str = "\
+Examples:
+  git worktree add ../before main
+  breakglass policy diff ../before/policy ./policy
+  breakglass policy diff in-force ./policy --live
+  breakglass grants -o json > grants.json
+  breakglass policy diff ../before/policy ./policy --grants grants.json
+  Rights are asked of the rules on the best terms. Two directories need no broker.";
+
 pub(super) const POLICY_SIGN: &str = "\
 Examples:
   The next policy after the one in force:

@@ -12,9 +12,10 @@ use super::hearing::{Hearing, Said};
 use super::question::{Action, Question, Terms};
 use crate::failure::Failure;
 
+pub(crate) use clause::{example, ids, text_of};
 pub use clause::{reason_of, rules_named_in};
-pub(crate) use words::stage_json;
 pub use words::{Lines, stage_lines};
+pub(crate) use words::{names, stage_json};
 
 /// A question, answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,10 +119,10 @@ fn amend(policy: &Policy, asked: &mut Question, refusal: &Refusal) -> bool {
             is_new
         }
         "incident-missing" | "incident-mismatch" => {
-            let example = scope.require_incident.as_ref();
-            let example = example.map(|pattern| clause::example(pattern.as_str()));
-            let is_new = example.is_some() && terms.incident != example;
-            terms.incident = example;
+            let pattern = scope.require_incident.as_ref();
+            let fitting = pattern.map(|pattern| example(pattern.as_str()));
+            let is_new = fitting.is_some() && terms.incident != fitting;
+            terms.incident = fitting;
             is_new
         }
         "reason-missing" => !std::mem::replace(&mut terms.has_reason, true),
@@ -154,7 +155,7 @@ fn others(hearing: &Hearing<'_>, question: &Question) -> Result<Vec<PrincipalId>
         if question.action == Action::Request {
             other.terms.incident = scope.require_incident.as_ref().map_or_else(
                 || other.terms.incident.clone(),
-                |pattern| Some(clause::example(pattern.as_str())),
+                |pattern| Some(example(pattern.as_str())),
             );
             other.terms.ttl = Some(scope.ttl_max.min(hearing.ttl(question)));
             other.terms.has_reason = true;

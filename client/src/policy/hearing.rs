@@ -89,6 +89,12 @@ impl<'p> Hearing<'p> {
         self.policy
     }
 
+    /// The key that supposed credentials are bound to.
+    #[must_use]
+    pub const fn subject(&self) -> &PublicKey {
+        &self.subject
+    }
+
     /// What the rules say to `question`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! `decide`, asked about a request that is in no ledger. There is no second opinion to go wrong.
 
 pub mod cases;
+pub mod diff;
 pub mod explain;
 pub mod folder;
 pub mod hearing;

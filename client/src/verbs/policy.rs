@@ -8,6 +8,7 @@
 //! ```
 
 mod check;
+mod diff;
 mod explain;
 mod sign;
 mod test;
@@ -24,6 +25,7 @@ pub(super) fn run(cli: &Cli, verb: &PolicyVerb, out: &mut Output) -> Result<Exit
         PolicyVerb::Check { dir } => check::check(dir, out),
         PolicyVerb::Test { dir, cases } => test::test(dir, cases.as_deref(), out),
         PolicyVerb::Explain(arguments) => explain::explain_verb(cli, arguments, out),
+        PolicyVerb::Diff(arguments) => diff::diff(cli, arguments, out),
         PolicyVerb::Sign { dir, number, previous } => {
             sign::sign(cli, dir, number.zip(*previous), out)
         }

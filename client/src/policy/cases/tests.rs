@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::policy::{Policy, testing};
+use breakglass_ledger::policy::{Files, Policy, sample, testing};
 
 use super::*;
 use crate::policy::folder;
@@ -15,10 +15,15 @@ const PEOPLE: [(&str, &str); 4] = [
 
 /// sam asks, ada leads, bob and eve are security: `root-on-host` wants one of each.
 pub(crate) fn policy() -> Policy {
+    testing::in_force(&files(), 1).unwrap()
+}
+
+/// Its files.
+pub(crate) fn files() -> Files {
     let key = |text: &str| PublicKey::from_openssh(&format!("ssh-ed25519 {text}")).unwrap();
     let keys: Vec<(&str, PublicKey)> = PEOPLE.map(|(name, text)| (name, key(text))).into();
     let people: Vec<(&str, &PublicKey)> = keys.iter().map(|(name, key)| (*name, key)).collect();
-    testing::policy(&people).unwrap()
+    sample(&people)
 }
 
 /// Each case of `text`, and what is wrong with it.

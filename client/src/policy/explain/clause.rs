@@ -92,7 +92,7 @@ const ID: &str = "@id(\"";
 
 /// Some incident number that `pattern` matches: the pattern's first choice at every place. Its
 /// syntax is that of [`breakglass_ledger::policy::IncidentPattern`].
-pub(super) fn example(pattern: &str) -> String {
+pub(crate) fn example(pattern: &str) -> String {
     let (mut made, mut rest) = (String::new(), pattern.chars().peekable());
     while let Some(c) = rest.next() {
         let piece = match c {
