@@ -1,13 +1,13 @@
 //! Approving.
 
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::statement::Approve;
+use breakglass_ledger::statement::{Approve, Lane};
 
 use crate::ask;
 use crate::decide::{Facts, speaks_for};
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
-use crate::request::{Asked, Given, Pending};
+use crate::request::{Given, Pending};
 use crate::stages;
 use crate::verdict::{Event, Verdict};
 
@@ -18,14 +18,20 @@ pub(crate) fn approve(
     key: &PublicKey,
 ) -> Result<Verdict, Refusal> {
     let request = facts.about(approve.request)?;
-    let Pending { asked, given } = facts.waiting(request)?;
+    let pending = facts.waiting(request)?;
+    let Pending { asked, given, .. } = pending;
+    if asked.ask.lane == Lane::Emergency {
+        // Nobody's yes makes it faster; a no ends it.
+        let state = "an emergency, which waits for nobody's yes";
+        return Err(Refusal::WrongState { state, needs: "waiting for approvals" });
+    }
     if approve.policy != facts.policy.digest {
         let (shown, in_force) = (approve.policy, facts.policy.digest);
         return Err(Refusal::PolicyNotInForce { shown, in_force });
     }
     let then = stages::policy_then(facts, asked)?;
     let approver = speaks_for(facts.policy, key, &approve.by)?;
-    stages::eligible(facts.policy, then, asked, approver, key, &approve.stage)?;
+    stages::eligible(facts.policy, then, pending, approver, key, &approve.stage)?;
     if let Some(earlier) = given.iter().find(|given| given.by == approve.by) {
         let (by, stage, seq) = (approve.by.clone(), earlier.stage.clone(), earlier.seq);
         return Err(Refusal::AlreadyApproved { by, stage, seq });
@@ -35,7 +41,7 @@ pub(crate) fn approve(
         return Err(Refusal::TtlMaxBelow { ttl_max, ttl });
     }
     ask::unchanged(facts.policy, then, &asked.ask)?;
-    let missing = missing_with(facts, asked, given, approve, key)?;
+    let missing = missing_with(facts, pending, approve, key)?;
     let rules = vec![rule::stage(&approve.stage)];
     let decision = grounds::decision(facts, Some(&asked.ask), Some(&approve.by), rules, "approved");
     Ok(Verdict::Record(Event::Approved { stage: approve.stage.clone(), missing }, decision))
@@ -44,8 +50,7 @@ pub(crate) fn approve(
 /// What is missing once this approval counts too.
 fn missing_with(
     facts: &Facts<'_>,
-    asked: &Asked,
-    given: &[Given],
+    pending: &Pending,
     approve: &Approve,
     key: &PublicKey,
 ) -> Result<u64, Refusal> {
@@ -57,6 +62,6 @@ fn missing_with(
         key: key.fingerprint(),
         at: facts.second(),
     };
-    let tally = stages::tally(facts, asked, given.iter().chain(std::iter::once(&this)))?;
+    let tally = stages::tally(facts, pending, pending.given.iter().chain(std::iter::once(&this)))?;
     Ok(tally.missing.total())
 }

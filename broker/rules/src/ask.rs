@@ -11,7 +11,7 @@ use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::Asked;
 use crate::verdict::{Event, Verdict};
-use crate::{outage, stages};
+use crate::{emergency, outage, restraint, stages};
 
 /// Judges a request.
 pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
@@ -19,6 +19,8 @@ pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
     outage::lane_open(facts, scope, ask)?;
     stages::chain(scope)?;
     paperwork(scope, ask)?;
+    emergency::may_begin(facts, scope, ask)?;
+    restraint::allows(facts, scope, ask)?;
     room(facts, scope)?;
     if let Some(first) = facts.open_duplicate {
         return Err(Refusal::Duplicate { first });
@@ -63,6 +65,7 @@ pub(crate) fn standing<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, R
         let (ttl, max) = (ask.ttl, scope.ttl_max);
         return Err(Refusal::TtlTooLong { scope: scope.id.clone(), ttl, max });
     }
+    emergency::short_enough(scope, ask)?;
     Ok(scope)
 }
 
@@ -146,9 +149,7 @@ fn lane(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
         return Err(Refusal::LaneNotOffered { scope: scope.id.clone(), lane: ask.lane.name() });
     }
     match ask.lane {
-        Lane::Normal | Lane::Outage => Ok(()),
-        Lane::Emergency => Err(Refusal::NotSupportedYet { what: "lane emergency" }),
-        Lane::Drill => Err(Refusal::NotSupportedYet { what: "lane drill" }),
+        Lane::Normal | Lane::Outage | Lane::Emergency | Lane::Drill => Ok(()),
     }
 }
 
@@ -206,17 +207,6 @@ mod tests {
             key: None,
             on_behalf_of: Vec::new(),
         }
-    }
-
-    #[test]
-    fn lanes_of_later_work_are_refused_even_where_a_policy_lists_them() {
-        let mut scope = sample::scope();
-        scope.lanes = [Lane::Normal, Lane::Outage, Lane::Emergency, Lane::Drill].into();
-        for lane in [Lane::Emergency, Lane::Drill] {
-            let refused = super::lane(&scope, &asking(lane)).unwrap_err();
-            assert_eq!(refused.name(), "not-supported-yet", "{lane}");
-        }
-        assert_eq!(lane(&scope, &asking(Lane::Normal)), Ok(()));
     }
 
     #[test]

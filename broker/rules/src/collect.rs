@@ -1,16 +1,17 @@
 //! Collecting the credential, and confirming that it arrived: both by the subject key alone.
 
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::statement::{Collect, Pickup};
+use breakglass_ledger::policy::{Scope, SshProfile};
+use breakglass_ledger::statement::{Collect, Lane, Pickup};
 
 use crate::clearance::Clearance;
 use crate::decide::Facts;
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
-use crate::request::{Asked, Pending, Request};
+use crate::request::{Asked, Request};
 use crate::stages::{self, Tally};
 use crate::verdict::{Event, Verdict};
-use crate::{BACKDATE_SECONDS, ask, outage};
+use crate::{BACKDATE_SECONDS, DRILL_PREFIX, ask, emergency, outage, restraint};
 
 /// Judges a collect: everything that was judged before is judged again, now.
 pub(crate) fn collect(
@@ -28,14 +29,18 @@ pub(crate) fn collect(
         // The credential is public and bound to the key that asks: telling it again is harmless.
         return Ok(Verdict::Again { seq: facts.alive(request)?.issued.seq });
     }
-    let Pending { asked, given } = facts.waiting(request)?;
+    let pending = facts.waiting(request)?;
+    let asked = &pending.asked;
     may_still_hold(facts, asked)?;
     outage::lane_open(facts, ask::scope(facts.policy, &asked.ask)?, &asked.ask)?;
-    let tally = stages::tally(facts, asked, given.iter())?;
+    let tally = stages::tally(facts, pending, pending.given.iter())?;
     if !tally.missing.0.is_empty() {
         return Err(Refusal::NotApprovedYet { missing: tally.missing });
     }
-    ask::room(facts, ask::scope(facts.policy, &asked.ask)?)?;
+    let scope = ask::scope(facts.policy, &asked.ask)?;
+    emergency::delay_over(facts, scope, asked)?;
+    restraint::allows(facts, scope, &asked.ask)?;
+    ask::room(facts, scope)?;
     if !facts.can_revoke {
         return Err(Refusal::CannotRevoke);
     }
@@ -89,10 +94,12 @@ fn clear(
 ) -> Result<Clearance, Refusal> {
     let ask = &asked.ask;
     let scope = ask::scope(facts.policy, ask)?;
-    let stages = stages::chain(scope)?;
+    let stages = stages::required(scope, ask.lane)?;
     let mut rules = vec![rule::REQUESTERS.to_owned()];
     rules.extend(stages.iter().map(|stage| rule::stage(&stage.name)));
-    if stages.is_empty() {
+    if ask.lane == Lane::Emergency {
+        rules.push(rule::EMERGENCY.to_owned());
+    } else if stages.is_empty() {
         rules.push(rule::NO_APPROVAL.to_owned());
     }
     Ok(Clearance {
@@ -103,10 +110,21 @@ fn clear(
         scope: ask.scope.clone(),
         kind: collect.kind,
         subject: ask::subject_key(facts.policy, ask)?.clone(),
-        profile: ask::ssh_profile(scope)?.clone(),
+        profile: profile(scope, ask.lane)?,
         not_before: facts.now.minus(BACKDATE_SECONDS),
         expires_at: facts.now.plus(u64::from(ask.ttl.seconds())),
         approvals: tally.counted,
         decision: grounds::decision(facts, Some(ask), Some(&ask.by), rules, "issued"),
     })
+}
+
+/// What a certificate carries: in a drill, principals that open nothing real.
+fn profile(scope: &Scope, lane: Lane) -> Result<SshProfile, Refusal> {
+    let mut profile = ask::ssh_profile(scope)?.clone();
+    if lane == Lane::Drill {
+        for principal in &mut profile.principals {
+            principal.insert_str(0, DRILL_PREFIX);
+        }
+    }
+    Ok(profile)
 }

@@ -9,11 +9,12 @@ use breakglass_ledger::principal::{DependencyId, Origin, PrincipalId};
 use breakglass_ledger::statement::{Act, ActKind, EXPIRES_MAX_SECONDS, Statement};
 use breakglass_ledger::time::Timestamp;
 
+use crate::history::History;
 use crate::refusal::Refusal;
 use crate::request::{Live, Pending, Request};
 use crate::verdict::Verdict;
 use crate::world::World;
-use crate::{approve, ask, collect, ending, grounds, outage};
+use crate::{approve, ask, collect, ending, escalation, grounds, outage, review};
 
 /// All that a decision may depend on besides the command. Read in the transaction that records it.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,8 @@ pub struct Facts<'a> {
     pub seen_ok: SeenVerdict,
     /// What is true besides the request: locks and outages.
     pub world: &'a World,
+    /// What happened before with the scope.
+    pub history: &'a History,
     /// Whether the sweep works: a broker that cannot revoke must not grant.
     pub can_revoke: bool,
 }
@@ -74,6 +77,8 @@ pub enum Command<'a> {
     },
     /// The clock: the request waited too long.
     Lapse,
+    /// The clock: a stage waited `within` without its quorum.
+    Escalate,
     /// The clock: the credential's time is over.
     Expire,
     /// The clock: the revoked credential is over for every host.
@@ -105,6 +110,7 @@ pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refus
     match command {
         Command::Statement { statement, key, user_verified: _ } => hear(facts, statement, key),
         Command::Lapse => ending::lapse(facts),
+        Command::Escalate => escalation::by_clock(facts),
         Command::Expire => ending::expire(facts),
         Command::Close => ending::close(facts),
         Command::Drain => outage::drain(facts),
@@ -165,10 +171,10 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
         Act::Drop(about) => ending::give_back(facts, about),
         Act::Declare(declare) => outage::declare(facts, declare),
         Act::Resolve(resolve) => outage::resolve(facts, resolve),
-        Act::Escalate(_)
-        | Act::Lock(_)
+        Act::Escalate(about) => escalation::by_person(facts, about),
+        Act::Review(said) => review::review(facts, said),
+        Act::Lock(_)
         | Act::Unlock(_)
-        | Act::Review(_)
         | Act::Applied(_)
         | Act::Use(_)
         | Act::Session(_)

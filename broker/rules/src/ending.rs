@@ -19,7 +19,7 @@ type Actor<'a> = Option<&'a PrincipalId>;
 pub(crate) fn deny(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal> {
     let request = facts.about(about.request)?;
     person(facts, &about.by)?;
-    approver(facts, request.asked(), &about.by)?;
+    approver(facts, request, &about.by)?;
     let Pending { asked, .. } = facts.waiting(request)?;
     Ok(record(facts, asked, Some(&about.by), Event::Denied, rule::APPROVER))
 }
@@ -32,7 +32,7 @@ pub(crate) fn cancel(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusa
     let rule = match owner(facts, asked, &about.by) {
         Ok(()) => rule::OWNER,
         Err(_) => {
-            approver(facts, asked, &about.by)?;
+            approver(facts, request, &about.by)?;
             rule::APPROVER
         }
     };
@@ -84,7 +84,7 @@ pub(crate) fn expire(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
 /// The clock: even a host whose clock is [`CLOSE_AFTER_SECONDS`] slow agrees that it is over.
 pub(crate) fn close(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
     let request = facts.given_request()?;
-    let Request::Ended(Ended { asked, outcome, issued }) = request else {
+    let Request::Ended(Ended { asked, outcome, issued, .. }) = request else {
         return Err(wrong(request, "ended"));
     };
     if let Some(issued) = issued {
@@ -113,13 +113,22 @@ fn may_go_on(facts: &Facts<'_>, asked: &Asked) -> Result<(), Refusal> {
     ask::still_covered(facts.policy, then, &asked.ask)
 }
 
-fn person(facts: &Facts<'_>, by: &PrincipalId) -> Result<(), Refusal> {
+/// Whether `by`, if the policy knows them, is a person.
+pub(crate) fn person(facts: &Facts<'_>, by: &PrincipalId) -> Result<(), Refusal> {
     facts.policy.principal(by).map_or(Ok(()), stages::is_person)
 }
 
-fn approver(facts: &Facts<'_>, asked: &Asked, by: &PrincipalId) -> Result<(), Refusal> {
+/// An approver of any stage, or one whom a stage was passed on to.
+fn approver(facts: &Facts<'_>, request: &Request, by: &PrincipalId) -> Result<(), Refusal> {
+    let asked = request.asked();
+    let escalated = match request {
+        Request::Pending(pending) => pending.escalated.as_slice(),
+        Request::Live(_) | Request::Ended(_) | Request::Closed(_) => &[],
+    };
     let scope = ask::scope(facts.policy, &asked.ask)?;
-    if !stages::is_approver(facts.policy, scope, by) {
+    let asked_since = escalated.iter().filter_map(|name| stages::named(scope, name));
+    let is_asked = asked_since.into_iter().any(|to| facts.policy.is_any(by, &to.escalate));
+    if !is_asked && !stages::is_approver(facts.policy, scope, by) {
         return Err(Refusal::NotEntitledToEnd { by: by.clone(), scope: scope.id.clone() });
     }
     Ok(())

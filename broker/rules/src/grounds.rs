@@ -56,6 +56,10 @@ pub(crate) mod rule {
     pub(crate) const REQUESTER: &str = "requester";
     /// The request waited as long as the scope allows.
     pub(crate) const PENDING_MAX: &str = "pending-max";
+    /// The stage waited as long as it may.
+    pub(crate) const WITHIN: &str = "within";
+    /// Nobody answered, and those who were passed over did not cancel.
+    pub(crate) const EMERGENCY: &str = "emergency";
     /// The credential lived as long as was asked for.
     pub(crate) const TTL: &str = "ttl";
     /// The time after which a revoked grant closes.

@@ -12,11 +12,16 @@ mod clearance;
 mod collect;
 mod decide;
 mod delegation;
+mod emergency;
 mod ending;
+mod escalation;
 mod grounds;
+mod history;
 mod outage;
 mod refusal;
 mod request;
+mod restraint;
+mod review;
 #[cfg(test)]
 mod sample;
 mod stages;
@@ -25,6 +30,7 @@ mod world;
 
 pub use clearance::Clearance;
 pub use decide::{Command, Facts, SeenVerdict, decide, refused};
+pub use history::{Held, History, used};
 pub use outage::{DECLARATION_MAX_SECONDS, drain_due};
 pub use refusal::{Missing, Refusal};
 pub use request::{Asked, Closed, Ended, FoldError, Given, Issued, Live, Pending, Request};
@@ -37,3 +43,6 @@ pub const CLOSE_AFTER_SECONDS: u64 = 300;
 
 /// A credential is valid from this many seconds before it is made, for hosts with slow clocks.
 pub const BACKDATE_SECONDS: u64 = 60;
+
+/// What the principals of a drill's certificate begin with: hosts know nobody of that name.
+pub const DRILL_PREFIX: &str = "drill-";

@@ -11,6 +11,7 @@ use breakglass_ledger::key::Fingerprint;
 use breakglass_ledger::principal::{
     DependencyId, Origin, PrincipalId, PrincipalKind, ScopeId, StageId,
 };
+use breakglass_ledger::statement::ReviewVerdict;
 use breakglass_ledger::time::{Timestamp, Ttl};
 
 pub use missing::Missing;
@@ -537,6 +538,122 @@ pub enum Refusal {
         by: PrincipalId,
         /// What about.
         dependency: DependencyId,
+    },
+    /// No stage waits that could be passed on.
+    #[error(
+        "no stage of {scope} waits that could be passed on to others; all of them are complete, \
+         escalated already, or name nobody to escalate to: tell the approvers, or the owners"
+    )]
+    NothingToEscalate {
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// The emergency lane opens only beside an ordinary request that nobody answers.
+    #[error(
+        "the emergency lane of {scope} opens once a request of yours in an ordinary lane waited \
+         {after} s and a stage of it has no approval at all: ask in an ordinary lane first"
+    )]
+    EmergencyNotOpen {
+        /// The scope.
+        scope: ScopeId,
+        /// How long the ordinary request must have waited, in seconds.
+        after: u32,
+    },
+    /// Those who were passed over still have time to cancel.
+    #[error(
+        "an emergency is not issued before {until} and it is {now}; until then its approvers and \
+         owners may cancel it: collect again then"
+    )]
+    DelayNotOver {
+        /// First second at which it may be issued.
+        until: Timestamp,
+        /// The second it was judged at.
+        now: Timestamp,
+    },
+    /// The requester's last grant of the scope ended a moment ago.
+    #[error(
+        "the last grant of {scope} to {by} has just ended; the next is given from {until} on, it \
+         is {now}: wait, or have somebody else ask"
+    )]
+    Cooldown {
+        /// The scope.
+        scope: ScopeId,
+        /// The requester.
+        by: PrincipalId,
+        /// First second at which the next may be given.
+        until: Timestamp,
+        /// The second it was judged at.
+        now: Timestamp,
+    },
+    /// The requester had the scope for as long as its budget allows.
+    #[error(
+        "{by} used {used} s of the {budget} s that {scope} allows in {window} s, and asks for \
+         {ttl}; break-glass must not become permanent: ask for less, or have somebody else ask"
+    )]
+    BudgetSpent {
+        /// The scope.
+        scope: ScopeId,
+        /// The requester.
+        by: PrincipalId,
+        /// Seconds used in the window.
+        used: u64,
+        /// What is asked for.
+        ttl: Ttl,
+        /// Seconds that the scope allows.
+        budget: u32,
+        /// The length of the window, in seconds.
+        window: u32,
+    },
+    /// An earlier grant of the scope has not been reviewed.
+    #[error(
+        "{request}, a grant of {scope}, has ended and nobody reviewed it; the next use waits for \
+         that: have an owner run `breakglass review {request}`"
+    )]
+    ReviewMissing {
+        /// The scope.
+        scope: ScopeId,
+        /// The grant that waits for its review.
+        request: RequestId,
+    },
+    /// Whoever took part does not judge it afterwards.
+    #[error(
+        "{by} took part in {request}, as requester or approver; nobody reviews what they took \
+         part in: have another owner review it"
+    )]
+    ReviewerTookPart {
+        /// Who tried.
+        by: PrincipalId,
+        /// The grant.
+        request: RequestId,
+    },
+    /// The grant was reviewed before.
+    #[error(
+        "{request} was already reviewed as {verdict}; a review counts once: nothing is left to do"
+    )]
+    AlreadyReviewed {
+        /// The grant.
+        request: RequestId,
+        /// What was found.
+        verdict: ReviewVerdict,
+    },
+    /// Not one of the scope's owners.
+    #[error("{by} does not own {scope}; only its owners review its grants: ask one of them")]
+    NotEntitledToReview {
+        /// Who tried.
+        by: PrincipalId,
+        /// The scope.
+        scope: ScopeId,
+    },
+    /// Neither requester, approver nor owner.
+    #[error(
+        "{by} may not escalate requests for {scope}; only the requester, its approvers and its \
+         owners may: ask one of them"
+    )]
+    NotEntitledToEscalate {
+        /// Who tried.
+        by: PrincipalId,
+        /// The scope.
+        scope: ScopeId,
     },
     /// An agent names nobody on whose behalf it asks.
     #[error(

@@ -7,7 +7,7 @@ use breakglass_ledger::entry::{Link, Outcome};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::Fingerprint;
 use breakglass_ledger::principal::{PrincipalId, StageId};
-use breakglass_ledger::statement::{Ask, Kind};
+use breakglass_ledger::statement::{Ask, Kind, Lane};
 use breakglass_ledger::time::{Timestamp, Ttl};
 
 pub use fold::FoldError;
@@ -32,6 +32,8 @@ pub struct Pending {
     pub asked: Asked,
     /// The approvals given so far, in the ledger's order.
     pub given: Vec<Given>,
+    /// The stages that were passed on to others, in the ledger's order.
+    pub escalated: Vec<StageId>,
 }
 
 /// A credential is out.
@@ -52,10 +54,14 @@ pub struct Live {
 pub struct Ended {
     /// What was asked.
     pub asked: Asked,
+    /// The approvals that had been given, in the ledger's order.
+    pub given: Vec<Given>,
     /// How it ended.
     pub outcome: Outcome,
     /// The credential that was revoked; `None` if none was issued.
     pub issued: Option<Issued>,
+    /// The entry in which the holder confirmed that it arrived, if they did.
+    pub picked_up: Option<u64>,
 }
 
 /// Nothing more can happen.
@@ -63,8 +69,12 @@ pub struct Ended {
 pub struct Closed {
     /// What was asked.
     pub asked: Asked,
+    /// The approvals that had been given, in the ledger's order.
+    pub given: Vec<Given>,
     /// How it ended.
     pub outcome: Outcome,
+    /// The credential that was revoked; `None` if none was issued.
+    pub issued: Option<Issued>,
 }
 
 /// What was asked, and under which law.
@@ -166,6 +176,26 @@ impl Request {
     #[must_use]
     pub const fn id(&self) -> RequestId {
         self.asked().ask.id
+    }
+
+    /// The approvals on record, in the ledger's order.
+    #[must_use]
+    pub fn given(&self) -> &[Given] {
+        match self {
+            Self::Pending(Pending { given, .. })
+            | Self::Live(Live { given, .. })
+            | Self::Ended(Ended { given, .. })
+            | Self::Closed(Closed { given, .. }) => given,
+        }
+    }
+
+    /// Whether the exercise was completed, if it is one that is over: its credential was issued,
+    /// arrived, and was taken back.
+    #[must_use]
+    pub fn drill_passed(&self) -> Option<bool> {
+        let Self::Ended(ended) = self else { return None };
+        let done = ended.outcome == Outcome::Revoked && ended.picked_up.is_some();
+        (ended.asked.ask.lane == Lane::Drill).then_some(done)
     }
 
     /// The link that the grant's next entry must carry.

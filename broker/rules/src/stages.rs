@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use breakglass_ledger::key::{Fingerprint, PublicKey};
 use breakglass_ledger::policy::{Approval, Policy, Principal, Scope, Stage};
 use breakglass_ledger::principal::{PrincipalId, PrincipalKind, StageId};
+use breakglass_ledger::statement::Lane;
 
 use crate::ask;
 use crate::decide::Facts;
 use crate::delegation::stands_behind;
 use crate::refusal::{Missing, Refusal};
-use crate::request::{Asked, Given};
+use crate::request::{Asked, Given, Pending};
 
 /// The approvals that count now, and what is missing.
 pub(crate) struct Tally {
@@ -34,6 +35,15 @@ pub(crate) fn chain(scope: &Scope) -> Result<&[Stage], Refusal> {
     }
 }
 
+/// The stages that a request in `lane` needs: in an emergency none, because nobody answers.
+pub(crate) fn required(scope: &Scope, lane: Lane) -> Result<&[Stage], Refusal> {
+    let stages = chain(scope)?;
+    match lane {
+        Lane::Normal | Lane::Outage | Lane::Drill => Ok(stages),
+        Lane::Emergency => Ok(&[]),
+    }
+}
+
 /// The policy in force when the request was made.
 pub(crate) fn policy_then<'a>(facts: &Facts<'a>, asked: &Asked) -> Result<&'a Policy, Refusal> {
     match facts.policy_at_request {
@@ -45,19 +55,20 @@ pub(crate) fn policy_then<'a>(facts: &Facts<'a>, asked: &Asked) -> Result<&'a Po
 /// Counts `given` under the policy at the request and the one in force.
 pub(crate) fn tally<'a>(
     facts: &Facts<'_>,
-    asked: &Asked,
+    pending: &Pending,
     given: impl Iterator<Item = &'a Given> + Clone,
 ) -> Result<Tally, Refusal> {
+    let asked = &pending.asked;
     let then = policy_then(facts, asked)?;
     let scope = ask::scope(facts.policy, &asked.ask)?;
     let mut people = BTreeSet::new();
     let mut counted = Vec::new();
     let mut missing = Missing::default();
-    for stage in chain(scope)? {
+    for stage in required(scope, asked.ask.lane)? {
         let mut have = 0_u32;
         for approval in given.clone().filter(|approval| approval.stage == stage.name) {
             // One person counts once, in one stage, whatever keys they hold.
-            if counts(facts.policy, then, asked, approval) && people.insert(&approval.by) {
+            if counts(facts.policy, then, pending, approval) && people.insert(&approval.by) {
                 counted.push(approval.seq);
                 have = have.saturating_add(1);
             }
@@ -72,11 +83,11 @@ pub(crate) fn tally<'a>(
 }
 
 /// Whether an approval on record (still) counts.
-fn counts(in_force: &Policy, then: &Policy, asked: &Asked, given: &Given) -> bool {
+fn counts(in_force: &Policy, then: &Policy, pending: &Pending, given: &Given) -> bool {
     let Some(approver) = in_force.principal(&given.by) else { return false };
     let Some(key) = key_of(approver, given.key) else { return false };
-    given.ttl_max >= asked.ask.ttl
-        && eligible(in_force, then, asked, approver, key, &given.stage).is_ok()
+    given.ttl_max >= pending.asked.ask.ttl
+        && eligible(in_force, then, pending, approver, key, &given.stage).is_ok()
 }
 
 fn key_of(principal: &Principal, fingerprint: Fingerprint) -> Option<&PublicKey> {
@@ -87,12 +98,12 @@ fn key_of(principal: &Principal, fingerprint: Fingerprint) -> Option<&PublicKey>
 pub(crate) fn eligible(
     in_force: &Policy,
     then: &Policy,
-    asked: &Asked,
+    pending: &Pending,
     approver: &Principal,
     key: &PublicKey,
     stage: &StageId,
 ) -> Result<(), Refusal> {
-    let by = &approver.id;
+    let (asked, by) = (&pending.asked, &approver.id);
     is_person(approver)?;
     if stands_behind(&asked.ask, by) {
         return Err(Refusal::SelfApproval { by: by.clone() });
@@ -103,6 +114,11 @@ pub(crate) fn eligible(
     let now = stage_of(in_force, asked, stage)?;
     let before = stage_of(then, asked, stage)?;
     let scope = || asked.ask.scope.clone();
+    // Whom the stage was passed on to counts as well, if they were named for that then and now.
+    let among = |policy: &Policy, stage: &Stage| policy.is_any(by, &stage.escalate);
+    if pending.escalated.contains(stage) && among(in_force, now) && among(then, before) {
+        return Ok(());
+    }
     if !in_force.is_any(by, &now.approvers) {
         let (by, stage) = (by.clone(), stage.clone());
         return Err(Refusal::ApproverNotEntitled { by, scope: scope(), stage });
@@ -128,6 +144,11 @@ pub(crate) fn is_approver(policy: &Policy, scope: &Scope, who: &PrincipalId) -> 
         Approval::None => false,
         Approval::Stages(stages) => stages.iter().any(|stage| policy.is_any(who, &stage.approvers)),
     }
+}
+
+/// The stage of this name.
+pub(crate) fn named<'a>(scope: &'a Scope, name: &StageId) -> Option<&'a Stage> {
+    scope.stages().iter().find(|stage| stage.name == *name)
 }
 
 /// A key may have moved to another name since the request: it stays the requester's, or that of whom

@@ -64,6 +64,11 @@ pub enum Event {
         /// Approvals still missing after this one, over all stages.
         missing: u64,
     },
+    /// A stage was passed on to others.
+    Escalated {
+        /// Which.
+        stage: StageId,
+    },
     /// The request was denied (or cancelled while it waited).
     Denied,
     /// The requester took it back.
@@ -81,6 +86,8 @@ pub enum Event {
         /// First second at which the credential is no longer valid by itself.
         valid_before: Timestamp,
     },
+    /// The grant was looked at afterwards. Not part of its chain.
+    Reviewed,
     /// Nothing more can happen to the grant.
     Closed {
         /// How it ended.
@@ -101,7 +108,9 @@ impl Event {
             Self::Lapsed => Some(Outcome::Lapsed),
             Self::Requested { .. }
             | Self::Approved { .. }
+            | Self::Escalated { .. }
             | Self::PickedUp
+            | Self::Reviewed
             | Self::Revoked { .. }
             | Self::Closed { .. } => None,
         }
@@ -113,11 +122,13 @@ impl Event {
         match self {
             Self::Requested { .. } => "requested",
             Self::Approved { .. } => "approved",
+            Self::Escalated { .. } => "escalated",
             Self::Denied => "denied",
             Self::Withdrawn => "withdrawn",
             Self::Lapsed => "lapsed",
             Self::PickedUp => "picked-up",
             Self::Revoked { .. } => "revoked",
+            Self::Reviewed => "reviewed",
             Self::Closed { .. } => "closed",
         }
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{
-    Body, Closed, Config, ConfigChange, Decision, Entry, Link, Notified, Outcome,
+    Body, Closed, Config, ConfigChange, Decision, Drill, Entry, Link, Notified, Outcome,
 };
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, commitment};
 use breakglass_ledger::time::Moment;
-use breakglass_rules::{Clearance, Command, Event, Refusal, Verdict, decide};
+use breakglass_rules::{Clearance, Command, Event, Refusal, Request, Verdict, decide};
 
 use super::known::Known;
 use super::memory::Memory;
@@ -180,8 +180,17 @@ impl Batch<'_, '_> {
     ) -> Result<(), DeskError> {
         let Some(outcome) = outcome else { return Ok(()) };
         let request = self.memory.request(&*self.tx, id)?;
-        let link = request.ok_or(DeskError::Ledger { what: "what ended is missing" })?.next_link();
+        let request = request.ok_or(DeskError::Ledger { what: "what ended is missing" })?.clone();
+        let link = request.next_link();
         self.append(Body::Closed(Closed { link, outcome }), None)?;
+        self.drilled(&request)
+    }
+
+    /// After `closed`: if `ended` was an exercise, what it proves.
+    pub(super) fn drilled(&mut self, ended: &Request) -> Result<(), DeskError> {
+        let Some(passed) = ended.drill_passed() else { return Ok(()) };
+        let (request, scope) = (ended.id(), ended.asked().ask.scope.clone());
+        self.append(Body::Drill(Drill { request, scope, passed }), None)?;
         Ok(())
     }
 

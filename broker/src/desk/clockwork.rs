@@ -3,9 +3,11 @@
 use breakglass_ledger::entry::{Anchor, Body};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::note::SignedCheckpoint;
+use breakglass_ledger::policy::STAGES_MAX;
 use breakglass_ledger::time::Timestamp;
-use breakglass_rules::{Command, Verdict, decide};
+use breakglass_rules::{Command, Event, Verdict, decide};
 
+use super::agenda::Task;
 use super::batch::{Batch, Draft, UNSIGNED};
 use super::known::Known;
 use super::{DeskError, Swept, record};
@@ -42,6 +44,7 @@ impl Batch<'_, '_> {
                 }
             }
         }
+        met = met.saturating_add(self.keep_agenda(now, &mut unreadable)?);
         let (ended, lost) = self.outages_over(now)?;
         met = met.saturating_add(ended);
         unreadable = unreadable.saturating_add(lost);
@@ -50,6 +53,43 @@ impl Batch<'_, '_> {
         let next = self.next_due()?;
         let left = next.is_some_and(|next| next <= now);
         Ok(Swept { met, unreadable, more: left && met > 0 })
+    }
+
+    /// Looks at what the agenda names for `now` or before, at most [`SWEEP_MAX`] of it; answers how
+    /// much came of it.
+    fn keep_agenda(&mut self, now: Timestamp, unreadable: &mut usize) -> Result<usize, DeskError> {
+        let mut met = 0_usize;
+        for _ in 0..SWEEP_MAX {
+            let Some(task) = self.memory.agenda.take(now) else { break };
+            match self.look_at(&task) {
+                Ok(came) => met = met.saturating_add(came),
+                Err(error @ DeskError::Store(_)) => return Err(error),
+                Err(error) => {
+                    crate::report::fault("looking at what the agenda names", &error);
+                    *unreadable = unreadable.saturating_add(1);
+                }
+            }
+        }
+        Ok(met)
+    }
+
+    fn look_at(&mut self, task: &Task) -> Result<usize, DeskError> {
+        match task {
+            Task::Escalate(id) => self.escalate(*id),
+        }
+    }
+
+    /// Several stages of a request may have waited long enough.
+    fn escalate(&mut self, id: RequestId) -> Result<usize, DeskError> {
+        let mut met = 0_usize;
+        for _ in 0..STAGES_MAX {
+            let known = self.known_to_end(id)?;
+            if !self.end(&known, &Command::Escalate)? {
+                break;
+            }
+            met = met.saturating_add(1);
+        }
+        Ok(met)
     }
 
     /// What there is to know about a request whose time has come. Writes nothing.
@@ -66,10 +106,15 @@ impl Batch<'_, '_> {
             Ok(Verdict::Record(event, decision)) => {
                 let closes = event.closes();
                 let of_no_request = DeskError::Ledger { what: "an ending of no request" };
-                let link = known.request.as_ref().ok_or(of_no_request)?.next_link();
+                let request = known.request.as_ref().ok_or(of_no_request)?;
+                let (link, is_closed) =
+                    (request.next_link(), matches!(event, Event::Closed { .. }));
                 let body = record::body(link, event, decision, None).ok_or(UNSIGNED)?;
                 self.append(body, None)?;
                 self.close(link.grant, closes)?;
+                if is_closed {
+                    self.drilled(request)?;
+                }
                 Ok(true)
             }
             Ok(Verdict::Change(..) | Verdict::Sign(_) | Verdict::Again { .. }) => {
@@ -79,10 +124,10 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// The next deadline of all: of requests, and of outages.
+    /// The next deadline of all: of requests, of outages, and of the agenda.
     pub(super) fn next_due(&self) -> Result<Option<Timestamp>, DeskError> {
-        let (request, outage) = (self.tx.next_due()?, self.memory.outage_due());
-        Ok(request.into_iter().chain(outage).min())
+        let (request, other) = (self.tx.next_due()?, self.memory.next_due());
+        Ok(request.into_iter().chain(other).min())
     }
 
     fn anchor_if_idle(&mut self) -> Result<(), DeskError> {

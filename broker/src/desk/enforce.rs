@@ -54,7 +54,7 @@ impl Batch<'_, '_> {
         let body = policy_body(manifest, bundle, &policy);
         let draft = self.append(body, None)?;
         self.memory.enforce(Arc::new(policy));
-        self.memory.plan_drains(self.tx)?;
+        self.memory.plan(&*self.tx)?;
         Ok(draft)
     }
 

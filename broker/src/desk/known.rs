@@ -5,11 +5,11 @@ use std::sync::Arc;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::Policy;
-use breakglass_ledger::principal::Origin;
-use breakglass_ledger::statement::{Act, Ask, Statement};
+use breakglass_ledger::principal::{Origin, ScopeId};
+use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_ledger::tree;
-use breakglass_rules::{Facts, Request, SeenVerdict, World};
+use breakglass_rules::{Facts, History, Request, SeenVerdict, World};
 
 use super::DeskError;
 use super::batch::Batch;
@@ -33,6 +33,7 @@ pub(super) struct Known {
     recorded: Option<u64>,
     seen_ok: SeenVerdict,
     world: Arc<World>,
+    pub(super) history: History,
     can_revoke: bool,
 }
 
@@ -53,6 +54,7 @@ impl Known {
             recorded: self.recorded,
             seen_ok: self.seen_ok,
             world: &self.world,
+            history: &self.history,
             can_revoke: self.can_revoke,
         }
     }
@@ -69,6 +71,7 @@ impl Batch<'_, '_> {
         if let Act::Request(ask) = statement.act() {
             self.learn_of_others(&mut known, ask)?;
         }
+        self.remember(&mut known, statement.act())?;
         if let Some(expires) = statement.expires() {
             known.recorded = self.tx.statement_seq(statement.digest(), expires)?;
         }
@@ -78,10 +81,10 @@ impl Batch<'_, '_> {
 
     /// What there is to know about a request when the clock or the policy asks.
     pub(super) fn known_of(&mut self, request: Option<Request>) -> Result<Known, DeskError> {
-        let (mut live_in_scope, mut policy_at_request) = (0, None);
+        let (mut live_in_scope, mut drilled, mut policy_at_request) = (0, None, None);
         if let Some(request) = &request {
             let asked = request.asked();
-            live_in_scope = self.tx.live_in_scope(&asked.ask.scope)?;
+            (live_in_scope, drilled) = self.tx.use_of(&asked.ask.scope)?;
             policy_at_request = match self.memory.policy(&*self.tx, asked.policy) {
                 Ok(policy) => Some(policy),
                 Err(DeskError::Store(error)) => return Err(DeskError::Store(error)),
@@ -92,6 +95,7 @@ impl Batch<'_, '_> {
                 }
             };
         }
+        let drill_age = drilled.map(|at| self.second().since(at));
         Ok(Known {
             now: self.now.second(),
             head_time: self.tx.time().second(),
@@ -106,18 +110,52 @@ impl Batch<'_, '_> {
             recorded: None,
             seen_ok: SeenVerdict::Ours,
             world: Arc::clone(self.memory.world()),
+            history: History { drill_age, ..History::NONE },
             can_revoke: self.can_revoke && !self.sweep_is_late()?,
         })
     }
 
-    fn learn_of_others(&self, known: &mut Known, ask: &Ask) -> Result<(), DeskError> {
-        known.live_in_scope = self.tx.live_in_scope(&ask.scope)?;
-        known.open_duplicate = self.tx.open_of(&ask.by, &ask.scope)?;
+    fn learn_of_others(&mut self, known: &mut Known, ask: &Ask) -> Result<(), DeskError> {
+        self.learn_of_use(known, &ask.scope)?;
+        for id in self.tx.open_of(&ask.by, &ask.scope)? {
+            self.learn_of_open(known, ask, id)?;
+        }
         known.id_taken = self.tx.request(ask.id)?.is_some();
         if let Some(key) = &ask.key {
             known.subject_used = self.tx.in_progress_by_subject(key.digest())?.is_some();
         }
         Ok(())
+    }
+
+    fn learn_of_use(&self, known: &mut Known, scope: &ScopeId) -> Result<(), DeskError> {
+        let (live, drilled) = self.tx.use_of(scope)?;
+        known.live_in_scope = live;
+        known.history.drill_age = drilled.map(|at| self.second().since(at));
+        Ok(())
+    }
+
+    /// Another request of the same person for the same scope waits: either this one repeats it, or
+    /// it is what an emergency needs.
+    fn learn_of_open(
+        &mut self,
+        known: &mut Known,
+        ask: &Ask,
+        id: RequestId,
+    ) -> Result<(), DeskError> {
+        if ask.lane == Lane::Emergency
+            && let Some(open) = self.memory.request(&*self.tx, id)?
+            && matches!(open.asked().ask.lane, Lane::Normal | Lane::Outage)
+        {
+            known.history.waiting = Some(open.clone());
+        } else {
+            known.open_duplicate = known.open_duplicate.or(Some(id));
+        }
+        Ok(())
+    }
+
+    /// The second that what is decided now will be dated.
+    pub(super) fn second(&self) -> Timestamp {
+        self.now.max(self.tx.time()).second()
     }
 
     fn request_by_digest(&mut self, digest: Digest) -> Result<Option<Request>, DeskError> {

@@ -8,12 +8,13 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, Entry};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy};
-use breakglass_ledger::principal::Origin;
-use breakglass_ledger::statement::{Act, Statement};
+use breakglass_ledger::principal::{Origin, ScopeId};
+use breakglass_ledger::statement::{Act, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Pending, Request, World};
 
 use super::DeskError;
+use super::agenda::Agenda;
 use super::recall::{self, Recall};
 use crate::store::Anchored;
 
@@ -37,6 +38,10 @@ pub(super) struct Memory {
     world: Arc<World>,
     pub(super) drains: BTreeSet<(Timestamp, RequestId)>,
     lists_changed: bool,
+    /// Scopes with an emergency that ended and was not reviewed, and maybe some whose was.
+    emergencies: BTreeSet<ScopeId>,
+    /// Deadlines beyond the store's.
+    pub(super) agenda: Agenda,
 }
 
 impl Memory {
@@ -57,9 +62,16 @@ impl Memory {
             revoked: store.read().revoked_serials()?.into_iter().collect(),
             drains: BTreeSet::new(),
             lists_changed: true,
+            emergencies: store.read().unreviewed_emergencies()?.into_iter().collect(),
+            agenda: Agenda::default(),
         };
-        memory.plan_drains(store)?;
+        memory.plan(store)?;
         Ok(memory)
+    }
+
+    /// Whether an emergency of `scope` may wait for its review.
+    pub(super) fn had_emergency(&self, scope: &ScopeId) -> bool {
+        self.emergencies.contains(scope)
     }
 
     /// The policy in force.
@@ -156,10 +168,16 @@ impl Memory {
         if let Body::Revoked(revoked) = &entry.body {
             self.revoked.insert(revoked.serial);
             self.lists_changed = true;
+            if revoked.decision.context.lane == Some(Lane::Emergency) {
+                let request = self.request(store, revoked.link.grant)?;
+                let scope = request.map(|request| request.asked().ask.scope.clone());
+                self.emergencies.extend(scope);
+            }
         }
         let Some(link) = entry.grant() else { return Ok(()) };
         if let Body::Requested(_) = &entry.body {
             let request = Request::begin_hashed(entry, digest).map_err(unreadable)?;
+            self.agenda.expect_answers(&self.in_force, request.asked());
             self.keep(request);
             return Ok(());
         }

@@ -5,10 +5,12 @@
 //! commits, and only then answers everyone in the batch. There is no network here, no SQL and no
 //! async.
 
+mod agenda;
 mod batch;
 mod clockwork;
 mod enforce;
 mod found;
+mod history;
 mod known;
 mod memory;
 mod outage;

@@ -1,8 +1,8 @@
 //! From what the rules decided to what is written down.
 
 use breakglass_ledger::entry::{
-    Approved, Body, Closed, Decision, Denied, Evidence, Issued, Lapsed, Link, Numbered,
-    OutageBegan, OutageEnded, PickedUp, Refused, Requested, Revoked, Signed, Withdrawn,
+    Approved, Body, Closed, Decision, Denied, Escalated, Evidence, Issued, Lapsed, Link, Numbered,
+    OutageBegan, OutageEnded, PickedUp, Refused, Requested, Reviewed, Revoked, Signed, Withdrawn,
 };
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Statement};
@@ -34,12 +34,16 @@ pub(super) fn body(
         Event::Approved { stage, missing } => {
             Body::Approved(Approved { link, signed: signed?, decision, stage, missing })
         }
+        Event::Escalated { stage } => Body::Escalated(Escalated { link, signed, decision, stage }),
         Event::Denied => Body::Denied(Denied { link, signed: signed?, decision }),
         Event::Withdrawn => Body::Withdrawn(Withdrawn { link, signed: signed?, decision }),
         Event::Lapsed => Body::Lapsed(Lapsed { link, decision }),
         Event::PickedUp => Body::PickedUp(PickedUp { link, signed: signed? }),
         Event::Revoked { cause, serial, valid_before } => {
             Body::Revoked(Revoked { link, signed, decision, cause, serial, valid_before })
+        }
+        Event::Reviewed => {
+            Body::Reviewed(Reviewed { signed: signed?, decision, request: link.grant })
         }
         Event::Closed { outcome } => Body::Closed(Closed { link, outcome }),
     })

@@ -68,7 +68,7 @@ impl Sequencer {
             checkpoint.into(),
             Arc::new(lists),
         ));
-        shared.show_next_due(durable.next_due()?.into_iter().chain(memory.outage_due()).min());
+        shared.show_next_due(durable.next_due()?.into_iter().chain(memory.next_due()).min());
         drop(durable);
         let (believed, shown) = (clock.now().second(), Arc::clone(&shared));
         let stale = false;
@@ -189,7 +189,7 @@ impl Sequencer {
         self.stale = false;
         let checkpoint = durable.newest_checkpoint().map(str::to_owned);
         let request_due = durable.next_due()?;
-        let next_due = request_due.into_iter().chain(self.memory.outage_due()).min();
+        let next_due = request_due.into_iter().chain(self.memory.next_due()).min();
         let head = durable.head();
         drop(durable);
         self.show(head, checkpoint, next_due);

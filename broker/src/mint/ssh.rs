@@ -9,7 +9,7 @@ use breakglass_ledger::policy::{FORCE_COMMAND_MAX_BYTES, SSH_EXTENSIONS, SshProf
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Kind, Lane};
 use breakglass_ledger::time::{Timestamp, Ttl};
-use breakglass_rules::{BACKDATE_SECONDS, Clearance};
+use breakglass_rules::{BACKDATE_SECONDS, Clearance, DRILL_PREFIX};
 use signature::Signer;
 use ssh_key::certificate::{Builder, CertType};
 use ssh_key::public::KeyData;
@@ -194,7 +194,8 @@ fn is_principal(name: &str) -> bool {
     let allowed =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b':');
     // A leading hyphen reads as an option, wherever a script passes the name on.
-    (1..=PRINCIPAL_MAX).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('-')
+    let length = name.strip_prefix(DRILL_PREFIX).unwrap_or(name).len();
+    (1..=PRINCIPAL_MAX).contains(&length) && name.bytes().all(allowed) && !name.starts_with('-')
 }
 
 /// An address, or a network whose host bits are 0: sshd refuses the whole certificate otherwise.
@@ -259,7 +260,7 @@ impl From<&Authority<'_>> for KeyData {
 const NONCE_BYTES: usize = 32;
 /// Most values in one list: far more than a scope sensibly has.
 const LIST_MAX: usize = 64;
-/// Longest principal, in bytes: longer than any account name.
+/// Longest principal, in bytes and without a drill's mark: longer than any account name.
 const PRINCIPAL_MAX: usize = 64;
 #[cfg(test)]
 mod tests;

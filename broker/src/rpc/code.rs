@@ -41,6 +41,9 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::NotYours { .. }
         | Refusal::NotEntitledToEnd { .. }
         | Refusal::NotEntitledToDeclare { .. }
+        | Refusal::NotEntitledToEscalate { .. }
+        | Refusal::NotEntitledToReview { .. }
+        | Refusal::ReviewerTookPart { .. }
         | Refusal::NotTheSubjectKey { .. }
         | Refusal::DelegationWidens { .. }
         | Refusal::DelegationNotSponsored { .. }
@@ -55,6 +58,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::IdTaken { .. }
         | Refusal::SubjectKeyUsed { .. }
         | Refusal::AlreadyDeclared { .. }
+        | Refusal::AlreadyReviewed { .. }
         | Refusal::AlreadyApproved { .. } => Code::AlreadyExists,
         Refusal::SeenMismatch
         | Refusal::SeenFuture
@@ -68,8 +72,14 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::NotDue { .. }
         | Refusal::OutageLaneClosed { .. }
         | Refusal::NothingToResolve { .. }
+        | Refusal::NothingToEscalate { .. }
+        | Refusal::EmergencyNotOpen { .. }
+        | Refusal::DelayNotOver { .. }
+        | Refusal::ReviewMissing { .. }
         | Refusal::StillAllowed => Code::FailedPrecondition,
-        Refusal::LiveMax { .. } => Code::ResourceExhausted,
+        Refusal::LiveMax { .. } | Refusal::Cooldown { .. } | Refusal::BudgetSpent { .. } => {
+            Code::ResourceExhausted
+        }
         Refusal::NotSupportedYet { .. } => Code::Unimplemented,
         Refusal::ClockBehind { .. } | Refusal::CannotRevoke => Code::Unavailable,
     }

@@ -127,10 +127,11 @@ const DERIVED: [(&str, &str); 6] = [
     ("node", "SELECT level, place, hash FROM node ORDER BY level, place"),
     (
         "request",
-        "SELECT seq, id, digest, subject, scope, by, state, due, serial FROM request ORDER BY seq",
+        "SELECT seq, id, digest, subject, scope, by, state, due, serial, lane, issued, ended, review
+         FROM request ORDER BY seq",
     ),
     ("grant_entry", "SELECT request, gseq, seq FROM grant_entry ORDER BY request, gseq"),
-    ("scope", "SELECT id, live FROM scope ORDER BY id"),
+    ("scope", "SELECT id, live, drilled FROM scope ORDER BY id"),
     ("policy", "SELECT version, digest, seq FROM policy ORDER BY version"),
     ("standing_entry", "SELECT seq, kind, name, ground, until FROM standing_entry ORDER BY seq"),
 ];

@@ -12,14 +12,15 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{
-    Body, ConfigChange, Entry, Issued, Link, Policy, Requested, Signed,
+    Body, ConfigChange, Drill, Entry, Issued, Link, Policy, Requested, Reviewed, Signed,
 };
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
+use breakglass_ledger::statement::{Lane, ReviewVerdict};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{CLOSE_AFTER_SECONDS, World};
 
 use super::error::StoreError;
-use super::standing::State;
+use super::standing::{State, lane_number, verdict_number};
 use super::world;
 
 /// Records in the derived tables what `entry` says.
@@ -29,6 +30,12 @@ pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), Store
     }
     if let Body::Requested(requested) = &entry.body {
         return begin(connection, entry.seq, requested);
+    }
+    if let Body::Reviewed(reviewed) = &entry.body {
+        return look_back(connection, entry.seq, reviewed);
+    }
+    if let Body::Drill(drill) = &entry.body {
+        return practise(connection, entry, drill);
     }
     if let Some(link) = entry.grant() {
         return go_on(connection, entry, link);
@@ -71,10 +78,11 @@ fn begin(connection: &Connection, seq: u64, requested: &Requested) -> Result<(),
     }
     let scope: ScopeId = word(seq, &signed.statement, "scope")?;
     let by: PrincipalId = word(seq, &signed.statement, "by")?;
+    let lane: Lane = word(seq, &signed.statement, "lane")?;
     let subject = subject(seq, &signed.statement)?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO request(seq, id, digest, subject, scope, by, state, due, serial)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)",
+        "INSERT INTO request(seq, id, digest, subject, scope, by, state, due, lane)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     insert
         .execute((
@@ -86,6 +94,7 @@ fn begin(connection: &Connection, seq: u64, requested: &Requested) -> Result<(),
             by.as_str(),
             State::Open.number(),
             lapses.unix_seconds(),
+            lane_number(lane),
         ))
         .map_err(|error| or_taken(error, || refused("its id is new")))?;
     enlist(connection, seq, link.gseq, seq)
@@ -109,16 +118,16 @@ fn go_on(connection: &Connection, entry: &Entry, link: &Link) -> Result<(), Stor
             if issued.serial != entry.seq {
                 return Err(refused("a credential's serial is the seq of its entry"));
             }
-            grant.go_live(connection, issued)
+            grant.go_live(connection, issued, entry.time.second())
         }
         Body::Revoked(revoked) => {
             if grant.state != State::Live.number() {
                 return Err(refused("only what is live is revoked"));
             }
             let due = revoked.valid_before.plus(CLOSE_AFTER_SECONDS);
-            grant.leave(connection, State::Ended, Some(due))
+            grant.leave(connection, State::Ended, Some(due), Some(entry.time.second()))
         }
-        Body::Closed(_) => grant.leave(connection, State::Closed, None),
+        Body::Closed(_) => grant.leave(connection, State::Closed, None, None),
         // Denied, withdrawn and lapsed are followed by `closed` in the same transaction.
         Body::Approved(_)
         | Body::Denied(_)
@@ -163,12 +172,17 @@ impl Grant {
         Ok(grant.optional()?)
     }
 
-    fn go_live(&self, connection: &Connection, issued: &Issued) -> Result<(), StoreError> {
+    fn go_live(
+        &self,
+        connection: &Connection,
+        issued: &Issued,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut update = connection.prepare_cached(
-            "UPDATE request SET state = ?2, due = ?3, serial = ?4 WHERE seq = ?1",
+            "UPDATE request SET state = ?2, due = ?3, serial = ?4, issued = ?5 WHERE seq = ?1",
         )?;
-        let due = issued.valid_before.unix_seconds();
-        update.execute((self.seq, State::Live.number(), due, issued.serial))?;
+        let (due, at) = (issued.valid_before.unix_seconds(), at.unix_seconds());
+        update.execute((self.seq, State::Live.number(), due, issued.serial, at))?;
         let mut count = connection.prepare_cached(
             "INSERT INTO scope(id, live) VALUES (?1, 1)
              ON CONFLICT(id) DO UPDATE SET live = live + 1",
@@ -182,10 +196,13 @@ impl Grant {
         connection: &Connection,
         state: State,
         due: Option<Timestamp>,
+        ended: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let mut update =
-            connection.prepare_cached("UPDATE request SET state = ?2, due = ?3 WHERE seq = ?1")?;
-        update.execute((self.seq, state.number(), due.map(Timestamp::unix_seconds)))?;
+        let mut update = connection.prepare_cached(
+            "UPDATE request SET state = ?2, due = ?3, ended = coalesce(?4, ended) WHERE seq = ?1",
+        )?;
+        let seconds = |at: Option<Timestamp>| at.map(Timestamp::unix_seconds);
+        update.execute((self.seq, state.number(), seconds(due), seconds(ended)))?;
         if self.state == State::Live.number() {
             let mut count =
                 connection.prepare_cached("UPDATE scope SET live = live - 1 WHERE id = ?1")?;
@@ -204,6 +221,31 @@ fn enlist(
     connection
         .prepare_cached("INSERT INTO grant_entry(request, gseq, seq) VALUES (?1, ?2, ?3)")?
         .execute((request, gseq, seq))
+}
+
+/// The newest review is what counts.
+fn look_back(connection: &Connection, seq: u64, reviewed: &Reviewed) -> Result<(), StoreError> {
+    let verdict: ReviewVerdict = word(seq, &reviewed.signed.statement, "verdict")?;
+    let mut update = connection.prepare_cached(
+        "UPDATE request SET review = ?2 WHERE id = ?1 AND issued IS NOT NULL AND state > 2",
+    )?;
+    if update.execute((reviewed.request.as_bytes(), verdict_number(verdict)))? == 0 {
+        let (request, rule) = (reviewed.request, "only a use that is over is reviewed");
+        return Err(StoreError::Grant { seq, request, rule });
+    }
+    Ok(())
+}
+
+fn practise(connection: &Connection, entry: &Entry, drill: &Drill) -> Result<(), StoreError> {
+    if !drill.passed {
+        return Ok(());
+    }
+    let mut update = connection.prepare_cached(
+        "INSERT INTO scope(id, live, drilled) VALUES (?1, 0, ?2)
+         ON CONFLICT(id) DO UPDATE SET drilled = ?2",
+    )?;
+    update.execute((drill.scope.as_str(), entry.time.second().unix_seconds()))?;
+    Ok(())
 }
 
 fn put_in_force(connection: &Connection, seq: u64, policy: &Policy) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ mod derive;
 mod error;
 mod guard;
 mod head;
+mod history;
 mod lock;
 mod nodes;
 mod proof;

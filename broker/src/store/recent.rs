@@ -127,12 +127,17 @@ fn is_whole(again: &Connection, entry: &Entry) -> Result<bool, StoreError> {
     if World::follows(&entry.body) {
         return Ok(false);
     }
-    let Some(link) = entry.grant() else { return Ok(true) };
+    let of = if let Body::Reviewed(reviewed) = &entry.body {
+        Some(reviewed.request)
+    } else {
+        entry.grant().map(|link| link.grant)
+    };
+    let Some(grant) = of else { return Ok(true) };
     if matches!(entry.body, Body::Requested(_)) {
         return Ok(true);
     }
     let mut known = again.prepare_cached("SELECT 1 FROM request WHERE id = ?1")?;
-    Ok(known.exists([link.grant.as_bytes()])?)
+    Ok(known.exists([grant.as_bytes()])?)
 }
 
 /// Longer than anything is in progress, in seconds: a day of waiting, twelve hours of living, five
@@ -143,8 +148,8 @@ pub const RECENT_SECONDS: u64 = 86_400 + 43_200 + 300 + 3_600;
 const ROWS: [(&str, &str); 3] = [
     (
         "request",
-        "SELECT seq, id, digest, subject, scope, by, state, due, serial FROM request
-         WHERE seq >= ?from ORDER BY seq",
+        "SELECT seq, id, digest, subject, scope, by, state, due, serial, lane, issued, ended, review
+         FROM request WHERE seq >= ?from ORDER BY seq",
     ),
     (
         "grant_entry",

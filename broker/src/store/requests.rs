@@ -216,32 +216,40 @@ impl Read {
         select.query_map(key, Raw::read)?.map(|row| row?.parse()).collect()
     }
 
+    /// How many grants of `scope` are live, and when its newest passed drill was.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
+    pub fn use_of(&self, scope: &ScopeId) -> Result<(u32, Option<Timestamp>), StoreError> {
+        let mut select =
+            self.connection()?.prepare_cached("SELECT live, drilled FROM scope WHERE id = ?1")?;
+        let found = select.query_row([scope.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (live, drilled): (u32, Option<u64>) = found.optional()?.unwrap_or((0, None));
+        Ok((live, drilled.map(Timestamp::from_unix_seconds)))
+    }
+
     /// How many grants of `scope` are live.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
     pub fn live_in_scope(&self, scope: &ScopeId) -> Result<u32, StoreError> {
-        let mut select =
-            self.connection()?.prepare_cached("SELECT live FROM scope WHERE id = ?1")?;
-        Ok(select.query_row([scope.as_str()], |row| row.get(0)).optional()?.unwrap_or(0))
+        Ok(self.use_of(scope)?.0)
     }
 
-    /// The first open request (no credential yet) of `by` for `scope`.
+    /// The open requests (no credential yet) of `by` for `scope`, the first first: one, or two
+    /// while one of them is an emergency.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
-    pub fn open_of(
-        &self,
-        by: &PrincipalId,
-        scope: &ScopeId,
-    ) -> Result<Option<RequestId>, StoreError> {
+    pub fn open_of(&self, by: &PrincipalId, scope: &ScopeId) -> Result<Vec<RequestId>, StoreError> {
         let mut select = self.connection()?.prepare_cached(
-            "SELECT id FROM request WHERE by = ?1 AND scope = ?2 AND state = 1 ORDER BY seq LIMIT 1",
+            "SELECT id FROM request WHERE by = ?1 AND scope = ?2 AND state = 1 ORDER BY seq LIMIT 8",
         )?;
         let key = (by.as_str(), scope.as_str());
-        select.query_row(key, |row| row.get(0)).optional()?.map(id).transpose()
+        select.query_map(key, |row| row.get(0))?.map(|row| id(row?)).collect()
     }
 
     /// Serials of credentials that are revoked and could still be taken for good by a host whose

@@ -46,7 +46,12 @@ CREATE TABLE request(
                                  -- 4 closed
     due     INTEGER,             -- seconds since the epoch: when the clock must lapse (open), expire
                                  -- (live) or close (ended) it; NULL when closed
-    serial  INTEGER              -- of its credential: the seq of its `issued` entry; NULL before
+    serial  INTEGER,             -- of its credential: the seq of its `issued` entry; NULL before
+    lane    INTEGER NOT NULL,    -- 1 normal, 2 outage, 3 emergency, 4 drill
+    issued  INTEGER,             -- seconds since the epoch: time of its `issued` entry
+    ended   INTEGER,             -- seconds since the epoch: time of its `revoked` entry
+    review  INTEGER              -- what the newest review found: 1 drill, 2 justified,
+                                 -- 3 unjustified, 4 inconclusive; NULL while nobody reviewed it
 ) STRICT;
 CREATE UNIQUE INDEX request_id ON request(id);
 -- Look-ups by digest and by subject key, whose order is random. Those of requests in progress are
@@ -64,6 +69,12 @@ CREATE INDEX request_due ON request(state, due) WHERE state < 4;
 -- Finds the request that a duplicate repeats.
 CREATE INDEX request_open ON request(by, scope) WHERE state = 1;
 
+-- What a principal held of a scope, by time: for budgets and cooldowns.
+CREATE INDEX request_held ON request(scope, by, ended) WHERE issued IS NOT NULL AND lane < 4;
+-- What has ended and waits for its review.
+CREATE INDEX request_unreviewed ON request(scope, lane)
+    WHERE ended IS NOT NULL AND review IS NULL AND lane < 4;
+
 -- Which entries belong to a request.
 CREATE TABLE grant_entry(
     request INTEGER NOT NULL,    -- request.seq
@@ -75,7 +86,9 @@ CREATE TABLE grant_entry(
 -- How many grants of a scope are live, so that `live-max` costs one read.
 CREATE TABLE scope(
     id   TEXT PRIMARY KEY,       -- ScopeId
-    live INTEGER NOT NULL        -- number of requests in state 2
+    live INTEGER NOT NULL,       -- number of requests in state 2
+    drilled INTEGER              -- seconds since the epoch: time of the newest `drill` entry that
+                                 -- says passed; NULL if there is none
 ) STRICT, WITHOUT ROWID;
 
 -- Entries about locks and outages that are still of importance: folded again at a start, instead of

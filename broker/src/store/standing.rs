@@ -5,6 +5,7 @@ use rusqlite::Row;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
+use breakglass_ledger::statement::{Lane, ReviewVerdict};
 use breakglass_ledger::time::Timestamp;
 
 use super::cursor::Cursor;
@@ -134,6 +135,31 @@ impl Raw {
             serial: self.serial,
         })
     }
+}
+
+/// The number of a lane in the database.
+pub(super) const fn lane_number(lane: Lane) -> i64 {
+    match lane {
+        Lane::Normal => 1,
+        Lane::Outage => 2,
+        Lane::Emergency => 3,
+        Lane::Drill => 4,
+    }
+}
+
+/// The number of what a review found in the database.
+pub(super) const fn verdict_number(verdict: ReviewVerdict) -> i64 {
+    match verdict {
+        ReviewVerdict::Drill => 1,
+        ReviewVerdict::Justified => 2,
+        ReviewVerdict::Unjustified => 3,
+        ReviewVerdict::Inconclusive => 4,
+    }
+}
+
+pub(super) fn verdict(number: i64) -> Result<ReviewVerdict, StoreError> {
+    let known = ReviewVerdict::ALL.iter().find(|one| verdict_number(**one) == number);
+    known.copied().ok_or(StoreError::Damaged { what: "request.review" })
 }
 
 pub(super) fn id(bytes: [u8; 16]) -> Result<RequestId, StoreError> {

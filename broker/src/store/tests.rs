@@ -143,7 +143,7 @@ impl Grant {
 
     fn statement(self, act: &str) -> Signed {
         let statement = format!(
-            "breakglass-{act}/v1\nlog: test/0123456789abcdef\nby: sam\nscope: {}\nkey: {}\nexpires: {}\nnonce: {:032x}\n",
+            "breakglass-{act}/v1\nlog: test/0123456789abcdef\nby: sam\nscope: {}\nlane: normal\nkey: {}\nexpires: {}\nnonce: {:032x}\n",
             self.scope(),
             self.key(),
             self.at.plus(600),

@@ -14,7 +14,7 @@ use breakglass_ledger::statement::{
 };
 use breakglass_ledger::time::{Timestamp, Ttl};
 use breakglass_rules::{
-    Asked, Command, Event, Facts, Given, Issued, Live, Outage, Pending, Refusal, Request,
+    Asked, Command, Event, Facts, Given, History, Issued, Live, Outage, Pending, Refusal, Request,
     SeenVerdict, Verdict, World, decide,
 };
 
@@ -252,6 +252,8 @@ impl<'p> Hearing<'p> {
             subject_used: false,
             recorded: None,
             seen_ok: SeenVerdict::Ours,
+            // Whoever is supposed did nothing with the scope before.
+            history: &History::NONE,
             can_revoke: true,
         }
     }
@@ -288,7 +290,7 @@ impl<'p> Hearing<'p> {
         let waits = self.policy.scope(&question.scope).map_or(0, |scope| scope.pending_max);
         let (key, lapses) = (self.key_of(requester).fingerprint(), at.plus(u64::from(waits)));
         let asked = Asked::supposed(ask, statement, key, self.policy.digest, at, lapses);
-        Ok(Pending { asked, given: Vec::new() })
+        Ok(Pending { asked, given: Vec::new(), escalated: Vec::new() })
     }
 
     fn wish(&self, requester: &PrincipalId, question: &Question) -> Ask {

@@ -81,6 +81,16 @@ numbered! {
     NothingToResolve = 56, "nothing-to-resolve";
     DeclarationTooLong = 57, "declaration-too-long";
     NotEntitledToDeclare = 58, "not-entitled-to-declare";
+    NothingToEscalate = 60, "nothing-to-escalate";
+    EmergencyNotOpen = 61, "emergency-not-open";
+    DelayNotOver = 62, "delay-not-over";
+    Cooldown = 63, "cooldown";
+    BudgetSpent = 64, "budget-spent";
+    ReviewMissing = 65, "review-missing";
+    ReviewerTookPart = 66, "reviewer-took-part";
+    AlreadyReviewed = 67, "already-reviewed";
+    NotEntitledToReview = 68, "not-entitled-to-review";
+    NotEntitledToEscalate = 69, "not-entitled-to-escalate";
     DelegationMissing = 75, "delegation-missing";
     DelegationUnknown = 76, "delegation-unknown";
     DelegationWidens = 77, "delegation-widens";

@@ -121,7 +121,7 @@ impl Request {
             seq,
             last: Last { gseq: 0, entry: digest },
         };
-        Ok(Self::Pending(Pending { asked, given: Vec::new() }))
+        Ok(Self::Pending(Pending { asked, given: Vec::new(), escalated: Vec::new() }))
     }
 
     /// The request after its next entry.
@@ -177,6 +177,7 @@ impl Request {
 /// What an entry does to its grant.
 enum Step {
     Approve(Given),
+    Escalate(StageId),
     End(Outcome),
     Issue(Issued),
     PickUp {
@@ -194,6 +195,7 @@ impl Step {
     fn of(entry: &Entry, digest: Digest) -> Result<Self, FoldError> {
         Ok(match &entry.body {
             Body::Approved(body) => Self::Approve(given(entry, &body.signed, &body.stage)?),
+            Body::Escalated(body) => Self::Escalate(body.stage.clone()),
             Body::Denied(_) => Self::End(Outcome::Denied),
             Body::Withdrawn(_) => Self::End(Outcome::Withdrawn),
             Body::Lapsed(_) => Self::End(Outcome::Lapsed),
@@ -210,7 +212,6 @@ impl Step {
             Body::Revoked(body) => Self::Revoke { serial: body.serial },
             Body::Closed(body) => Self::Close(body.outcome),
             Body::Requested(_)
-            | Body::Escalated(_)
             | Body::Used(_)
             | Body::Genesis(_)
             | Body::Policy(_)
@@ -238,22 +239,29 @@ impl Request {
                 pending.given.push(given);
                 Some(Self::Pending(pending))
             }
-            (Self::Pending(Pending { asked, .. }), Step::End(outcome)) => {
-                Some(Self::Ended(Ended { asked, outcome, issued: None }))
+            (Self::Pending(mut pending), Step::Escalate(stage))
+                if !pending.escalated.contains(&stage) =>
+            {
+                pending.escalated.push(stage);
+                Some(Self::Pending(pending))
             }
-            (Self::Pending(Pending { asked, given }), Step::Issue(issued)) => {
+            (Self::Pending(Pending { asked, given, .. }), Step::End(outcome)) => {
+                Some(Self::Ended(Ended { asked, given, outcome, issued: None, picked_up: None }))
+            }
+            (Self::Pending(Pending { asked, given, .. }), Step::Issue(issued)) => {
                 Some(Self::Live(Live { asked, given, issued, picked_up: None }))
             }
             (Self::Live(live), Step::PickUp { seq }) if live.picked_up.is_none() => {
                 Some(Self::Live(Live { picked_up: Some(seq), ..live }))
             }
-            (Self::Live(Live { asked, issued, .. }), Step::Revoke { serial })
-                if serial == issued.serial =>
-            {
-                Some(Self::Ended(Ended { asked, outcome: Outcome::Revoked, issued: Some(issued) }))
+            (Self::Live(live), Step::Revoke { serial }) if serial == live.issued.serial => {
+                let Live { asked, given, issued, picked_up } = live;
+                let (outcome, issued) = (Outcome::Revoked, Some(issued));
+                Some(Self::Ended(Ended { asked, given, outcome, issued, picked_up }))
             }
-            (Self::Ended(Ended { asked, outcome, .. }), Step::Close(how)) if how == outcome => {
-                Some(Self::Closed(Closed { asked, outcome }))
+            (Self::Ended(ended), Step::Close(how)) if how == ended.outcome => {
+                let Ended { asked, given, outcome, issued, .. } = ended;
+                Some(Self::Closed(Closed { asked, given, outcome, issued }))
             }
             (Self::Pending(_) | Self::Live(_) | Self::Ended(_) | Self::Closed(_), _) => None,
         }

@@ -43,6 +43,7 @@ fn steps() -> impl Strategy<Value = Vec<String>> {
         4 => prop::sample::select(OUTAGES).prop_map(|step| vec![step.to_owned()]),
         3 => Just(OUTAGE_WAY.map(str::to_owned).to_vec()),
         2 => of().prop_map(|of| vec!["pass 300".to_owned(), format!("clock: drain of={of}")]),
+        4 => chain(),
     ]
 }
 
@@ -66,6 +67,45 @@ const OUTAGE_WAY: [&str; 5] = [
     "subject: collect of=99",
     "probe: up",
 ];
+
+/// What scopes with lanes, escalation, budget and review offer, on good days and on others.
+fn chain() -> impl Strategy<Value = Vec<String>> {
+    let story = prop::sample::select(vec![
+        "sam: request scope=hot/ pass 300/ clock: escalate/ clock: escalate/ liz: approve app-owner/ \
+         joe: approve security/ subject: collect",
+        "sam: request scope=hot/ sam: escalate/ liz: approve app-owner/ bob: approve security/ \
+         subject: collect/ sam: drop/ liz: review justified/ kim: review justified",
+        "sam: request scope=hot/ ada: approve app-owner/ pass 600/ \
+         sam: request scope=hot lane=emergency ttl=300/ subject: collect/ pass 120/ subject: collect/ \
+         sam: drop/ eve: request scope=hot/ kim: review unjustified",
+        "sam: request scope=hot/ pass 600/ sam: request scope=hot lane=emergency ttl=300/ \
+         liz: cancel/ pass 120/ subject: collect",
+        "sam: request scope=hot lane=drill/ ada: approve app-owner/ bob: approve security/ \
+         subject: collect/ subject: pickup/ sam: drop/ pass 900/ clock: close",
+        "sam: request scope=hot/ joe: escalate/ ada: escalate/ ada: escalate/ ada: escalate/ \
+         new: approve app-owner/ joe: deny",
+        "sam: request scope=gate/ subject: collect/ sam: drop/ eve: request scope=gate/ \
+         liz: review inconclusive/ eve: review justified/ eve: request scope=gate/ subject: collect",
+        "eve: request scope=gate lane=drill/ subject: collect/ eve: withdraw",
+    ]);
+    let twist = prop_oneof![
+        2 => prop::sample::select(vec!["pass 1", "pass 299", "pass 120", "pass 86400"])
+            .prop_map(str::to_owned),
+        1 => prop::sample::select(CHANGES).prop_map(|change| format!("policy {change}")),
+    ];
+    (story, prop::option::of((0..9_usize, twist))).prop_map(|(story, twist)| {
+        let newest = |step: &str| match step.split_once(": ") {
+            Some((_, what)) if !what.starts_with("request") => format!("{step} of=99"),
+            _ => step.to_owned(),
+        };
+        let mut steps: Vec<String> = story.split('/').map(|step| newest(step.trim())).collect();
+        if let Some((at, twist)) = twist {
+            steps.insert(at.min(steps.len()), twist);
+        }
+        steps.insert(0, "policy base".to_owned());
+        steps
+    })
+}
 
 /// Which request, counted from 1; beyond the newest it is the newest.
 fn of() -> impl Strategy<Value = usize> {
@@ -191,7 +231,7 @@ fn end() -> impl Strategy<Value = &'static str> {
 }
 
 fn call() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["lapse", "expire", "close", "rejudge"])
+    prop::sample::select(vec!["lapse", "expire", "close", "rejudge", "escalate"])
 }
 
 fn history() -> impl Strategy<Value = Vec<String>> {
@@ -251,6 +291,6 @@ fn most_histories_reach_a_credential_and_together_they_reach_most_refusals() {
         types.len(),
     );
     assert!(issued * 2 > MEASURED, "only {issued} of {MEASURED} histories issued a credential");
-    assert!(refusals.len() >= 28, "only {} kinds of refusal", refusals.len());
-    assert_eq!(types.len(), 13, "{types:?}");
+    assert!(refusals.len() >= 36, "only {} kinds of refusal", refusals.len());
+    assert_eq!(types.len(), 16, "{types:?}");
 }

@@ -11,12 +11,12 @@ use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::{assemble, ed25519_signature_blob};
-use breakglass_ledger::statement::{Act, Seen, Statement};
+use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Seen, Statement};
 use breakglass_ledger::time::{Moment, Timestamp};
 use breakglass_rules::{
-    Change, Command, Event, Facts, Refusal, Request, SeenVerdict, Verdict, World,
+    Change, Command, Event, Facts, Held, History, Refusal, Request, SeenVerdict, Verdict, World,
 };
-use breakglass_rules::{decide, refused};
+use breakglass_rules::{decide, refused, used};
 
 use crate::judge::Judge;
 use crate::law::{law, log};
@@ -40,6 +40,16 @@ pub(crate) struct House {
     recorded: BTreeMap<Digest, u64>,
     nonce: u128,
     judge: Judge,
+    /// What was issued.
+    uses: Vec<(Ask, Used)>,
+}
+
+/// One use, as later decisions depend on it.
+struct Used {
+    from: Timestamp,
+    until: Timestamp,
+    end: Option<Timestamp>,
+    review: Option<ReviewVerdict>,
 }
 
 impl House {
@@ -59,6 +69,7 @@ impl House {
             recorded: BTreeMap::new(),
             nonce: 0,
             judge: Judge::default(),
+            uses: Vec::new(),
         };
         house.enact("base");
         house
@@ -138,16 +149,22 @@ impl House {
         command: Command<'_>,
         signed: Option<Signed>,
     ) -> Result<String, Refusal> {
-        let facts = self.facts(at, &command);
+        let history = self.history(at, &command);
+        let facts = self.facts(at, &command, &history);
         let verdict = decide(&facts, &command);
         match verdict {
             Ok(Verdict::Record(event, decision)) => {
                 let name = event.name().to_owned();
                 let closes = event.closes();
+                let ended = at.map(|at| self.requests[at].clone());
                 self.write(at, event, decision, signed);
                 if let Some(outcome) = closes {
-                    let link = self.requests[at.unwrap()].next_link();
+                    let ended = self.requests[at.unwrap()].clone();
+                    let link = ended.next_link();
                     self.append(Body::Closed(entry::Closed { link, outcome }));
+                    self.drilled(&ended);
+                } else if let Some(ended) = ended.filter(|_| name == "closed") {
+                    self.drilled(&ended);
                 }
                 Ok(name)
             }
@@ -209,11 +226,98 @@ impl House {
         }));
     }
 
-    fn facts(&self, at: Option<usize>, command: &Command<'_>) -> Facts<'_> {
+    /// After `closed`, what an exercise came to.
+    fn drilled(&mut self, ended: &Request) {
+        let Some(passed) = ended.drill_passed() else { return };
+        let (request, scope) = (ended.id(), ended.asked().ask.scope.clone());
+        self.append(Body::Drill(entry::Drill { request, scope, passed }));
+    }
+
+    /// What the request that `command` is about, or makes, asks for.
+    fn asked<'a>(&'a self, at: Option<usize>, command: &'a Command<'_>) -> Option<&'a Ask> {
+        if let Command::Statement { statement, .. } = command
+            && let Act::Request(ask) = statement.act()
+        {
+            return Some(ask);
+        }
+        at.map(|at| &self.requests[at].asked().ask)
+    }
+
+    /// Gathered from the notes that `append` takes, drills left out.
+    fn history(&self, at: Option<usize>, command: &Command<'_>) -> History {
+        let Some(ask) = self.asked(at, command) else { return History::NONE };
+        let now = self.now.max(self.head_time());
+        let uses = || self.uses.iter().filter(|(ask2, _)| ask2.scope == ask.scope);
+        let real = || uses().filter(|(ask2, _)| ask2.lane != Lane::Drill);
+        let theirs = || real().filter(|(ask2, _)| ask2.by == ask.by).map(|(_, used)| used);
+        let window =
+            self.policy().scope(&ask.scope).and_then(|scope| scope.budget).map_or(0, |b| b.window);
+        let held =
+            theirs().map(|used| Held { from: used.from, until: used.end.unwrap_or(used.until) });
+        let unreviewed = |lane: Option<Lane>| {
+            let waits = real().find(|(ask2, used)| {
+                let of_lane = lane.is_none_or(|lane| lane == ask2.lane);
+                of_lane && used.end.is_some() && used.review.is_none()
+            });
+            waits.map(|(ask2, _)| ask2.id)
+        };
+        let waiting = self.requests.iter().find(|r| {
+            let of = &r.asked().ask;
+            let ordinary = of.lane == Lane::Normal && ask.lane == Lane::Emergency;
+            ordinary && of.by == ask.by && of.scope == ask.scope && matches!(r, Request::Pending(_))
+        });
+        History {
+            budget_used: used(held, now, window),
+            last_end: theirs().filter_map(|used| used.end).max(),
+            unreviewed: unreviewed(None),
+            unreviewed_emergency: unreviewed(Some(Lane::Emergency)),
+            drill_age: None,
+            waiting: waiting.cloned(),
+            reviewed: uses().find(|(ask2, _)| ask2.id == ask.id).and_then(|(_, used)| used.review),
+        }
+    }
+
+    /// Notes for [`House::history`].
+    fn note(&mut self, entry: &Entry) {
+        let at = entry.time.second();
+        match &entry.body {
+            Body::Issued(body) => {
+                let request = self.requests.iter().find(|r| r.id() == body.link.grant).unwrap();
+                let ask = request.asked().ask.clone();
+                let used = Used { from: at, until: body.valid_before, end: None, review: None };
+                self.uses.push((ask, used));
+            }
+            Body::Revoked(body) => {
+                for (ask, used) in &mut self.uses {
+                    if ask.id == body.link.grant {
+                        used.end = Some(at);
+                    }
+                }
+            }
+            Body::Reviewed(body) => {
+                let statement = Statement::parse(body.signed.statement.as_bytes()).unwrap();
+                let Act::Review(said) = statement.act() else { panic!("not a review") };
+                for (ask, used) in &mut self.uses {
+                    if ask.id == body.request {
+                        used.review = Some(said.verdict);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn facts<'a>(
+        &'a self,
+        at: Option<usize>,
+        command: &Command<'_>,
+        history: &'a History,
+    ) -> Facts<'a> {
         let request = at.map(|at| &self.requests[at]);
         let act = match command {
             Command::Statement { statement, .. } => Some(*statement),
             Command::Lapse
+            | Command::Escalate
             | Command::Expire
             | Command::Close
             | Command::Drain
@@ -229,7 +333,9 @@ impl House {
         let live = self.requests.iter().filter(same_scope);
         let live = live.filter(|r| matches!(r, Request::Live(_))).count();
         let duplicate = self.requests.iter().filter(same_scope).find(|r| {
-            matches!(r, Request::Pending(_)) && ask.is_some_and(|ask| ask.by == r.asked().ask.by)
+            matches!(r, Request::Pending(_))
+                && history.waiting.as_ref().is_none_or(|waiting| waiting.id() != r.id())
+                && ask.is_some_and(|ask| ask.by == r.asked().ask.by)
         });
         let then = request.and_then(|request| {
             self.policies.iter().find(|policy| policy.digest == request.asked().policy)
@@ -251,6 +357,7 @@ impl House {
             recorded: act.and_then(|s| self.recorded.get(&s.digest()).copied()),
             seen_ok: self.seen_ok,
             world: &self.world,
+            history,
             can_revoke: self.can_revoke,
         }
     }
@@ -303,6 +410,13 @@ impl House {
                 let signed = signed.unwrap();
                 Body::Approved(entry::Approved { link, signed, decision, stage, missing })
             }
+            Event::Escalated { stage } => {
+                Body::Escalated(entry::Escalated { link, signed, decision, stage })
+            }
+            Event::Reviewed => {
+                let (signed, request) = (signed.unwrap(), link.grant);
+                Body::Reviewed(entry::Reviewed { signed, decision, request })
+            }
             Event::Denied => {
                 Body::Denied(entry::Denied { link, signed: signed.unwrap(), decision })
             }
@@ -346,6 +460,7 @@ impl House {
             self.requests[at] = self.requests[at].clone().apply(&entry).unwrap();
         }
         self.world.apply(&entry).unwrap();
+        self.note(&entry);
         self.judge.read(&bytes);
         self.entries.push(entry);
     }
@@ -367,6 +482,7 @@ impl House {
         at: usize,
     ) -> Result<Verdict, Refusal> {
         let command = Command::Statement { statement, key, user_verified: false };
-        decide(&self.facts(Some(at), &command), &command)
+        let history = self.history(Some(at), &command);
+        decide(&self.facts(Some(at), &command, &history), &command)
     }
 }

@@ -7,11 +7,11 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{self, Body, Cause, Entry, Outcome};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::{Fingerprint, PublicKey};
-use breakglass_ledger::policy::{Approval, Members, Policy, Scope};
+use breakglass_ledger::policy::{Approval, Members, Policy, Scope, Stage};
 use breakglass_ledger::principal::{PrincipalId, PrincipalKind, StageId};
 use breakglass_ledger::sshsig::SshSig;
-use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
-use breakglass_ledger::time::Timestamp;
+use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Statement};
+use breakglass_ledger::time::{Timestamp, Ttl};
 
 use crate::outages::Outages;
 
@@ -21,6 +21,8 @@ pub(crate) struct Judge {
     policies: Vec<Policy>,
     cases: BTreeMap<RequestId, Case>,
     statements: BTreeSet<Digest>,
+    /// An exercise has closed: the next entry says what it came to.
+    exercise: Option<(RequestId, bool)>,
     last_time: Option<Timestamp>,
     outages: Outages,
     /// Set when policies of the past are lost: then a grant may end for want of them.
@@ -39,6 +41,12 @@ struct Case {
     issued: Option<Issued>,
     ended: Option<Outcome>,
     closed: bool,
+    /// When it was asked for.
+    at: Timestamp,
+    /// When its credential was taken back.
+    end: Option<Timestamp>,
+    escalated: Vec<StageId>,
+    review: Option<ReviewVerdict>,
 }
 
 struct Approval1 {
@@ -54,6 +62,7 @@ struct Issued {
     entry: Digest,
     valid_before: Timestamp,
     picked_up: bool,
+    at: Timestamp,
 }
 
 impl Judge {
@@ -88,6 +97,12 @@ impl Judge {
             assert!(at <= expires && expires.since(at) <= 86_400, "an expired statement counted");
         }
         let digest = Digest::of(bytes);
+        if let Some((request, passed)) = self.exercise.take() {
+            let Body::Drill(body) = &entry.body else { panic!("an exercise without its result") };
+            assert_eq!((body.request, body.passed), (request, passed));
+            assert_eq!(body.scope, self.cases[&request].ask.scope);
+            return;
+        }
         match &entry.body {
             Body::Requested(body) => self.requested(body, at),
             Body::Approved(body) => self.approved(body, entry.seq, at),
@@ -104,6 +119,8 @@ impl Judge {
             Body::Closed(body) => self.closed(body, at),
             Body::OutageBegan(body) => self.outages.began(body, at),
             Body::OutageEnded(body) => self.outages.ended(body, at),
+            Body::Escalated(body) => self.escalated(body, at),
+            Body::Reviewed(body) => self.reviewed(body),
             Body::Policy(_) | Body::Refused(_) => {}
             other => panic!("an entry of type {} by these rules", other.type_name()),
         }
@@ -137,7 +154,16 @@ impl Judge {
             issued: None,
             ended: None,
             closed: false,
+            at,
+            end: None,
+            escalated: Vec::new(),
+            review: None,
         };
+        self.restrained(&case, at)
+            .unwrap_or_else(|why| panic!("should not have been asked: {why}"));
+        if ask.lane == Lane::Emergency {
+            assert!(self.cases.values().any(|other| self.unanswered(other, &case, at)), "answered");
+        }
         self.holds(&case).unwrap_or_else(|why| panic!("should not have been asked: {why}"));
         self.lane_open(&case.ask, at);
         let scope = self.law().scope(&ask.scope).unwrap();
@@ -149,7 +175,8 @@ impl Judge {
         for other in self.cases.values() {
             let waits = other.ended.is_none() && other.issued.is_none();
             let same = other.ask.by == ask.by && other.ask.scope == ask.scope;
-            assert!(!(waits && same), "two open requests of one person for one scope");
+            let ordinary = ask.lane == Lane::Emergency && other.ask.lane == Lane::Normal;
+            assert!(!(waits && same && !ordinary), "two open requests of one person for one scope");
         }
         assert!(self.cases.insert(ask.id, case).is_none(), "an id used twice");
     }
@@ -167,6 +194,7 @@ impl Judge {
             key: signer(&body.signed).fingerprint(),
         };
         let case = self.waiting(body.link.grant);
+        assert_ne!(case.ask.lane, Lane::Emergency, "an emergency was approved");
         assert_eq!(said.request, case.statement, "an approval of another request");
         assert!(at < case.lapses, "a late approval");
         let again = case.approvals.iter().any(|earlier| earlier.by == approval.by);
@@ -184,9 +212,11 @@ impl Judge {
         let cancels = matches!(statement.act(), Act::Cancel(_));
         let (Act::Deny(said) | Act::Cancel(said)) = statement.act() else { panic!("not a denial") };
         self.owns(&said.by, &signer(&body.signed));
-        let scope = self.cases[&body.link.grant].ask.scope.clone();
-        let scope = self.law().scope(&scope).unwrap();
-        let may = self.approves(scope, &said.by) || cancels && self.is_owner(scope, &said.by);
+        let case = &self.cases[&body.link.grant];
+        let scope = self.law().scope(&case.ask.scope).unwrap();
+        let may = self.approves(scope, &said.by)
+            || self.asked_since(case, scope, &said.by)
+            || cancels && self.is_owner(scope, &said.by);
         assert!(may, "{} may not deny", said.by);
         assert_eq!(self.law().principal(&said.by).unwrap().kind, PrincipalKind::Human);
         let case = self.waiting(body.link.grant);
@@ -215,6 +245,8 @@ impl Judge {
         assert_eq!(Some(&signer(&body.signed)), case.ask.key.as_ref(), "collected by another key");
         assert_eq!(body.subject, case.ask.key.as_ref().unwrap().digest());
         assert!(at < case.lapses, "issued after it lapsed");
+        let delay = u64::from(case.ask.lane == Lane::Emergency) * 120;
+        assert!(at >= case.at.plus(delay), "issued before anybody could cancel");
         assert_eq!(body.valid_after, at.minus(60));
         assert_eq!(body.valid_before, at.plus(u64::from(case.ask.ttl.seconds())));
         assert_eq!(body.serial, seq);
@@ -222,6 +254,7 @@ impl Judge {
         let case = &self.cases[&grant];
         self.holds(case).unwrap_or_else(|why| panic!("issued and not allowed: {why}"));
         self.lane_open(&case.ask, at);
+        self.restrained(case, at).unwrap_or_else(|why| panic!("issued and not allowed: {why}"));
         let missing = self.missing(case);
         assert!(missing.is_empty(), "issued without its quorum: {missing:?}");
         for (_, counted) in self.counted(case) {
@@ -229,7 +262,9 @@ impl Judge {
         }
         let scope = self.law().scope(&case.ask.scope).unwrap();
         let then = self.policies[case.law].scope(&case.ask.scope).unwrap();
-        assert_eq!(body.principals, scope.ssh.as_ref().unwrap().principals);
+        let drill = if case.ask.lane == Lane::Drill { "drill-" } else { "" };
+        let names = scope.ssh.as_ref().unwrap().principals.iter();
+        assert!(names.map(|name| format!("{drill}{name}")).eq(body.principals.iter().cloned()));
         assert_eq!(scope.ssh, then.ssh, "issued for what approvers were not shown");
         let alive = |other: &&Case| other.issued.is_some() && other.ended.is_none();
         let same = |other: &&Case| other.ask.scope == case.ask.scope;
@@ -237,7 +272,7 @@ impl Judge {
         assert!(live < usize::try_from(scope.live_max).unwrap(), "too many alive");
         let valid_before = body.valid_before;
         self.case(grant).issued =
-            Some(Issued { serial: seq, entry: digest, valid_before, picked_up: false });
+            Some(Issued { serial: seq, entry: digest, valid_before, picked_up: false, at });
     }
 
     fn picked_up(&mut self, body: &entry::PickedUp) {
@@ -290,7 +325,8 @@ impl Judge {
             }
             (cause, said) => panic!("{cause} by {said:?}"),
         }
-        self.case(body.link.grant).ended = Some(Outcome::Revoked);
+        let case = self.case(body.link.grant);
+        (case.ended, case.end) = (Some(Outcome::Revoked), Some(at));
     }
 
     fn closed(&mut self, body: &entry::Closed, at: Timestamp) {
@@ -301,6 +337,101 @@ impl Judge {
             assert!(at >= issued.valid_before.plus(300), "off the list before hosts agree");
         }
         case.closed = true;
+        let picked_up = case.issued.as_ref().is_some_and(|issued| issued.picked_up);
+        let exercise = (case.ask.lane == Lane::Drill)
+            .then_some((body.link.grant, picked_up && body.outcome == Outcome::Revoked));
+        self.exercise = exercise;
+    }
+
+    fn escalated(&mut self, body: &entry::Escalated, at: Timestamp) {
+        let case = self.waiting(body.link.grant);
+        assert!(at < case.lapses && !case.escalated.contains(&body.stage), "escalated twice");
+        let case = &self.cases[&body.link.grant];
+        assert_ne!(case.ask.lane, Lane::Emergency);
+        let scope = self.law().scope(&case.ask.scope).unwrap();
+        let stage = scope.stages().iter().find(|stage| stage.name == body.stage).unwrap();
+        assert!(!stage.escalate.is_empty(), "escalated to nobody");
+        let missing = self.missing(case);
+        assert!(missing.iter().any(|(name, _)| *name == body.stage), "it was answered");
+        if let Some(signed) = &body.signed {
+            let statement = read(signed);
+            let Act::Escalate(said) = statement.act() else { panic!("not an escalation") };
+            assert_eq!(said.request, case.statement);
+            self.owns(&said.by, &signer(signed));
+            let may = said.by == case.ask.by
+                || self.approves(scope, &said.by)
+                || self.is_owner(scope, &said.by);
+            assert!(may, "{} may not escalate", said.by);
+        } else {
+            let within = u64::from(stage.within.unwrap());
+            assert!(at >= case.at.plus(within), "escalated before its time");
+        }
+        self.case(body.link.grant).escalated.push(body.stage.clone());
+    }
+
+    fn reviewed(&mut self, body: &entry::Reviewed) {
+        let statement = read(&body.signed);
+        let Act::Review(said) = statement.act() else { panic!("not a review") };
+        self.owns(&said.by, &signer(&body.signed));
+        let case = &self.cases[&body.request];
+        assert_eq!(said.request, case.statement);
+        assert!(case.issued.is_some() && case.end.is_some(), "reviewed before it ended");
+        assert_ne!(said.by, case.ask.by, "one's own grant");
+        assert!(case.approvals.iter().all(|given| given.by != said.by), "one's own approval");
+        assert!(self.is_owner(self.law().scope(&case.ask.scope).unwrap(), &said.by));
+        let person = self.law().principal(&said.by).unwrap().kind == PrincipalKind::Human;
+        assert!(person && matches!(case.review, None | Some(ReviewVerdict::Inconclusive)));
+        self.case(body.request).review = Some(said.verdict);
+    }
+
+    /// Whether what happened before lets the requester have it once more.
+    fn restrained(&self, case: &Case, at: Timestamp) -> Result<(), &'static str> {
+        let scope = self.law().scope(&case.ask.scope).ok_or("no scope")?;
+        if case.ask.lane == Lane::Drill {
+            return Ok(());
+        }
+        let mut used = 0;
+        for other in self.cases.values() {
+            let Some(issued) = &other.issued else { continue };
+            if other.ask.scope != case.ask.scope || other.ask.lane == Lane::Drill {
+                continue;
+            }
+            let gated = scope.review_gate || other.ask.lane == Lane::Emergency;
+            require(!gated || other.end.is_none() || other.review.is_some(), "review")?;
+            if other.ask.by == case.ask.by {
+                let cooled = other.end.map(|end| end.plus(scope.cooldown.unwrap_or(0).into()));
+                require(cooled.is_none_or(|cooled| cooled <= at), "cooldown")?;
+                let begin = at.minus(scope.budget.map_or(0, |budget| budget.window.into()));
+                let until = other.end.unwrap_or(issued.valid_before);
+                used += until.since(issued.at.max(begin));
+            }
+        }
+        let wanted = used + u64::from(case.ask.ttl.seconds());
+        require(scope.budget.is_none_or(|budget| wanted <= u64::from(budget.time)), "budget")
+    }
+
+    /// Whether `other` is the ordinary request that lets `case` go alone.
+    fn unanswered(&self, other: &Case, case: &Case, at: Timestamp) -> bool {
+        let scope = self.law().scope(&case.ask.scope).unwrap();
+        let after = u64::from(scope.emergency.unwrap().after);
+        let silent = |stage: &Stage| other.approvals.iter().all(|given| given.stage != stage.name);
+        other.ask.by == case.ask.by
+            && other.ask.scope == case.ask.scope
+            && other.ask.lane == Lane::Normal
+            && other.issued.is_none()
+            && other.ended.is_none()
+            && (other.at.plus(after)..other.lapses).contains(&at)
+            && scope.stages().iter().any(silent)
+    }
+
+    /// Whether a stage was passed on to `by`.
+    fn asked_since(&self, case: &Case, scope: &Scope, by: &PrincipalId) -> bool {
+        let person = self.law().principal(by).is_some_and(|p| p.kind == PrincipalKind::Human);
+        let mut stages = scope.stages().iter();
+        person
+            && stages.any(|stage| {
+                case.escalated.contains(&stage.name) && self.among(by, &stage.escalate)
+            })
     }
 
     /// A refusal for want of approvals must name what is really missing.
@@ -317,8 +448,9 @@ impl Judge {
         require(scope.kinds.contains(&requester.kind), "kind of identity")?;
         self.chain_holds(ask, scope)?;
         require(requester.keys.iter().any(|key| key.fingerprint() == case.key), "key")?;
-        require(matches!(ask.lane, Lane::Normal | Lane::Outage), "lane")?;
         require(scope.lanes.contains(&ask.lane), "lane")?;
+        let short = |ttl: Ttl| ask.lane != Lane::Emergency || ask.ttl <= ttl;
+        require(scope.emergency.is_none_or(|terms| short(terms.ttl_max)), "emergency ttl")?;
         require(ask.ttl.seconds() <= scope.ttl_max.seconds(), "ttl")?;
         let subject = ask.key.as_ref().ok_or("no subject key")?;
         require(law.owner_of(subject).is_none(), "the subject key is enrolled")?;
@@ -379,15 +511,20 @@ impl Judge {
         require(approver.kind == PrincipalKind::Human, "not a person")?;
         require(approver.keys.iter().any(|key| key.fingerprint() == approval.key), "key")?;
         require(approval.ttl_max >= case.ask.ttl.seconds(), "ttl-max")?;
+        let mut asked_since = 0;
         for policy in [law, then] {
             let scope = policy.scope(&case.ask.scope).ok_or("no scope")?;
             let Approval::Stages(stages) = &scope.approval else { return Err("no stages") };
             let stage = stages.iter().find(|stage| stage.name == approval.stage);
             let stage = stage.ok_or("no such stage")?;
-            let among = stage.approvers.iter().any(|of| policy.is_member(&approval.by, of));
-            require(among, "not an approver of the stage")?;
+            let among = |of: &[Members]| of.iter().any(|of| policy.is_member(&approval.by, of));
+            let passed_on = case.escalated.contains(&stage.name) && among(&stage.escalate);
+            require(passed_on || among(&stage.approvers), "not an approver of the stage")?;
+            asked_since += usize::from(!among(&stage.approvers));
+            asked_since += 10 * usize::from(!passed_on);
         }
-        Ok(())
+        // Either an approver then and now, or one to whom it was passed on then and now.
+        require(asked_since % 10 == 0 || asked_since < 10, "one then and the other now")
     }
 
     fn counted(&self, case: &Case) -> BTreeMap<(StageId, PrincipalId), u64> {
@@ -396,6 +533,9 @@ impl Judge {
     }
 
     fn missing(&self, case: &Case) -> Vec<(StageId, u32)> {
+        if case.ask.lane == Lane::Emergency {
+            return Vec::new();
+        }
         let counted = self.counted(case);
         let scope = self.law().scope(&case.ask.scope).unwrap();
         let Approval::Stages(stages) = &scope.approval else { return Vec::new() };

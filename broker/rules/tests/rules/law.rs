@@ -40,6 +40,9 @@ pub(crate) const CHANGES: &[&str] = &[
     "bot-disowned",
     "bot-left",
     "outage-outlived",
+    "escalate-others",
+    "emergency-gone",
+    "gate-open",
 ];
 
 struct Person {
@@ -199,6 +202,63 @@ approvers = "group:leads"
 quorum = 1
 [scope.ssh]
 principals = ["bg-idp"]
+
+[[scope]]
+id = "hot"
+title = "Switch of the payment rails"
+purpose = "Stop the money"
+business-owner = "group:owners"
+technical-owner = "group:leads"
+identity-owner = "group:owners"
+sensitivity = "critical"
+ttl-max = "30m"
+pending-max = "20m"
+live-max = 3
+cooldown = "2m"
+budget = "40m/1d"
+review-within = "1d"
+requesters = "group:oncall"
+kinds = ["human"]
+lanes = ["normal", "emergency", "drill"]
+require-reason = false
+[[scope.stage]]
+name = "app-owner"
+approvers = "group:leads"
+quorum = 1
+within = "5m"
+escalate = "group:owners"
+[[scope.stage]]
+name = "security"
+approvers = "group:security"
+quorum = 1
+within = "5m"
+escalate = "principal:joe"
+[scope.emergency]
+after = "10m"
+ttl-max = "5m"
+delay = "2m"
+[scope.ssh]
+principals = ["bg-hot"]
+
+[[scope]]
+id = "gate"
+title = "Door of the vault"
+purpose = "Fetch the spare keys"
+business-owner = "group:owners"
+technical-owner = "group:oncall"
+identity-owner = "group:owners"
+sensitivity = "high"
+ttl-max = "30m"
+pending-max = "10m"
+live-max = 2
+requesters = "group:oncall"
+kinds = ["human"]
+lanes = ["normal", "drill"]
+review-gate = true
+require-reason = false
+approval = "none"
+[scope.ssh]
+principals = ["bg-gate"]
 "#;
 
 /// The key made from `seed`; made once, because there are few of them and many tests.
@@ -300,6 +360,14 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
         }
         "outage-outlived" => edit("ends-with-outage = true\ngrace = \"5m\"\n", ""),
         "stage-renamed" => edit("name = \"security\"", "name = \"sec\""),
+        "escalate-others" => {
+            edit("escalate = \"group:owners\"", "escalate = \"group:web-leads\"");
+        }
+        "emergency-gone" => {
+            edit("[\"normal\", \"emergency\", \"drill\"]", "[\"normal\", \"drill\"]");
+            edit("[scope.emergency]\nafter = \"10m\"\nttl-max = \"5m\"\ndelay = \"2m\"\n", "");
+        }
+        "gate-open" => edit("review-gate = true\n", ""),
         other => panic!("no such change: {other}"),
     }
 }

@@ -6,6 +6,7 @@
     reason = "an overflow or an unforeseen case is a failing test"
 )]
 
+mod chain;
 mod delegation;
 mod folding;
 mod histories;

@@ -20,7 +20,7 @@ use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::statement::{
-    About, Act, Approve, Ask, Collect, Declare, Lane, Pickup, Resolve, Statement,
+    About, Act, Approve, Ask, Collect, Declare, Lane, Pickup, Resolve, Review, Statement,
 };
 use breakglass_ledger::time::{Timestamp, Ttl};
 use breakglass_rules::{Command, Refusal, Request, SeenVerdict};
@@ -133,6 +133,7 @@ impl Player {
             "close" => Command::Close,
             "drain" => Command::Drain,
             "rejudge" => Command::Rejudge,
+            "escalate" => Command::Escalate,
             other => panic!("no such call: {other}"),
         };
         if self.house.requests.is_empty() {
@@ -236,6 +237,10 @@ impl Player {
             "drop" => Act::Drop(about),
             "cancel" => Act::Cancel(about),
             "escalate" => Act::Escalate(about),
+            "review" => {
+                let verdict = words.bare().unwrap().parse().unwrap();
+                Act::Review(Review { request, by: about.by, verdict, comment: None })
+            }
             other => panic!("no such act: {other}"),
         }
     }

@@ -149,10 +149,6 @@ fn lanes_that_the_scope_does_not_list_are_closed() {
 fn what_would_have_to_be_ignored_is_not_supported_yet() {
     assert_eq!(refusal("sam: request kind=x509"), Refusal::NotSupportedYet { what: "kind x509" });
     assert_eq!(refusal("sam: request kind=jwt"), Refusal::NotSupportedYet { what: "kind jwt" });
-    assert_eq!(
-        refusal("sam: request\n sam: escalate"),
-        Refusal::NotSupportedYet { what: "escalate" }
-    );
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! What happened before with a scope, looked up only as far as its policy makes a decision of it:
+//! a scope without cooldown, budget and review gate costs no look.
+
+use std::sync::Arc;
+
+use breakglass_ledger::policy::Scope;
+use breakglass_ledger::statement::{Act, Ask, Lane};
+use breakglass_rules::{Request, used};
+
+use super::DeskError;
+use super::batch::Batch;
+use super::known::Known;
+
+impl Batch<'_, '_> {
+    /// Adds to `known` what a decision about `act` needs of the past.
+    pub(super) fn remember(&self, known: &mut Known, act: &Act) -> Result<(), DeskError> {
+        match act {
+            Act::Request(ask) => self.remember_use(known, ask),
+            Act::Collect(_) => {
+                let Some(Request::Pending(pending)) = &known.request else { return Ok(()) };
+                let ask = pending.asked.ask.clone();
+                self.remember_use(known, &ask)
+            }
+            Act::Review(_) => {
+                let Some(request) = &known.request else { return Ok(()) };
+                known.history.reviewed = self.tx.review_of(request.id())?;
+                Ok(())
+            }
+            Act::Approve(_)
+            | Act::Deny(_)
+            | Act::Withdraw(_)
+            | Act::Drop(_)
+            | Act::Cancel(_)
+            | Act::Escalate(_)
+            | Act::Pickup(_)
+            | Act::Lock(_)
+            | Act::Unlock(_)
+            | Act::Declare(_)
+            | Act::Resolve(_)
+            | Act::Applied(_)
+            | Act::Use(_)
+            | Act::Session(_)
+            | Act::Policy(_) => Ok(()),
+        }
+    }
+
+    fn remember_use(&self, known: &mut Known, ask: &Ask) -> Result<(), DeskError> {
+        let policy = Arc::clone(self.memory.in_force());
+        let Some(scope) = policy.scope(&ask.scope) else { return Ok(()) };
+        let now = self.second();
+        if let Some(budget) = scope.budget {
+            let begin = now.minus(u64::from(budget.window));
+            let held = self.tx.held(&scope.id, &ask.by, begin)?;
+            known.history.budget_used = used(held, now, budget.window);
+        }
+        if scope.cooldown.is_some() {
+            known.history.last_end = self.tx.last_end(&scope.id, &ask.by)?;
+        }
+        self.remember_reviews(known, scope)
+    }
+
+    fn remember_reviews(&self, known: &mut Known, scope: &Scope) -> Result<(), DeskError> {
+        if scope.review_gate {
+            known.history.unreviewed = self.tx.unreviewed(&scope.id, None)?;
+        }
+        if self.memory.had_emergency(&scope.id) {
+            let emergency = Some(Lane::Emergency);
+            known.history.unreviewed_emergency = self.tx.unreviewed(&scope.id, emergency)?;
+        }
+        Ok(())
+    }
+}
