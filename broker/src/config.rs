@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::notify;
 use crate::rpc::Limits;
 
 /// Largest configuration file: a page of settings is a few hundred bytes.
@@ -38,6 +39,9 @@ pub struct Config {
     /// Limits at the door; each has a default.
     #[serde(default)]
     pub limits: Limits,
+    /// How people are told; nobody is unless there is a channel.
+    #[serde(default)]
+    pub notify: notify::Config,
 }
 
 impl Config {
@@ -50,6 +54,7 @@ impl Config {
             web: default_web(),
             names: Vec::new(),
             limits: Limits::default(),
+            notify: notify::Config::default(),
         }
     }
 

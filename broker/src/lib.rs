@@ -12,6 +12,7 @@ pub mod house;
 pub mod init;
 pub mod krl;
 pub mod mint;
+pub mod notify;
 pub mod publish;
 pub mod report;
 pub mod rpc;

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use breakglass_broker::clock::SystemClock;
 use breakglass_broker::config::Config;
-use breakglass_broker::{check, dev, erase, init, report, serve};
+use breakglass_broker::entropy::SystemEntropy;
+use breakglass_broker::{check, dev, erase, init, notify, report, serve};
 
 /// The break-glass broker: takes emergency requests, enforces the approval chain, mints
 /// short-lived credentials, revokes them, and writes all of it down.
@@ -59,6 +61,12 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Tell people: try a channel of the configuration
+    #[command(after_help = NOTIFY_EXAMPLES)]
+    Notify {
+        #[command(subcommand)]
+        verb: NotifyVerb,
+    },
     /// Derive every table again from the ledger's entries and compare (stop the daemon first)
     #[command(after_help = CHECK_EXAMPLES)]
     Check {
@@ -77,6 +85,26 @@ enum Verb {
         commitment: String,
     },
 }
+
+#[derive(Subcommand)]
+enum NotifyVerb {
+    /// Send one test notice, marked as such, and say whether the other side took it
+    #[command(after_help = NOTIFY_EXAMPLES)]
+    Test {
+        /// The configuration file of the daemon
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// NAME of a channel, or an address as in people.toml, NAME:ADDRESS
+        channel: String,
+    },
+}
+
+const NOTIFY_EXAMPLES: &str = "\
+It needs no running daemon and writes nothing into the ledger.
+
+Examples:
+      breakglassd notify test --config /etc/breakglass/breakglassd.toml slack
+      breakglassd notify test --config /etc/breakglass/breakglassd.toml mailto:sam@example.com";
 
 const INIT_EXAMPLES: &str = "\
 The first policy must be signed by the quorum of its own authority, so `init` is run
@@ -170,6 +198,14 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Dev { dir } => {
             dev::run(dir)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Notify { verb: NotifyVerb::Test { config, channel } } => {
+            let config = Config::read(&config)?;
+            let (clock, entropy) = (SystemClock, SystemEntropy::new());
+            let trial = notify::trial(&config.notify, &channel, &clock, &entropy);
+            serve::runtime()?.block_on(trial)?;
+            println!("delivered");
             Ok(ExitCode::SUCCESS)
         }
         Verb::Check { state } => {

@@ -13,9 +13,10 @@ use crate::config::{Config, Layout};
 use crate::desk::{Desk, DeskError, Revoking};
 use crate::house::{self, HouseError};
 use crate::mint::{MintError, SignedList};
+use crate::notify::{Board, Channels, NotifyError};
 use crate::publish::{PublishError, Publisher};
 use crate::store::GuardPolicy;
-use crate::{rpc, sweep, web};
+use crate::{notify, rpc, sweep, web};
 
 /// What an operator may accept for one start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +42,9 @@ pub enum ServeError {
     /// The first lists could not be published; a broker that cannot revoke must not grant.
     #[error("the revocation lists cannot be published")]
     Publish(#[from] PublishError),
+    /// A channel for notices cannot be used as it is configured.
+    #[error("a channel for notices cannot be opened")]
+    Notify(#[from] NotifyError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}; is another daemon running there?")]
     Listen {
@@ -104,12 +108,14 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let guard =
         if options.accept_guard_loss { GuardPolicy::Recreate } else { GuardPolicy::Require };
+    let channels = Channels::open(&config.notify)?;
     let parts = house::open(&config.state, Arc::clone(&clock), guard, options.accept_clock)?;
     let (names, addresses) = split_names(&config.names);
     let certificate_clock = Arc::clone(&clock);
     let tls = parts.mint.tls(&names, &addresses, move || certificate_clock.now().second())?;
     let (rpc_listener, rpc_address) = listen(config.listen).await?;
     let (web_listener, web_address) = listen(config.web).await?;
+    let entropy = Arc::clone(&parts.entropy);
     let desk = Arc::new(Desk::start(parts)?);
     let (authority, signer) = (desk.public().ssh_ca.clone(), desk.public().lists.clone());
     let publisher = Publisher::open(&Layout::of(&config.state).lists(), authority, signer)?;
@@ -118,14 +124,22 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
 
     let (stop, stopping) = watch::channel(false);
     let mut doors = JoinSet::new();
-    doors.spawn(sweep::run(Arc::clone(&desk), clock, stopping.clone()));
+    let board = Arc::new(Board::default());
+    doors.spawn(sweep::run(Arc::clone(&desk), Arc::clone(&clock), stopping.clone()));
+    if !channels.is_empty() {
+        let (desk, board) = (Arc::clone(&desk), Arc::clone(&board));
+        let remind_after = config.notify.remind_after;
+        let parts = notify::Parts { desk, channels, remind_after, board, clock, entropy };
+        doors.spawn(notify::run(parts, stopping.clone()));
+    }
     doors.spawn(keep_published(
         Arc::clone(&desk),
         publisher.clone(),
         first.version,
         stopping.clone(),
     ));
-    doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), config.limits, stopping.clone()));
+    let limits = config.limits;
+    doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), board, limits, stopping.clone()));
     doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping.clone()));
     let rechecked = Arc::clone(&desk);
     spawn_blocking(move || recheck(&rechecked, &stopping));

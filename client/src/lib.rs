@@ -24,6 +24,7 @@ pub mod screen;
 pub mod signer;
 pub mod sshwire;
 pub mod state;
+pub mod telling;
 pub mod trust;
 pub mod verbs;
 pub mod view;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Exit;
 use crate::output::{clean, short_duration};
+use crate::telling::{self, telling};
 
 /// What the request asks, if its bytes are a request at all.
 #[must_use]
@@ -86,7 +87,9 @@ pub fn progress(view: &RequestView, now: Timestamp) -> String {
     if stages.is_empty() {
         return format!("no approval needed; {rest}");
     }
-    clean(&format!("{} of {needed}: {}; {rest}", given.sum::<u64>(), stages.join("; ")))
+    let told = telling(view);
+    let told = if told.is_empty() { told } else { format!("; {told}") };
+    clean(&format!("{} of {needed}: {}; {rest}{told}", given.sum::<u64>(), stages.join("; ")))
 }
 
 fn counted(stage: &StageView) -> u64 {
@@ -151,6 +154,7 @@ pub fn to_json(view: &RequestView) -> Value {
         "cause": view.cause,
         "ended_by": view.ended_by,
         "missing": missing(view),
+        "notices": telling::to_json(view),
         "stages": stages.collect::<Vec<_>>(),
     })
 }

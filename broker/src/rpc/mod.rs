@@ -11,6 +11,7 @@ mod feed;
 mod following;
 mod form;
 pub mod limits;
+mod notices;
 mod outlet;
 mod reads;
 mod service;
@@ -44,6 +45,7 @@ use self::service::{Calls, Service};
 use self::status::too_often;
 use crate::crowd::{FORGET_EVERY, Source, Throttle};
 use crate::desk::Desk;
+use crate::notify::Board;
 use crate::report;
 
 pub use self::limits::Limits;
@@ -63,10 +65,11 @@ pub async fn serve(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
     desk: Arc<Desk>,
+    board: Arc<Board>,
     limits: Limits,
     stop: watch::Receiver<bool>,
 ) {
-    let service = Arc::new(Service::new(desk, limits, stop.clone()));
+    let service = Arc::new(Service::new(desk, board, limits, stop.clone()));
     let callers = Arc::new(Throttle::new(limits.calls_per_address));
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()

@@ -1,5 +1,7 @@
 //! Single answers: a checkpoint, a request, a page of requests, the policy.
 
+use std::sync::Arc;
+
 use breakglass_ledger::entry::Body;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::Policy;
@@ -10,6 +12,7 @@ use breakglass_proto::v1;
 
 use super::access::{may_read, may_read_policy};
 use super::limits::{PAGE_DEFAULT, PAGE_LOOKS_MAX, PAGE_MAX};
+use super::notices;
 use super::service::Service;
 use super::session::{Session, Who};
 use super::status::CallError;
@@ -77,10 +80,12 @@ pub(super) async fn look(
     id: RequestId,
 ) -> Result<v1::RequestView, CallError> {
     let (policy, now, who) = (service.desk.policy(), service.desk.now(), session.who.clone());
+    let board = Arc::clone(&service.board);
     service
         .read(move |reader| {
             let row = readable(reader, &policy, &who, id)?;
-            Ok(view(reader, &policy, &row, now)?)
+            let view = view(reader, &policy, &row, now)?;
+            Ok(v1::RequestView { notices: notices::about(&board, id), ..view })
         })
         .await
 }

@@ -17,11 +17,14 @@ use super::status::{CallError, too_often};
 use super::{export, following, reads, submit, watching};
 use crate::crowd::{Seats, Throttle};
 use crate::desk::Desk;
+use crate::notify::Board;
 use crate::store::Reader;
 
 /// The service, shared by all connections.
 pub(super) struct Service {
     pub(super) desk: Arc<Desk>,
+    /// How telling people goes.
+    pub(super) board: Arc<Board>,
     /// Acts, by whoever signed them.
     pub(super) acts: Throttle<Who>,
     /// Reads, likewise.
@@ -42,13 +45,25 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(desk: Arc<Desk>, limits: Limits, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        desk: Arc<Desk>,
+        board: Arc<Board>,
+        limits: Limits,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         let (committed, commits) = watch::channel(0_u64);
+        let committed = Arc::new(committed);
+        let told = Arc::clone(&committed);
         desk.on_commit(Box::new(move || {
             committed.send_modify(|count| *count = count.wrapping_add(1));
         }));
+        // Whoever watches a request also sees how telling people of it goes.
+        board.on_change(Box::new(move || {
+            told.send_modify(|count| *count = count.wrapping_add(1));
+        }));
         Self {
             desk,
+            board,
             acts: Throttle::new(limits.acts_per_principal),
             reads: Throttle::new(limits.reads_per_principal),
             streams: Seats::new(limits.streams, limits.streams_per_principal),

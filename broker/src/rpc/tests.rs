@@ -112,7 +112,8 @@ impl House {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopping) = watch::channel(false);
-        let door = tokio::spawn(serve(listener, tls, Arc::clone(&desk), limits, stopping));
+        let door =
+            tokio::spawn(serve(listener, tls, Arc::clone(&desk), Arc::default(), limits, stopping));
         let ca = public.tls_ca_pem();
         let client = BrokerClient::new(connect(address, &ca).await.expect("a connection"));
         let nonce = AtomicU8::new(0);

@@ -15,8 +15,9 @@ use crate::client::Client;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::in_force;
-use crate::output::{Table, duration, short_duration};
+use crate::output::{Table, clean, duration, short_duration};
 use crate::screen::Screen;
+use crate::telling::telling;
 use crate::view::{ask, ending, exit_of, missing, progress, state_word, to_json, who};
 
 /// A request that was verified here, with the policy it was verified under.
@@ -91,6 +92,10 @@ pub(super) fn show(client: &mut Client<'_>, args: &ShowArgs) -> Result<Exit, Fai
     }
     let screen = client.out.screen(&format!("{screen}{}", state.trim_end()));
     client.out.result(&screen, &object)?;
+    let told = clean(&telling(&seen.view));
+    if !told.is_empty() {
+        client.out.say(&told);
+    }
     Ok(Exit::Done)
 }
 

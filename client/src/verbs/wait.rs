@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::telling::telling;
 use crate::view::{ending, exit_of, progress, to_json};
 
 /// Waits until the request is approved (or live), has ended, or `deadline` has passed.
@@ -85,7 +86,7 @@ fn watch(
 fn show(out: &mut Output, view: &RequestView, is_change: bool, shown: &mut String) {
     let who: Vec<String> =
         view.stages.iter().flat_map(|stage| &stage.given).map(|given| given.by.clone()).collect();
-    let key = format!("{:?} {}", view.state(), who.join(","));
+    let key = format!("{:?} {} {}", view.state(), who.join(","), telling(view));
     if out.is_live() || (is_change && key != *shown) {
         out.progress(&progress(view, clock::now()));
         *shown = key;

@@ -106,7 +106,7 @@ pub(crate) fn play(role: &str) {
             let desk = Arc::new(open(&state, mint));
             println!("{port}");
             tokio::spawn(sweep::run(Arc::clone(&desk), Arc::new(SystemClock), stopping.clone()));
-            tokio::spawn(serve(listener, tls, desk, Limits::roomy(), stopping))
+            tokio::spawn(serve(listener, tls, desk, Arc::default(), Limits::roomy(), stopping))
         };
         let ended = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]).ok());
         drop(ended.await);

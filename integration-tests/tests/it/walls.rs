@@ -70,7 +70,8 @@ const HOUSES: &[House] = &[
             ("mint", &["entropy", "krl", "sshwire"]),
             ("desk", &["clock", "entropy", "mint", "store", "krl"]),
             ("sweep", &["clock", "desk"]),
-            ("rpc", &["desk", "store", "crowd"]),
+            ("notify", &["clock", "desk", "entropy", "store"]),
+            ("rpc", &["desk", "store", "crowd", "notify"]),
             ("web", &["desk", "krl", "crowd"]),
         ],
         confined: &[
@@ -81,7 +82,9 @@ const HOUSES: &[House] = &[
             ("hyper", &["web"]),
             ("governor", &["crowd"]),
             ("rcgen", &["mint"]),
-            ("tokio", &["rpc", "web", "sweep", "serve"]),
+            ("reqwest", &["notify"]),
+            ("lettre", &["notify"]),
+            ("tokio", &["rpc", "web", "sweep", "serve", "notify"]),
         ],
     },
     House {

@@ -237,7 +237,8 @@ impl House {
 async fn a_hundred_watchers_read_what_is_new_once() {
     let house = House::open().await;
     let (_stop, stopping) = watch::channel(false);
-    let service = Arc::new(Service::new(Arc::clone(&house.desk), Limits::roomy(), stopping));
+    let service =
+        Arc::new(Service::new(Arc::clone(&house.desk), Arc::default(), Limits::roomy(), stopping));
     let begin = house.size();
     service.feed.join(begin).await;
     house.asked().await;
