@@ -9,6 +9,8 @@
 mod certificate;
 mod export;
 mod keys;
+mod lanes;
+mod special;
 mod steps;
 mod story;
 mod vectors;
@@ -16,6 +18,7 @@ mod vectors;
 pub use certificate::CertificateParts;
 pub use export::{CaseExport, Export};
 pub use keys::Keys;
+pub use special::{harmed_rulings, harmed_surroundings};
 pub use steps::subject_name;
 pub use story::{harmed_cases, harmed_files, harmed_rules, relink};
 pub use vectors::{config_examples, examples, vectors};
@@ -62,6 +65,10 @@ pub struct House {
     pub entries: Vec<Vec<u8>>,
     /// The openings, in order of their statements.
     pub openings: Vec<Opening>,
+    /// Since when the watched dependency is down, as decisions say it.
+    pub outage: Option<Timestamp>,
+    /// The rules that decisions name.
+    pub rules: Vec<String>,
     /// The policy files.
     pub blobs: BTreeMap<Digest, Vec<u8>>,
     grants: BTreeMap<RequestId, Kept>,
@@ -103,6 +110,8 @@ impl House {
             policy,
             entries: Vec::new(),
             openings: Vec::new(),
+            outage: None,
+            rules: Vec::new(),
             blobs: BTreeMap::new(),
             grants: BTreeMap::new(),
             tree: Frontier::new(),
@@ -265,7 +274,7 @@ impl House {
     pub fn decision(&self, outcome: &str) -> Decision {
         Decision {
             policy: self.policy.digest,
-            rules: Vec::new(),
+            rules: self.rules.clone(),
             context: Context {
                 lane: Some(Lane::Normal),
                 outage: OutageState::None,

@@ -63,7 +63,8 @@ impl Judge<'_> {
         if until.is_none() {
             wrong("a declaration ends, within four hours".to_owned());
         }
-        if !case.policy.scopes.iter().any(|scope| scope.outage.as_ref() == Some(id)) {
+        let is_known = case.policy.scopes.iter().any(|scope| scope.outage.as_ref() == Some(id));
+        if !is_known {
             wrong(format!("no scope depends on {id}"));
         }
         let outage = self.world.outages.entry(id.clone()).or_default();
@@ -79,7 +80,9 @@ impl Judge<'_> {
         if body.decision.outcome != expected && !was_down {
             wrong(format!("it is {}, not {}", expected, body.decision.outcome));
         }
-        self.may_declare(case, id, by, out);
+        if is_known {
+            self.may_declare(case, id, by, out);
+        }
     }
 
     /// Only people declare, as the rules say; without rules those who own what depends on it.

@@ -8,8 +8,11 @@ use crate::policy::Files;
 use crate::statement::Act;
 use crate::testing::{House, PEOPLE, files_of};
 
+mod around;
 mod credentials;
 mod ends;
+mod lanes;
+mod rules;
 
 fn codes(report: &Report) -> Vec<Code> {
     let mut codes: Vec<_> = report.findings.iter().map(|finding| finding.code).collect();

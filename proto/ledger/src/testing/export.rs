@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::House;
-use crate::audit::{CaseReport, Report, TrustFile, verify, verify_case};
+use crate::audit::{CaseReport, Eligibility, Report, TrustFile, verify, verify_case};
 use crate::bundle::{Bundle, CaseBundle, Proof, write_entry};
 use crate::bytes::Digest;
 use crate::entry::{Body, ConfigChange, Entry};
@@ -117,13 +117,24 @@ impl Export {
     /// Verifies what is in memory.
     #[must_use]
     pub fn verify(&self, trust: &TrustFile, now: Option<Timestamp>) -> Report {
+        self.verify_by(trust, now, None)
+    }
+
+    /// As [`Export::verify`], with somebody who judges rules.
+    #[must_use]
+    pub fn verify_by(
+        &self,
+        trust: &TrustFile,
+        now: Option<Timestamp>,
+        rules: Option<&dyn Eligibility>,
+    ) -> Report {
         let bundle = Bundle {
             entries: &mut self.entries.as_slice(),
             checkpoint: &self.checkpoint,
             openings: &mut self.openings.as_slice(),
             blobs: &|digest| self.blobs.get(&digest).cloned(),
         };
-        verify(bundle, trust, now, None).expect("memory can be read")
+        verify(bundle, trust, now, rules).expect("memory can be read")
     }
 }
 

@@ -89,6 +89,15 @@ impl House {
         let kept = self.kept(id);
         let profile = self.policy.scope(&kept.ask.scope).and_then(|scope| scope.ssh.clone());
         let profile = profile.expect("a scope with SSH");
+        let (mut key_id, mut principals) = (format!("bg:{id}:{}", kept.ask.by), profile.principals);
+        if kept.ask.lane == Lane::Drill {
+            key_id.push_str(":drill");
+            principals.iter_mut().for_each(|one| one.insert_str(0, "drill-"));
+        }
+        if !kept.ask.on_behalf_of.is_empty() {
+            let behind: Vec<_> = kept.ask.on_behalf_of.iter().map(ToString::to_string).collect();
+            key_id.push_str(&format!(":for:{}", behind.join(",")));
+        }
         let mut options = Vec::new();
         if let Some(command) = profile.force_command {
             options.push(("force-command".to_owned(), command));
@@ -100,8 +109,8 @@ impl House {
             subject: kept.ask.key.clone().expect("a subject key"),
             serial: self.size(),
             kind: 1,
-            key_id: format!("bg:{id}:{}", kept.ask.by),
-            principals: profile.principals,
+            key_id,
+            principals,
             valid_after: self.now.minus(60),
             valid_before: self.now.plus(kept.ask.ttl.seconds().into()),
             options,
@@ -117,7 +126,7 @@ impl House {
         Issued {
             link: self.link(id),
             signed: self.said(&subject_name(id), collect),
-            decision: self.decision("issued"),
+            decision: self.decision_about(&kept.ask, "issued"),
             kind: Kind::Ssh,
             certificate: parts.sign(&self.keys, "ssh-ca"),
             serial: parts.serial,

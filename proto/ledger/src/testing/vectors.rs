@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{CaseExport, Export, House, harmed_cases, harmed_files, harmed_rules};
+use super::{
+    CaseExport, Export, House, harmed_cases, harmed_files, harmed_rules, harmed_rulings,
+    harmed_surroundings,
+};
 use crate::bundle::{BLOBS, CHECKPOINT, ENTRIES, OPENINGS, PROOFS};
 use crate::bytes::{Digest, Salt};
 use crate::entry::{
@@ -47,6 +50,17 @@ pub fn vectors() -> Vec<(PathBuf, Vec<u8>)> {
             }
         }
     }
+    let special = House::special().export();
+    put_whole(&mut files, "lanes", &special);
+    for (code, export) in harmed_surroundings() {
+        put(&mut files, &format!("tampered/{code}"), &export);
+    }
+    let mut ruled = House::ruled();
+    ruled.request("sam", "metered", 60);
+    put_whole(&mut files, "ruled", &ruled.export());
+    for (code, export) in harmed_rulings() {
+        put_whole(&mut files, &format!("ruled-tampered/{code}"), &export);
+    }
     put_case(&mut files, "case", &house.first_case());
     for (digest, content) in &honest.blobs {
         files.push((format!("case/{BLOBS}/{digest}").into(), content.clone()));
@@ -55,6 +69,13 @@ pub fn vectors() -> Vec<(PathBuf, Vec<u8>)> {
         put_case(&mut files, &format!("case-tampered/{code}"), &case);
     }
     files
+}
+
+fn put_whole(files: &mut Vec<(PathBuf, Vec<u8>)>, directory: &str, export: &Export) {
+    put(files, directory, export);
+    for (digest, content) in &export.blobs {
+        files.push((format!("{directory}/{BLOBS}/{digest}").into(), content.clone()));
+    }
 }
 
 fn put_case(files: &mut Vec<(PathBuf, Vec<u8>)>, directory: &str, case: &CaseExport) {
