@@ -8,6 +8,11 @@
 //!
 //! [limits]                           # each has a default, see `rpc::Limits`
 //! acts-per-principal = { per-second = 2, burst = 30 }
+//!
+//! [[watch]]                          # a dependency whose outage opens a lane, see `probe`
+//! id = "okta"
+//! issuer = "https://login.example.com"
+//! controls = ["10.0.0.1:53"]         # what we reach as long as we reach anything
 //! ```
 
 use std::net::SocketAddr;
@@ -16,6 +21,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::notify;
+use crate::probe::{self, Watch};
 use crate::rpc::Limits;
 
 /// Largest configuration file: a page of settings is a few hundred bytes.
@@ -36,6 +42,9 @@ pub struct Config {
     /// DNS names and addresses for the server's certificate, beside `breakglassd`.
     #[serde(default)]
     pub names: Vec<String>,
+    /// Watched dependencies; without any, outages are declared only.
+    #[serde(default, deserialize_with = "probe::all")]
+    pub watch: Vec<Watch>,
     /// Limits at the door; each has a default.
     #[serde(default)]
     pub limits: Limits,
@@ -53,6 +62,7 @@ impl Config {
             listen: default_listen(),
             web: default_web(),
             names: Vec::new(),
+            watch: Vec::new(),
             limits: Limits::default(),
             notify: notify::Config::default(),
         }

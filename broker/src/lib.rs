@@ -13,6 +13,7 @@ pub mod init;
 pub mod krl;
 pub mod mint;
 pub mod notify;
+pub mod probe;
 pub mod publish;
 pub mod report;
 pub mod rpc;

@@ -14,6 +14,7 @@ use crate::desk::{Desk, DeskError, Revoking};
 use crate::house::{self, HouseError};
 use crate::mint::{MintError, SignedList};
 use crate::notify::{Board, Channels, NotifyError};
+use crate::probe::{self, CaError};
 use crate::publish::{PublishError, Publisher};
 use crate::store::GuardPolicy;
 use crate::{notify, rpc, sweep, web};
@@ -39,6 +40,9 @@ pub enum ServeError {
     /// TLS could not be set up.
     #[error("TLS could not be set up")]
     Mint(#[from] MintError),
+    /// A watched dependency cannot be asked.
+    #[error("what is watched cannot be asked")]
+    Probe(#[from] CaError),
     /// The first lists could not be published; a broker that cannot revoke must not grant.
     #[error("the revocation lists cannot be published")]
     Publish(#[from] PublishError),
@@ -113,6 +117,7 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let (names, addresses) = split_names(&config.names);
     let certificate_clock = Arc::clone(&clock);
     let tls = parts.mint.tls(&names, &addresses, move || certificate_clock.now().second())?;
+    let probers = probe::open(&config.watch)?;
     let (rpc_listener, rpc_address) = listen(config.listen).await?;
     let (web_listener, web_address) = listen(config.web).await?;
     let entropy = Arc::clone(&parts.entropy);
@@ -126,6 +131,8 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let mut doors = JoinSet::new();
     let board = Arc::new(Board::default());
     doors.spawn(sweep::run(Arc::clone(&desk), Arc::clone(&clock), stopping.clone()));
+    let (outside, dice) = (Arc::clone(&clock), Arc::clone(&entropy));
+    doors.spawn(probe::run(probers, Arc::clone(&desk), outside, dice, stopping.clone()));
     if !channels.is_empty() {
         let (desk, board) = (Arc::clone(&desk), Arc::clone(&board));
         let remind_after = config.notify.remind_after;
