@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::request::{Live, Pending, Request};
 use crate::verdict::Verdict;
 use crate::world::World;
-use crate::{approve, ask, collect, ending, escalation, grounds, outage, review};
+use crate::{approve, ask, collect, ending, escalation, grounds, lock, outage, review};
 
 /// All that a decision may depend on besides the command. Read in the transaction that records it.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +97,10 @@ pub enum Command<'a> {
         /// Whether it is down.
         down: bool,
     },
+    /// The clock: a lock is over by itself.
+    Unlock,
+    /// Something was locked: end the grant if that covers it.
+    Enforce,
     /// The policy changed: end the grant if it is no longer allowed.
     Rejudge,
 }
@@ -116,6 +120,8 @@ pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refus
         Command::Drain => outage::drain(facts),
         Command::RunOut { dependency } => outage::run_out(facts, dependency),
         Command::Measured { dependency, down } => outage::measured(facts, dependency, *down),
+        Command::Unlock => lock::run_out(facts),
+        Command::Enforce => lock::enforce(facts),
         Command::Rejudge => ending::rejudge(facts),
     }
 }
@@ -154,6 +160,7 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
     if let Some(by) = statement.by() {
         speaks_for(facts.policy, key, by)?;
     }
+    lock::stops(facts, statement, key)?;
     match statement.act() {
         Act::Request(ask) => ask::open(facts, ask),
         Act::Approve(approve) => {
@@ -173,12 +180,11 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
         Act::Resolve(resolve) => outage::resolve(facts, resolve),
         Act::Escalate(about) => escalation::by_person(facts, about),
         Act::Review(said) => review::review(facts, said),
-        Act::Lock(_)
-        | Act::Unlock(_)
-        | Act::Applied(_)
-        | Act::Use(_)
-        | Act::Session(_)
-        | Act::Policy(_) => Err(Refusal::NotSupportedYet { what: statement.act().kind().name() }),
+        Act::Lock(said) => lock::lock(facts, said),
+        Act::Unlock(said) => lock::unlock(facts, said, key),
+        Act::Applied(_) | Act::Use(_) | Act::Session(_) | Act::Policy(_) => {
+            Err(Refusal::NotSupportedYet { what: statement.act().kind().name() })
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::{Asked, Ended, Live, Pending, Request};
 use crate::verdict::{Event, Verdict};
-use crate::{CLOSE_AFTER_SECONDS, ask, stages};
+use crate::{CLOSE_AFTER_SECONDS, ask, lock, stages};
 
 /// Who acted; `None` for the clock and the policy.
 type Actor<'a> = Option<&'a PrincipalId>;
@@ -99,6 +99,10 @@ pub(crate) fn close(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
 /// approver who leaves does not take back what others hold.
 pub(crate) fn rejudge(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
     let live = live(facts.given_request()?)?;
+    // A new policy may put a grant under a lock: by naming a locked host, for instance.
+    if let Some(verdict) = lock::revoke(facts, live) {
+        return Ok(verdict);
+    }
     match may_go_on(facts, &live.asked) {
         Ok(()) => Err(Refusal::StillAllowed),
         Err(why) => Ok(revoke(facts, live, None, Cause::PolicyChanged, why.name())),

@@ -73,6 +73,13 @@ pub(crate) mod rule {
     pub(crate) const DECLARED_UNTIL: &str = "declared-until";
     /// Recovery ends what the outage opened.
     pub(crate) const OUTAGE_ENDED: &str = "outage-ended";
+    /// A lock counts until the second it names.
+    pub(crate) const LOCKED_UNTIL: &str = "locked-until";
+
+    /// The lock of this entry covers it.
+    pub(crate) fn lock(seq: u64) -> String {
+        format!("lock:{seq}")
+    }
 
     /// The quorum of a stage.
     pub(crate) fn stage(stage: &StageId) -> String {

@@ -10,6 +10,7 @@ use breakglass_ledger::statement::Lane;
 use crate::ask;
 use crate::decide::Facts;
 use crate::delegation::stands_behind;
+use crate::lock;
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Asked, Given, Pending};
 
@@ -68,7 +69,11 @@ pub(crate) fn tally<'a>(
         let mut have = 0_u32;
         for approval in given.clone().filter(|approval| approval.stage == stage.name) {
             // One person counts once, in one stage, whatever keys they hold.
-            if counts(facts.policy, then, pending, approval) && people.insert(&approval.by) {
+            let silent = lock::silences(facts, &approval.by, approval.key);
+            if !silent
+                && counts(facts.policy, then, pending, approval)
+                && people.insert(&approval.by)
+            {
                 counted.push(approval.seq);
                 have = have.saturating_add(1);
             }

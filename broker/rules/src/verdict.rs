@@ -1,5 +1,6 @@
 //! What `decide` answers when it does not refuse.
 
+use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Cause, Decision, Outcome};
 use breakglass_ledger::principal::{DependencyId, StageId};
 use breakglass_ledger::time::Timestamp;
@@ -36,6 +37,13 @@ pub enum Change {
         /// Which.
         dependency: DependencyId,
     },
+    /// Something was locked. Live grants that it covers end in the same transaction.
+    Locked,
+    /// A lock was lifted, or is over.
+    Unlocked {
+        /// Digest of the lock's statement.
+        lock: Digest,
+    },
 }
 
 impl Change {
@@ -45,6 +53,8 @@ impl Change {
         match self {
             Self::OutageBegan { .. } => "outage-began",
             Self::OutageEnded { .. } => "outage-ended",
+            Self::Locked => "locked",
+            Self::Unlocked { .. } => "unlocked",
         }
     }
 }

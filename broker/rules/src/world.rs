@@ -44,6 +44,14 @@ pub struct Lock {
     pub comment: Option<Digest>,
 }
 
+impl Lock {
+    /// Whether it still stops anything at `now`.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
 impl World {
     /// Follows `entry`; one that is about no lock and no outage changes nothing.
     ///
@@ -100,6 +108,12 @@ impl World {
             body,
             Body::Locked(_) | Body::Unlocked(_) | Body::OutageBegan(_) | Body::OutageEnded(_)
         )
+    }
+
+    /// When the next lock is over by itself.
+    #[must_use]
+    pub fn next_unlock(&self) -> Option<Timestamp> {
+        self.locks.values().filter_map(|lock| lock.until).min()
     }
 
     /// Since when `dependency` is down at `now`; `None` if it is not, or nobody ever said so.

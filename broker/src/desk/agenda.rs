@@ -61,7 +61,8 @@ impl Agenda {
 impl Memory {
     /// The next deadline that the store does not keep.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.outage_due().into_iter().chain(self.agenda.next()).min()
+        let world = self.outage_due().into_iter().chain(self.world().next_unlock());
+        world.chain(self.agenda.next()).min()
     }
 
     /// Makes the agenda anew from what is open: at the start, and under a new policy.

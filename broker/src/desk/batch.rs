@@ -68,7 +68,8 @@ impl Batch<'_, '_> {
             }
             Ok(Verdict::Change(change, decision)) => {
                 let signed = Some(record::signed(incoming));
-                self.changed(record::change(change, decision, signed, None), Some(incoming))
+                let body = record::change(change, decision, signed, None);
+                self.changed(body.ok_or(UNSIGNED)?, Some(incoming))
             }
             Ok(Verdict::Sign(clearance)) => self.issue(&known, clearance, incoming),
             Ok(Verdict::Again { seq }) => self.again(seq),

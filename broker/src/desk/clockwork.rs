@@ -48,6 +48,7 @@ impl Batch<'_, '_> {
         let (ended, lost) = self.outages_over(now)?;
         met = met.saturating_add(ended);
         unreadable = unreadable.saturating_add(lost);
+        met = met.saturating_add(self.locks_over(now)?);
         self.anchor_if_idle()?;
         // Also what this pass itself made due: a credential that expired long ago closes at once.
         let next = self.next_due()?;
@@ -124,7 +125,7 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// The next deadline of all: of requests, of outages, and of the agenda.
+    /// The next deadline of all: of requests, of outages and locks, and of the agenda.
     pub(super) fn next_due(&self) -> Result<Option<Timestamp>, DeskError> {
         let (request, other) = (self.tx.next_due()?, self.memory.next_due());
         Ok(request.into_iter().chain(other).min())

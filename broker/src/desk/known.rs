@@ -65,7 +65,10 @@ impl Batch<'_, '_> {
     pub(super) fn known(&mut self, statement: &Statement) -> Result<Known, DeskError> {
         let request = match statement.about() {
             Some(digest) => self.request_by_digest(digest)?,
-            None => None,
+            None => match self.locked_grant(statement) {
+                Some(id) => self.memory.request(&*self.tx, id)?.cloned(),
+                None => None,
+            },
         };
         let mut known = self.known_of(request)?;
         if let Act::Request(ask) = statement.act() {

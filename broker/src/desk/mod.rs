@@ -12,6 +12,7 @@ mod enforce;
 mod found;
 mod history;
 mod known;
+mod lock;
 mod memory;
 mod outage;
 mod recall;

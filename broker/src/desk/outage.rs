@@ -7,7 +7,7 @@ use breakglass_ledger::principal::DependencyId;
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Command, Request, Verdict, decide, drain_due};
 
-use super::batch::{Batch, Draft};
+use super::batch::{Batch, Draft, UNSIGNED};
 use super::memory::Memory;
 use super::{DeskError, Incoming, record};
 use crate::store::{Anchored, PAGE_ROWS_MAX};
@@ -80,7 +80,8 @@ impl Batch<'_, '_> {
         let known = self.known_of(None)?;
         match decide(&known.facts(), command) {
             Ok(Verdict::Change(change, decision)) => {
-                self.changed(record::change(change, decision, None, evidence), None)?;
+                let body = record::change(change, decision, None, evidence);
+                self.changed(body.ok_or(UNSIGNED)?, None)?;
                 Ok(true)
             }
             Ok(Verdict::Record(..) | Verdict::Sign(_) | Verdict::Again { .. }) => {
@@ -97,10 +98,14 @@ impl Batch<'_, '_> {
         body: Body,
         incoming: Option<&Incoming>,
     ) -> Result<Draft, DeskError> {
-        let ended = matches!(body, Body::OutageEnded(_));
+        let (ended, locked) =
+            (matches!(body, Body::OutageEnded(_)), matches!(body, Body::Locked(_)));
         let draft = self.append(body, incoming)?;
         if ended {
             self.memory.plan_drains(self.tx)?;
+        }
+        if locked {
+            self.enforce_locks()?;
         }
         Ok(draft)
     }

@@ -1,8 +1,9 @@
 //! From what the rules decided to what is written down.
 
 use breakglass_ledger::entry::{
-    Approved, Body, Closed, Decision, Denied, Escalated, Evidence, Issued, Lapsed, Link, Numbered,
-    OutageBegan, OutageEnded, PickedUp, Refused, Requested, Reviewed, Revoked, Signed, Withdrawn,
+    Approved, Body, Closed, Decision, Denied, Escalated, Evidence, Issued, Lapsed, Link, Locked,
+    Numbered, OutageBegan, OutageEnded, PickedUp, Refused, Requested, Reviewed, Revoked, Signed,
+    Unlocked, Withdrawn,
 };
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Statement};
@@ -50,20 +51,23 @@ pub(super) fn body(
 }
 
 /// The body for a change besides any one request; `evidence` is there exactly if it was measured.
+/// `None` if it needs a statement and there is none.
 pub(super) fn change(
     change: Change,
     decision: Decision,
     signed: Option<Signed>,
     evidence: Option<Vec<Evidence>>,
-) -> Body {
-    match change {
+) -> Option<Body> {
+    Some(match change {
         Change::OutageBegan { dependency } => {
             Body::OutageBegan(OutageBegan { signed, decision, dependency, evidence })
         }
         Change::OutageEnded { dependency } => {
             Body::OutageEnded(OutageEnded { signed, decision, dependency, evidence })
         }
-    }
+        Change::Locked => Body::Locked(Locked { signed: signed?, decision }),
+        Change::Unlocked { lock } => Body::Unlocked(Unlocked { signed, decision, lock }),
+    })
 }
 
 /// The body for a credential that was signed.

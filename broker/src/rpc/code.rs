@@ -28,6 +28,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::DeclarationTooLong { .. }
         | Refusal::KindNotAsked { .. }
         | Refusal::PickupMismatch { .. }
+        | Refusal::LockEnd { .. }
         | Refusal::DelegationMissing { .. } => Code::InvalidArgument,
         Refusal::KeyUnknown { .. }
         | Refusal::KeyNotTheirs { .. }
@@ -45,6 +46,9 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::NotEntitledToReview { .. }
         | Refusal::ReviewerTookPart { .. }
         | Refusal::NotTheSubjectKey { .. }
+        | Refusal::Locked { .. }
+        | Refusal::NotEntitledToLock { .. }
+        | Refusal::UnlockOwn { .. }
         | Refusal::DelegationWidens { .. }
         | Refusal::DelegationNotSponsored { .. }
         | Refusal::DelegationNotHuman { .. } => Code::PermissionDenied,
@@ -52,6 +56,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::RequestUnknown { .. }
         | Refusal::StageUnknown { .. }
         | Refusal::DependencyUnknown { .. }
+        | Refusal::LockUnknown { .. }
         | Refusal::DelegationUnknown { .. } => Code::NotFound,
         Refusal::Repeated { .. }
         | Refusal::Duplicate { .. }

@@ -91,6 +91,11 @@ numbered! {
     AlreadyReviewed = 67, "already-reviewed";
     NotEntitledToReview = 68, "not-entitled-to-review";
     NotEntitledToEscalate = 69, "not-entitled-to-escalate";
+    Locked = 70, "locked";
+    NotEntitledToLock = 71, "not-entitled-to-lock";
+    LockUnknown = 72, "lock-unknown";
+    LockEnd = 73, "lock-end";
+    UnlockOwn = 74, "unlock-own";
     DelegationMissing = 75, "delegation-missing";
     DelegationUnknown = 76, "delegation-unknown";
     DelegationWidens = 77, "delegation-widens";

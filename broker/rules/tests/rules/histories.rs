@@ -35,6 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<String>> {
         1 => (approval(), of()).prop_map(|(approval, of)| {
             vec!["back 1".to_owned(), approval, format!("sam: drop of={of}"), "pass 1".to_owned()]
         }),
+        3 => locking().prop_map(one),
         1 => of().prop_map(|of| {
             vec!["blind".to_owned(), format!("subject: collect of={of}"), "sighted".to_owned()]
         }),
@@ -205,6 +206,31 @@ fn request() -> impl Strategy<Value = String> {
     prop_oneof![4 => own, 2 => delegated()]
 }
 
+/// By those who may and by others; and lifted again, or nothing would get anywhere.
+fn locking() -> impl Strategy<Value = String> {
+    let who = || prop::sample::select(vec!["liz", "liz", "liz", "dan", "joe", "job", "sam"]);
+    let target = prop::sample::select(vec![
+        "principal:sam",
+        "principal:ada",
+        "principal:bot",
+        "principal:liz",
+        "key:1",
+        "key:15",
+        "scope:db",
+        "scope:web",
+        "host:db-1",
+        "grant:1",
+        "grant:2",
+    ]);
+    let until = prop::sample::select(vec!["until=1", "until=30", "until=600", "until=0", ""]);
+    let number = 1..9_usize;
+    prop_oneof![
+        2 => (who(), target, until).prop_map(|(who, target, until)| format!("{who}: lock {target} {until}")),
+        3 => (who(), number).prop_map(|(who, lock)| format!("{who}: unlock lock={lock}")),
+        2 => Just("clock: unlock".to_owned()),
+    ]
+}
+
 /// On somebody's behalf: some chains are right, and each of the others is wrong in its own way.
 fn delegated() -> impl Strategy<Value = String> {
     let chain = prop::sample::select(vec![
@@ -292,5 +318,5 @@ fn most_histories_reach_a_credential_and_together_they_reach_most_refusals() {
     );
     assert!(issued * 2 > MEASURED, "only {issued} of {MEASURED} histories issued a credential");
     assert!(refusals.len() >= 36, "only {} kinds of refusal", refusals.len());
-    assert_eq!(types.len(), 16, "{types:?}");
+    assert_eq!(types.len(), 18, "{types:?}");
 }

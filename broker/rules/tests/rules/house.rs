@@ -11,7 +11,7 @@ use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::{assemble, ed25519_signature_blob};
-use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Seen, Statement};
+use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Seen, Statement, Target};
 use breakglass_ledger::time::{Moment, Timestamp};
 use breakglass_rules::{
     Change, Command, Event, Facts, Held, History, Refusal, Request, SeenVerdict, Verdict, World,
@@ -34,6 +34,8 @@ pub(crate) struct House {
     pub(crate) issued: usize,
     pub(crate) refusals: Vec<&'static str>,
     pub(crate) world: World,
+    /// The lock statements, in the order in which they were set.
+    pub(crate) locks: Vec<Digest>,
     log: Origin,
     policies: Vec<Policy>,
     prev: Digest,
@@ -63,6 +65,7 @@ impl House {
             issued: 0,
             refusals: Vec::new(),
             world: World::default(),
+            locks: Vec::new(),
             log: log(),
             policies: Vec::new(),
             prev: Digest::ZERO,
@@ -127,7 +130,8 @@ impl House {
     ) -> Result<String, Refusal> {
         let at = statement
             .about()
-            .and_then(|digest| self.requests.iter().position(|r| r.asked().statement == digest));
+            .and_then(|digest| self.requests.iter().position(|r| r.asked().statement == digest))
+            .or_else(|| self.locked_grant(statement));
         let signed = signed(statement, key);
         let command = Command::Statement { statement, key, user_verified: false };
         self.carry_out(at, command, Some(signed))
@@ -136,6 +140,31 @@ impl House {
     /// The clock or the probes call about no request.
     pub(crate) fn call(&mut self, command: Command<'_>) -> Result<String, Refusal> {
         self.carry_out(None, command, None)
+    }
+
+    /// The request that a lock is on, or is to be.
+    fn locked_grant(&self, statement: &Statement) -> Option<usize> {
+        let target = match statement.act() {
+            Act::Lock(lock) => &lock.target,
+            Act::Unlock(unlock) => &self.world.locks.get(&unlock.lock)?.target,
+            _ => return None,
+        };
+        let Target::Grant(id) = target else { return None };
+        self.requests.iter().position(|request| request.id() == *id)
+    }
+
+    /// Ends what the newest lock covers.
+    fn enforce(&mut self, lock: Digest) {
+        self.locks.push(lock);
+        for at in 0..self.requests.len() {
+            drop(self.clock(at, Command::Enforce));
+        }
+        self.judge.after_lock();
+    }
+
+    /// The clock calls about a lock.
+    pub(crate) fn unlock(&mut self) -> Result<String, Refusal> {
+        self.call(Command::Unlock)
     }
 
     /// The clock calls about request number `at`, counted from 0.
@@ -323,6 +352,8 @@ impl House {
             | Command::Drain
             | Command::RunOut { .. }
             | Command::Measured { .. }
+            | Command::Unlock
+            | Command::Enforce
             | Command::Rejudge => None,
         };
         let ask = match act.map(Statement::act) {
@@ -377,7 +408,10 @@ impl House {
             let (probe, saw) = ("token".parse().unwrap(), "connect".parse().unwrap());
             vec![entry::Evidence { probe, rounds: 5, saw, since: self.now }]
         });
+        let lock = signed.as_ref().filter(|_| change == Change::Locked).map(Signed::digest);
         self.append(match change {
+            Change::Locked => Body::Locked(entry::Locked { signed: signed.unwrap(), decision }),
+            Change::Unlocked { lock } => Body::Unlocked(entry::Unlocked { signed, decision, lock }),
             Change::OutageBegan { dependency } => {
                 Body::OutageBegan(entry::OutageBegan { signed, decision, dependency, evidence })
             }
@@ -385,6 +419,7 @@ impl House {
                 Body::OutageEnded(entry::OutageEnded { signed, decision, dependency, evidence })
             }
         });
+        lock.into_iter().for_each(|lock| self.enforce(lock));
     }
 
     fn write(

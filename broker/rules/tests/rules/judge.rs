@@ -10,7 +10,7 @@ use breakglass_ledger::key::{Fingerprint, PublicKey};
 use breakglass_ledger::policy::{Approval, Members, Policy, Scope, Stage};
 use breakglass_ledger::principal::{PrincipalId, PrincipalKind, StageId};
 use breakglass_ledger::sshsig::SshSig;
-use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Statement};
+use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Statement, Target};
 use breakglass_ledger::time::{Timestamp, Ttl};
 
 use crate::outages::Outages;
@@ -23,6 +23,7 @@ pub(crate) struct Judge {
     statements: BTreeSet<Digest>,
     /// An exercise has closed: the next entry says what it came to.
     exercise: Option<(RequestId, bool)>,
+    locks: BTreeMap<Digest, (Target, Option<Timestamp>)>,
     last_time: Option<Timestamp>,
     outages: Outages,
     /// Set when policies of the past are lost: then a grant may end for want of them.
@@ -96,6 +97,9 @@ impl Judge {
             let expires = read(signed).expires().unwrap();
             assert!(at <= expires && expires.since(at) <= 86_400, "an expired statement counted");
         }
+        if !refused {
+            self.nobody_locked_acts(&entry.body, at);
+        }
         let digest = Digest::of(bytes);
         if let Some((request, passed)) = self.exercise.take() {
             let Body::Drill(body) = &entry.body else { panic!("an exercise without its result") };
@@ -104,6 +108,8 @@ impl Judge {
             return;
         }
         match &entry.body {
+            Body::Locked(body) => self.locked(&body.signed, at),
+            Body::Unlocked(body) => self.unlocked(body, at),
             Body::Requested(body) => self.requested(body, at),
             Body::Approved(body) => self.approved(body, entry.seq, at),
             Body::Denied(body) => self.denied(body, at),
@@ -124,6 +130,95 @@ impl Judge {
             Body::Policy(_) | Body::Refused(_) => {}
             other => panic!("an entry of type {} by these rules", other.type_name()),
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.last_time.unwrap()
+    }
+
+    /// The targets of the locks that hold.
+    fn locked_now(&self) -> impl Iterator<Item = &Target> {
+        let now = self.now();
+        let holds = move |until: &Option<Timestamp>| until.is_none_or(|until| now < until);
+        self.locks.values().filter(move |(_, until)| holds(until)).map(|(target, _)| target)
+    }
+
+    fn nobody_locked_acts(&self, body: &Body, at: Timestamp) {
+        assert_eq!(at, self.now());
+        let Some(signed) = body.signed() else { return };
+        let statement = read(signed);
+        if matches!(statement.act(), Act::Drop(_) | Act::Withdraw(_)) {
+            return;
+        }
+        let key = signer(signed).fingerprint();
+        for target in self.locked_now() {
+            let by = statement.by().map(|by| Target::Principal(by.clone()));
+            assert_ne!(Some(target), by.as_ref(), "a locked principal acts");
+            assert_ne!(*target, Target::Key(key), "a locked key acts");
+        }
+    }
+
+    fn is_covered(&self, case: &Case) -> bool {
+        let ask = &case.ask;
+        let hosts = self.law().scope(&ask.scope).and_then(|scope| scope.ssh.as_ref());
+        let hosts = hosts.map(|ssh| ssh.hosts.clone()).unwrap_or_default();
+        let people = ask.on_behalf_of.iter().chain([&ask.by]).cloned().map(Target::Principal);
+        let keys = ask.key.iter().map(PublicKey::fingerprint).chain([case.key]).map(Target::Key);
+        let mut all: Vec<Target> = people.chain(keys).collect();
+        all.extend(hosts.into_iter().map(Target::Host));
+        all.extend([Target::Scope(ask.scope.clone()), Target::Grant(ask.id)]);
+        self.locked_now().any(|target| all.contains(target))
+    }
+
+    /// Whatever a new lock covers is over.
+    pub(crate) fn after_lock(&self) {
+        let alive = |case: &&Case| case.issued.is_some() && case.ended.is_none();
+        let left = self.cases.values().filter(alive).find(|case| self.is_covered(case));
+        assert!(left.is_none(), "alive and locked: {:?}", left.map(|case| case.ask.id));
+    }
+
+    fn locked(&mut self, signed: &entry::Signed, at: Timestamp) {
+        let statement = read(signed);
+        let Act::Lock(said) = statement.act() else { panic!("not a lock") };
+        self.may_lock(&said.by, &said.target, signed);
+        let most = at.plus(90 * 86_400);
+        assert!(said.until.is_none_or(|until| at < until && until <= most), "an end out of range");
+        self.locks.insert(statement.digest(), (said.target.clone(), said.until));
+    }
+
+    fn unlocked(&mut self, body: &entry::Unlocked, at: Timestamp) {
+        let (target, until) = self.locks.remove(&body.lock).expect("no such lock");
+        let Some(signed) = &body.signed else {
+            assert!(until.is_some_and(|until| until <= at), "unlocked before its time");
+            return;
+        };
+        let statement = read(signed);
+        let Act::Unlock(said) = statement.act() else { panic!("not an unlock") };
+        assert_eq!(said.lock, body.lock);
+        self.may_lock(&said.by, &target, signed);
+        let own = self.law().principal(&said.by).unwrap();
+        let keys = own.keys.iter().map(|key| Target::Key(key.fingerprint()));
+        let person = Target::Principal(said.by.clone());
+        assert!(!keys.chain([person]).any(|own| own == target), "{} unlocks themselves", said.by);
+        if let Target::Grant(id) = &target {
+            let ask = &self.cases[id].ask;
+            assert!(ask.by != said.by && !ask.on_behalf_of.contains(&said.by), "their own grant");
+        }
+    }
+
+    fn may_lock(&self, by: &PrincipalId, target: &Target, signed: &entry::Signed) {
+        self.owns(by, &signer(signed));
+        assert_eq!(self.law().principal(by).unwrap().kind, PrincipalKind::Human);
+        let scope = match target {
+            Target::Scope(id) => Some(id.clone()),
+            Target::Grant(id) => Some(self.cases[id].ask.scope.clone()),
+            _ => None,
+        };
+        let mut scopes = self.law().scopes.iter();
+        let may = scopes.any(|one| {
+            scope.as_ref().is_none_or(|scope| one.id == *scope) && self.is_owner(one, by)
+        });
+        assert!(may, "{by} may not lock {target}");
     }
 
     fn law(&self) -> &Policy {
@@ -164,6 +259,7 @@ impl Judge {
         if ask.lane == Lane::Emergency {
             assert!(self.cases.values().any(|other| self.unanswered(other, &case, at)), "answered");
         }
+        assert!(!self.is_covered(&case), "asked for what is locked");
         self.holds(&case).unwrap_or_else(|why| panic!("should not have been asked: {why}"));
         self.lane_open(&case.ask, at);
         let scope = self.law().scope(&ask.scope).unwrap();
@@ -201,6 +297,7 @@ impl Judge {
         assert!(!again, "one person, two approvals");
         case.approvals.push(approval);
         let case = &self.cases[&body.link.grant];
+        assert!(!self.is_covered(case), "approved what is locked");
         let approval = case.approvals.last().unwrap();
         self.counts(case, approval).unwrap_or_else(|why| panic!("does not count: {why}"));
         let missing: u64 = self.missing(case).iter().map(|(_, more)| u64::from(*more)).sum();
@@ -252,6 +349,7 @@ impl Judge {
         assert_eq!(body.serial, seq);
         assert!(case.ask.kinds.contains(&body.kind));
         let case = &self.cases[&grant];
+        assert!(!self.is_covered(case), "issued what is locked");
         self.holds(case).unwrap_or_else(|why| panic!("issued and not allowed: {why}"));
         self.lane_open(&case.ask, at);
         self.restrained(case, at).unwrap_or_else(|why| panic!("issued and not allowed: {why}"));
@@ -316,6 +414,7 @@ impl Judge {
                 let over = over.expect("ended while the outage lasts");
                 assert!(at >= over.plus(u64::from(scope.grace)), "no grace");
             }
+            (Cause::Locked, None) => assert!(self.is_covered(case), "revoked, and nothing locked"),
             (Cause::Dropped, Some(by)) => assert_eq!(by, case.ask.by, "dropped by another"),
             (Cause::Cancelled, Some(by)) => {
                 let scope = self.law().scope(&case.ask.scope).unwrap();
@@ -499,6 +598,11 @@ impl Judge {
     fn counts(&self, case: &Case, approval: &Approval1) -> Result<(), &'static str> {
         let law = self.law();
         let then = &self.policies[case.law];
+        let silent = self.locked_now().any(|target| {
+            *target == Target::Principal(approval.by.clone())
+                || *target == Target::Key(approval.key)
+        });
+        require(!silent, "its author is locked")?;
         require(approval.by != case.ask.by, "self-approval")?;
         require(!case.ask.on_behalf_of.contains(&approval.by), "self-approval through an agent")?;
         require(approval.key != case.key, "self-approval by key")?;

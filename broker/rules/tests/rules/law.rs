@@ -43,6 +43,8 @@ pub(crate) const CHANGES: &[&str] = &[
     "escalate-others",
     "emergency-gone",
     "gate-open",
+    "web-on-db-1",
+    "liz-on-call",
 ];
 
 struct Person {
@@ -113,6 +115,7 @@ approvers = "group:security"
 quorum = 1
 [scope.ssh]
 principals = ["bg-dba"]
+hosts = ["db-1"]
 source-address = ["10.20.0.0/16", "10.30.0.0/16"]
 extensions = ["permit-pty"]
 
@@ -120,7 +123,7 @@ extensions = ["permit-pty"]
 id = "web"
 title = "Shell on the web hosts"
 purpose = "Restart the shop"
-business-owner = "group:owners"
+business-owner = "group:web-leads"
 technical-owner = "group:owners"
 identity-owner = "group:owners"
 sensitivity = "high"
@@ -359,6 +362,8 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
             people.iter_mut().filter(|one| one.answers[1] == "principal:bot").for_each(disown);
         }
         "outage-outlived" => edit("ends-with-outage = true\ngrace = \"5m\"\n", ""),
+        "liz-on-call" => with("liz", &|liz| liz.groups.push("oncall")),
+        "web-on-db-1" => edit("[\"bg-web\"]", "[\"bg-web\"]\nhosts = [\"db-1\"]"),
         "stage-renamed" => edit("name = \"security\"", "name = \"sec\""),
         "escalate-others" => {
             edit("escalate = \"group:owners\"", "escalate = \"group:web-leads\"");

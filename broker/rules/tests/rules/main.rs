@@ -14,6 +14,7 @@ mod house;
 mod judge;
 mod law;
 mod lessons;
+mod locks;
 mod outage_stories;
 mod outages;
 mod play;

@@ -4,6 +4,8 @@
 //! sam: request scope=db ttl=600      by a principal, with their first key unless key=SEED
 //! ada: approve app-owner             about the newest request unless of=NUMBER
 //! bot: request scope=open for=sam    on somebody's behalf, outermost first
+//! liz: lock principal:sam until=60   a key by its seed, a grant by its number; without an end
+//! liz: unlock                        the newest lock unless lock=NUMBER; or by the clock
 //! subject: collect                   by the subject key of the request
 //! clock: lapse
 //! liz: declare until=3600            that okta is down, unless it is named
@@ -20,7 +22,8 @@ use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::statement::{
-    About, Act, Approve, Ask, Collect, Declare, Lane, Pickup, Resolve, Review, Statement,
+    About, Act, Approve, Ask, Collect, Declare, Lane, Lock, Pickup, Resolve, Review, Statement,
+    Target, Unlock,
 };
 use breakglass_ledger::time::{Timestamp, Ttl};
 use breakglass_rules::{Command, Refusal, Request, SeenVerdict};
@@ -134,6 +137,8 @@ impl Player {
             "drain" => Command::Drain,
             "rejudge" => Command::Rejudge,
             "escalate" => Command::Escalate,
+            "enforce" => Command::Enforce,
+            "unlock" => return self.house.unlock(),
             other => panic!("no such call: {other}"),
         };
         if self.house.requests.is_empty() {
@@ -201,6 +206,22 @@ impl Player {
             return Act::Pickup(Pickup { request, issued });
         }
         let by = words.get("by").unwrap_or(who).parse().unwrap();
+        if verb == "lock" {
+            let target = self.target(words.bare().unwrap());
+            let until = words.number::<i64>("until").map(|seconds| {
+                let until = self.house.now.unix_seconds().checked_add_signed(seconds);
+                Timestamp::from_unix_seconds(until.unwrap())
+            });
+            let comment = Some(Digest::of(b"a message"));
+            return Act::Lock(Lock { by, target, until, comment });
+        }
+        if verb == "unlock" {
+            let last = self.house.locks.len();
+            let at = words.number::<usize>("lock").unwrap_or(last).min(last);
+            let lock = at.checked_sub(1).map(|at| self.house.locks[at]);
+            let lock = lock.unwrap_or_else(|| Digest::of(b"no lock"));
+            return Act::Unlock(Unlock { by, lock, comment: None });
+        }
         let about = About { request, by, comment: None };
         match verb {
             "request" => Act::Request(self.ask(who, words)),
@@ -242,6 +263,19 @@ impl Player {
                 Act::Review(Review { request, by: about.by, verdict, comment: None })
             }
             other => panic!("no such act: {other}"),
+        }
+    }
+
+    /// `principal:sam`, `scope:db`, `host:db-1`; keys by seed and grants by number.
+    fn target(&self, text: &str) -> Target {
+        match text.split_once(':').unwrap() {
+            ("key", seed) => Target::Key(key(seed.parse().unwrap()).fingerprint()),
+            ("grant", number) => {
+                let at = number.parse::<usize>().unwrap() - 1;
+                let request = self.house.requests.get(at).map(Request::id);
+                Target::Grant(request.unwrap_or_else(|| RequestId::new(0, [0; 10])))
+            }
+            _ => text.parse().unwrap(),
         }
     }
 
