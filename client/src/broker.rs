@@ -5,6 +5,7 @@
 //! bytes, which the wire promises to be safe.
 
 mod connect;
+mod follow;
 mod refused;
 mod stream;
 
@@ -18,6 +19,7 @@ use tokio::runtime::Runtime;
 use tonic::{Code, Status};
 
 pub use connect::{Checker, Pinned};
+pub use follow::{Ending, Following, News};
 pub use refused::BrokerError;
 pub use stream::{Flow, Tick};
 
@@ -153,6 +155,18 @@ impl Broker {
         self.runtime.block_on(watch(client, question(session, id), on))
     }
 
+    /// Follows every request that the user may read, from after entry `after_seq` on, or from now on.
+    /// `pinned` names the checkpoint kept now.
+    #[must_use]
+    pub fn follow(
+        &self,
+        pinned: Pinned,
+        session: v1::Session,
+        after_seq: Option<u64>,
+    ) -> Following {
+        Following::start(self.runtime.handle(), pinned, session, after_seq)
+    }
+
     /// The ledger from the beginning, or the entries of one request, part by part.
     ///
     /// # Errors
@@ -195,7 +209,7 @@ impl Broker {
         let (mut all, mut page, mut size_bytes) = (Vec::new(), String::new(), 0_usize);
         for _ in 0..PAGES_MAX {
             let question = v1::ListRequest { session: Some(session.clone()), page_size: 100, page };
-            let answer = self.call(|client| ask(client, question.clone()))?;
+            let answer = self.page(|client| ask(client, question.clone()))?;
             size_bytes = size_bytes.saturating_add(answer.encoded_len());
             if size_bytes > LIST_MAX_BYTES {
                 return Err(BrokerError::Malformed("the list is longer than any that is true"));
@@ -207,6 +221,24 @@ impl Broker {
             }
         }
         Err(BrokerError::Malformed("the list does not end"))
+    }
+
+    /// One page. A long list meets the broker's limit on reads: then we wait as long as it says.
+    fn page<A>(&mut self, ask: impl Fn(connect::Client) -> A) -> Result<v1::ListAnswer, BrokerError>
+    where
+        A: Future<Output = Result<tonic::Response<v1::ListAnswer>, Status>>,
+    {
+        for _ in 0..PAGE_TRIES {
+            match self.call(&ask) {
+                Err(BrokerError::Limit { retry_after: Some(after), .. }) => {
+                    let seconds = after.parse().unwrap_or(1).clamp(1, PAGE_WAIT_MAX_SECONDS);
+                    let nap = Duration::from_secs(seconds);
+                    self.runtime.block_on(async { tokio::time::sleep(nap).await });
+                }
+                other => return other,
+            }
+        }
+        self.call(ask)
     }
 
     /// One question and its answer. A broker that is gone or stopping is replaced by the next.
@@ -257,6 +289,12 @@ const ATTEMPTS: u32 = 3;
 
 /// Between two tries, times the number of the try.
 const NAP: Duration = Duration::from_millis(300);
+
+/// Waits for one page: a list of ten thousand meets the limit some ten times, once in ten pages.
+const PAGE_TRIES: u32 = 5;
+
+/// Longest wait for one page, whatever the broker says.
+const PAGE_WAIT_MAX_SECONDS: u64 = 10;
 
 /// All pages of a list together: ten thousand views of a few KiB. A broker that sends more wants to
 /// fill our memory.

@@ -81,7 +81,10 @@ pub enum Verb {
     Withdraw(Commented),
     /// Requests waiting for somebody
     #[command(after_help = examples::PENDING)]
-    Pending,
+    Pending(Pending),
+    /// The same, live: a table on a terminal, one line for each change elsewhere
+    #[command(after_help = examples::WATCH)]
+    Watch,
     /// One request: who asks what and why, verified on this machine
     #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
@@ -134,6 +137,14 @@ pub struct Id {
     /// The request: req-…
     #[arg(value_name = "ID")]
     pub id: RequestId,
+}
+
+/// How to list what waits.
+#[derive(Debug, Args)]
+pub struct Pending {
+    /// Go on: one line for each change, until you end it
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// A request's id and what may be said about it.

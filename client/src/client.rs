@@ -13,7 +13,7 @@ use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Seen, Statement};
 use breakglass_proto::v1;
 
-use crate::broker::{Broker, Offered, Pinned};
+use crate::broker::{Broker, Following, Offered, Pinned};
 use crate::clock;
 use crate::config::Config;
 use crate::entropy;
@@ -108,13 +108,49 @@ impl<'o> Client<'o> {
         self.broker_and_output().map(|(broker, _)| broker)
     }
 
-    fn connect(&mut self) -> Result<Broker, Failure> {
-        let pinned = Pinned {
+    /// Follows every request that the user may read, from after entry `after_seq` on, or from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if leave to read cannot be signed, or no broker answers to begin with.
+    pub fn follow(&mut self, after_seq: Option<u64>) -> Result<Following, Failure> {
+        let session = self.session()?;
+        let pinned = self.pinned()?;
+        Ok(self.broker()?.follow(pinned, session, after_seq))
+    }
+
+    /// Believes what a broker showed when a stream was opened, or what it shows now if this machine
+    /// has seen more since.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if its ledger is not an extension of the one kept: then nothing it says counts.
+    pub fn believe(&mut self, offered: &Offered) -> Result<(), Failure> {
+        match self.trust.extend(self.kept.as_ref(), &offered.note, &offered.proof) {
+            Ok(checkpoint) => {
+                self.state.keep_checkpoint(&self.trust, &offered.note)?;
+                self.kept = Some(checkpoint);
+                Ok(())
+            }
+            // The proof may begin at a checkpoint that is no longer the newest kept here.
+            Err(_) => {
+                self.is_fresh = false;
+                self.seen().map(drop)
+            }
+        }
+    }
+
+    fn pinned(&self) -> Result<Pinned, Failure> {
+        Ok(Pinned {
             addresses: self.config.brokers()?,
             ca: self.config.tls_ca()?,
             kept_size: self.kept.as_ref().map_or(0, |kept| kept.size),
             answer_within: self.answer_within,
-        };
+        })
+    }
+
+    fn connect(&mut self) -> Result<Broker, Failure> {
+        let pinned = self.pinned()?;
         let (trust, kept, state) = (&self.trust, self.kept.as_ref(), &self.state);
         let newest = std::cell::RefCell::new(None);
         let broker = Broker::connect(pinned, &|offered: &Offered| {

@@ -28,6 +28,7 @@ pub mod telling;
 pub mod trust;
 pub mod verbs;
 pub mod view;
+pub mod watch;
 
 #[cfg(test)]
 mod testing;

@@ -10,7 +10,7 @@ mod wrap;
 use std::io::{IsTerminal, Write};
 
 pub use table::Table;
-pub use words::{clean, duration, parse_duration, short_duration, when};
+pub use words::{clean, duration, parse_duration, short_duration, time_of_day, when};
 use wrap::wrap;
 
 use crate::failure::{Exit, Failure};
@@ -33,6 +33,7 @@ pub struct Output {
     is_colour: bool,
     is_terminal: bool,
     may_ask: bool,
+    may_draw: bool,
     /// Width of the terminal that is stderr; `None` where there is none.
     columns: Option<usize>,
     /// The same of stdout.
@@ -56,6 +57,11 @@ impl Output {
             is_colour: is_terminal && !no_colour && !is_dumb,
             is_terminal: is_terminal && !is_dumb,
             may_ask: is_terminal && std::io::stdin().is_terminal(),
+            may_draw: format == Format::Text
+                && !is_dumb
+                && is_terminal
+                && std::io::stdin().is_terminal()
+                && std::io::stdout().is_terminal(),
             columns: columns(std::io::stderr()).filter(|_| !is_dumb),
             result_columns: columns(std::io::stdout()),
             open_lines: 0,
@@ -72,6 +78,7 @@ impl Output {
             is_colour: false,
             is_terminal: false,
             may_ask: false,
+            may_draw: false,
             columns: None,
             result_columns: None,
             open_lines: 0,
@@ -161,6 +168,18 @@ impl Output {
         self.is_terminal
     }
 
+    /// Whether a person sits at a terminal that can be drawn on.
+    #[must_use]
+    pub const fn may_draw(&self) -> bool {
+        self.may_draw
+    }
+
+    /// Whether colour is allowed.
+    #[must_use]
+    pub const fn is_colour(&self) -> bool {
+        self.is_colour
+    }
+
     /// `text` in bold where colour is allowed.
     #[must_use]
     pub fn strong(&self, text: &str) -> String {
@@ -239,6 +258,12 @@ fn columns(stream: impl std::os::fd::AsFd + IsTerminal) -> Option<usize> {
 
 fn fitted(text: &str, columns: Option<usize>) -> String {
     columns.map_or_else(|| text.to_owned(), |columns| wrap(text, columns, SCREEN_HANG))
+}
+
+/// A screen of labelled lines for a terminal of `columns`, made safe to show.
+#[must_use]
+pub fn wrapped(text: &str, columns: usize) -> String {
+    wrap(&safe(text), columns, SCREEN_HANG)
 }
 
 /// Where a terminal does not say how wide it is.

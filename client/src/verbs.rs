@@ -9,12 +9,13 @@ mod offline;
 mod policy;
 mod request;
 mod wait;
+mod watch;
 
 use breakglass_ledger::time::Timestamp;
 use clap::CommandFactory;
 use jiff::tz::TimeZone;
 
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, Pending, Verb};
 use crate::client::Client;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
@@ -35,7 +36,9 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Request(arguments) => request::request(&mut client(cli, out)?, arguments),
         Verb::Status(id) => look::status(&mut client(cli, out)?, id.id),
         Verb::Collect(arguments) => collect::collect_verb(&mut client(cli, out)?, arguments),
-        Verb::Pending => look::pending(&mut client(cli, out)?),
+        Verb::Pending(Pending { watch: true }) => watch::lines(&mut client(cli, out)?),
+        Verb::Pending(Pending { watch: false }) => look::pending(&mut client(cli, out)?),
+        Verb::Watch => watch::watch(&mut client(cli, out)?),
         Verb::Show(arguments) => look::show(&mut client(cli, out)?, arguments),
         Verb::Submit { file } => offline::submit(&mut client(cli, out)?, file),
         Verb::Grants => look::grants(&mut client(cli, out)?),

@@ -22,5 +22,6 @@ pub mod security_key;
 pub mod signers;
 pub mod site;
 pub mod sshd;
+pub mod terminal;
 pub mod wait;
 pub mod wire;

@@ -16,7 +16,11 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn of(seed: u8) -> Self {
-        Self { pair: Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("a seed") }
+        Self::of_seed(&[seed; 32])
+    }
+
+    pub(super) fn of_seed(seed: &[u8; 32]) -> Self {
+        Self { pair: Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed") }
     }
 
     pub(super) fn public(&self) -> PublicKey {

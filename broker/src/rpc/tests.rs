@@ -2,6 +2,7 @@
 //! dice are ours.
 
 mod acts;
+mod crowded;
 mod following;
 mod limited;
 mod streams;
@@ -96,6 +97,10 @@ impl House {
     }
 
     async fn with(limits: Limits, dice: u64) -> Self {
+        Self::under(policy_files(), limits, dice).await
+    }
+
+    async fn under(files: Files, limits: Limits, dice: u64) -> Self {
         let directory = TempDir::new().expect("a directory");
         let clock = Arc::new(FakeClock::at(Moment::from_unix_millis(START * 1000)));
         let entropy = Arc::new(SeededEntropy::new(dice));
@@ -104,7 +109,7 @@ impl House {
         let public = mint.public().clone();
         let mut store =
             Store::create(&directory.path().join("ledger"), &public.log).expect("a ledger");
-        let (manifest, bundle) = signed_policy(&public.origin, policy_files(), 1, Digest::ZERO);
+        let (manifest, bundle) = signed_policy(&public.origin, files, 1, Digest::ZERO);
         found(&mut store, &mint, &*clock, &*entropy, &manifest, &bundle).expect("a policy");
         let tls = mint.tls(&[], &[], || Timestamp::from_unix_seconds(now())).expect("tls");
         let parts = Parts { store, mint, clock: clock.clone(), entropy };

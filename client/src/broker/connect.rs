@@ -44,6 +44,13 @@ pub(super) async fn connect(
     pinned: &Pinned,
     check: &Checker<'_>,
 ) -> Result<Connected, BrokerError> {
+    let (connected, offered) = find(pinned).await?;
+    check(&offered).map_err(BrokerError::Disbelieved)?;
+    Ok(connected)
+}
+
+/// The first broker that answers, and what it shows of its ledger, not yet believed.
+pub(super) async fn find(pinned: &Pinned) -> Result<(Connected, Offered), BrokerError> {
     let mut trying = JoinSet::new();
     for address in &pinned.addresses {
         let (address, pinned) = (address.clone(), pinned.clone());
@@ -59,8 +66,7 @@ pub(super) async fn connect(
     while let Some(tried) = trying.join_next().await {
         match tried {
             Ok((address, Ok((client, answer)))) => {
-                check(&offered(answer)?).map_err(BrokerError::Disbelieved)?;
-                return Ok(Connected { address, client });
+                return Ok((Connected { address, client }, offered(answer)?));
             }
             Ok((_, Err(error))) => failures.push(error),
             Err(error) => failures.push(BrokerError::Fault(error.to_string())),

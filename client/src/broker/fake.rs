@@ -30,6 +30,10 @@ pub(crate) enum Manner {
     Refusing,
     /// Answers with the entry before.
     Lying,
+    /// Records requests, and ends every stream as soon as it is opened.
+    Ending,
+    /// The same, saying that it is stopping.
+    Breaking,
 }
 
 /// A faked broker, serving until dropped.
@@ -44,13 +48,14 @@ struct Served {
     house: Mutex<House>,
     manner: Manner,
     submitted: AtomicU32,
+    watched: AtomicU32,
 }
 
 impl Fake {
     /// Serves `house` on loopback, under a CA of its own.
     pub(crate) fn serve(house: House, manner: Manner) -> Self {
-        let submitted = AtomicU32::new(0);
-        let served = Arc::new(Served { house: Mutex::new(house), manner, submitted });
+        let (submitted, watched) = (AtomicU32::new(0), AtomicU32::new(0));
+        let served = Arc::new(Served { house: Mutex::new(house), manner, submitted, watched });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -67,6 +72,11 @@ impl Fake {
             .serve_with_incoming(incoming);
         runtime.spawn(server);
         Self { address, ca, served, _runtime: runtime }
+    }
+
+    /// How many streams were opened.
+    pub(crate) fn watched(&self) -> u32 {
+        self.served.watched.load(Ordering::SeqCst)
     }
 
     /// How many acts it was sent.
@@ -116,7 +126,11 @@ impl Broker for Served {
         match self.manner {
             Manner::Stumbling if earlier == 0 => return Err(Status::unavailable("stopping")),
             Manner::Refusing => return Err(refusal()),
-            Manner::Honest | Manner::Stumbling | Manner::Lying => {}
+            Manner::Honest
+            | Manner::Stumbling
+            | Manner::Lying
+            | Manner::Ending
+            | Manner::Breaking => {}
         }
         let mut house = self.house.lock().unwrap();
         let statement = Statement::parse(&request.statement).unwrap();
@@ -160,7 +174,17 @@ impl Broker for Served {
         &self,
         _: Request<v1::GetRequestRequest>,
     ) -> Answer<Self::WatchRequestStream> {
-        Err(Status::unimplemented("not here"))
+        self.watched.fetch_add(1, Ordering::SeqCst);
+        match self.manner {
+            Manner::Ending => Ok(Response::new(Box::pin(tokio_stream::empty()))),
+            Manner::Breaking => {
+                let end = Err(Status::unavailable("stopping"));
+                Ok(Response::new(Box::pin(tokio_stream::once(end))))
+            }
+            Manner::Honest | Manner::Stumbling | Manner::Refusing | Manner::Lying => {
+                Err(Status::unimplemented("not here"))
+            }
+        }
     }
 
     async fn watch(&self, _: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {

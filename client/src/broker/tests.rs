@@ -153,6 +153,27 @@ fn a_broker_that_lies_about_recording_is_not_believed() {
     assert_eq!(ended.unwrap_err().exit(), Exit::Tampered);
 }
 
+/// A broker that took the request and then only ended the stream kept the client asking as fast as it
+/// could, and past the deadline.
+#[test]
+fn a_stream_that_only_ends_is_asked_for_again_with_pauses_and_not_past_the_deadline() {
+    for (manner, expected) in
+        [(Manner::Ending, Exit::Pending), (Manner::Breaking, Exit::Unreachable)]
+    {
+        let house = House::new();
+        let fake = Fake::serve(house.clone(), manner);
+        let user = User::of(&fake, &house);
+        let begun = std::time::Instant::now();
+        let ask = ["request", "root-on-host", "--reason", "SSO is down", "--ttl", "30m"];
+        let (_, ended) = user.runs(&[&ask[..], &["--wait", "--deadline", "3s"]].concat());
+        let took = begun.elapsed();
+        let exit = ended.unwrap_or_else(|failure| failure.exit());
+        assert_eq!(exit, expected);
+        assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(30), "{took:?}");
+        assert!((2..=6).contains(&fake.watched()), "asked {} times", fake.watched());
+    }
+}
+
 #[test]
 fn a_refusal_is_told_by_number_and_leaves_no_key_behind() {
     let house = House::new();

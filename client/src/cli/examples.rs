@@ -58,7 +58,17 @@ Examples:
 pub(super) const PENDING: &str = "\
 Examples:
   breakglass pending
+  breakglass pending --watch
   breakglass pending -o json | jq -r '.requests[].id'";
+
+pub(super) const WATCH: &str = "\
+Examples:
+  breakglass watch
+  Arrow keys choose; Enter or `a` shows the approval screen, where `y` signs; `d` denies with a
+  reason; `q` ends it. Lines instead of the table, for a log or another program:
+    breakglass watch | tee -a watched.log
+    breakglass watch -o json | jq -r 'select(.kind == \"requested\") | .request.id'
+  A broker that goes away is looked for again; nothing is lost in between.";
 
 pub(super) const SHOW: &str = "\
 Examples:

@@ -21,15 +21,9 @@ impl Client<'_> {
     /// [`Failure`] if it cannot be signed.
     pub fn session(&mut self) -> Result<v1::Session, Failure> {
         let by = self.by()?;
-        let whom = format!("{by}\n{:?}", self.config.key()?);
-        let whom = HEXLOWER.encode(Digest::of(whom.as_bytes()).as_bytes());
-        let whom = whom.get(..32).unwrap_or_default().to_owned();
-        if let Some((statement, signature)) = self.state.session(&whom)? {
-            let parsed = Statement::parse(statement.as_bytes()).ok();
-            let ends = parsed.filter(|s| s.by() == Some(&by)).and_then(|s| s.expires());
-            if ends.is_some_and(|ends| ends > clock::now().plus(SESSION_MARGIN_SECONDS)) {
-                return Ok(v1::Session { statement: statement.into_bytes(), signature });
-            }
+        let whom = self.whom()?;
+        if let Some(session) = self.kept_session(&by, &whom)? {
+            return Ok(session);
         }
         let signer = self.take_signer()?;
         self.announce_touch(&signer, "to read, for ten minutes");
@@ -38,6 +32,30 @@ impl Client<'_> {
         let (statement, session) = signed?;
         self.state.keep_session(&whom, statement.text(), &session.signature)?;
         Ok(session)
+    }
+
+    /// Whether leave to read is at hand, so that asking for it needs no touch and no passphrase.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::session`].
+    pub fn has_session(&self) -> Result<bool, Failure> {
+        Ok(self.kept_session(&self.by()?, &self.whom()?)?.is_some())
+    }
+
+    /// What a session of the user by the configured key is kept under.
+    fn whom(&self) -> Result<String, Failure> {
+        let whom = format!("{}\n{:?}", self.by()?, self.config.key()?);
+        let whom = HEXLOWER.encode(Digest::of(whom.as_bytes()).as_bytes());
+        Ok(whom.get(..32).unwrap_or_default().to_owned())
+    }
+
+    fn kept_session(&self, by: &PrincipalId, whom: &str) -> Result<Option<v1::Session>, Failure> {
+        let Some((statement, signature)) = self.state.session(whom)? else { return Ok(None) };
+        let parsed = Statement::parse(statement.as_bytes()).ok();
+        let ends = parsed.filter(|s| s.by() == Some(by)).and_then(|s| s.expires());
+        let lasts = ends.is_some_and(|ends| ends > clock::now().plus(SESSION_MARGIN_SECONDS));
+        Ok(lasts.then(|| v1::Session { statement: statement.into_bytes(), signature }))
     }
 
     /// Leave to read the request `id`: signed by its subject key if that is here, which needs no

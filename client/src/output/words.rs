@@ -24,6 +24,12 @@ pub fn when(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     format!("{relative} ({local}, {utc})")
 }
 
+/// `14:03:21 CET`: for a line of a log, which has its day before it.
+#[must_use]
+pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
+    local(at, zone).0
+}
+
 /// Time of day with the zone's abbreviation, and the date.
 fn local(at: Timestamp, zone: &TimeZone) -> (String, String) {
     let seconds = i64::try_from(at.unix_seconds()).unwrap_or(i64::MAX);

@@ -10,6 +10,7 @@ use crate::cli::{Commented, Reasoned};
 use crate::client::{Client, Opening};
 use crate::credential::Credential;
 use crate::failure::{Exit, Failure};
+use crate::receipt::Receipt;
 
 /// Says no to a pending request.
 pub(super) fn deny(client: &mut Client<'_>, about: &Reasoned) -> Result<Exit, Failure> {
@@ -76,9 +77,7 @@ fn say(
     reason: Option<&str>,
     act: fn(About) -> Act,
 ) -> Result<Exit, Failure> {
-    let comment = reason.map(Opening::new).transpose()?;
-    let about = About { request, by: client.by()?, comment: comment.as_ref().map(Opening::digest) };
-    let receipt = client.act(act(about), comment.as_ref())?;
+    let receipt = speak(client, request, reason, act)?;
     // R32: the word comes from the recorded entry, not from what was asked for.
     let outcome = receipt.entry.body.type_name();
     client.out.result(
@@ -86,6 +85,18 @@ fn say(
         &json!({"id": id.to_string(), "outcome": outcome, "seq": receipt.entry.seq}),
     )?;
     Ok(Exit::Done)
+}
+
+/// Signs an act about `request` and sends it.
+pub(super) fn speak(
+    client: &mut Client<'_>,
+    request: Digest,
+    reason: Option<&str>,
+    act: fn(About) -> Act,
+) -> Result<Receipt, Failure> {
+    let comment = reason.map(Opening::new).transpose()?;
+    let about = About { request, by: client.by()?, comment: comment.as_ref().map(Opening::digest) };
+    client.act(act(about), comment.as_ref())
 }
 
 /// Digest of the request statement: of the copy kept here, or of one verified here.

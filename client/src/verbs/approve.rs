@@ -31,31 +31,57 @@ pub(super) fn approve(client: &mut Client<'_>, args: &ApproveArgs) -> Result<Exi
     if !client.yes && !client.out.ask(&format!("approve this as {by}?"))? {
         return Err(Failure::usage("not approved: you did not say yes", ""));
     }
-    let act = Act::Approve(Approve {
-        request: seen.asked.statement.digest(),
-        by,
-        stage: stage.name.clone(),
-        policy: seen.policy.digest,
-        ttl_max: seen.asked.ask.ttl,
-        comment: comment.as_ref().map(Opening::digest),
-    });
-    let receipt = client.act(act, comment.as_ref())?;
-    let Body::Approved(Approved { missing, .. }) = receipt.entry.body else {
-        return Err(ReceiptError::OtherOutcome(receipt.entry.body.type_name()).into());
-    };
+    let stage_name = stage.name.clone();
+    let given = sign(client, &seen, stage_name.clone(), comment.as_ref())?;
+    let missing = given.missing;
     client.out.result(
         "approved",
         &json!({
-            "id": id.to_string(), "outcome": "approved", "stage": stage.name.as_str(),
-            "seq": receipt.entry.seq, "missing": missing,
+            "id": id.to_string(), "outcome": "approved", "stage": stage_name.as_str(),
+            "seq": given.seq, "missing": missing,
         }),
     )?;
-    client.out.say(&match missing {
-        0 => format!("nothing is missing: {} can collect", seen.asked.ask.by),
+    client.out.say(&left(missing, &seen.asked.ask.by));
+    Ok(Exit::Done)
+}
+
+/// An approval as it was written down.
+pub(super) struct Given {
+    /// Position of its entry.
+    pub(super) seq: u64,
+    /// Approvals still missing over all stages.
+    pub(super) missing: u64,
+}
+
+/// Signs an approval of exactly what was `seen`, and sends it.
+pub(super) fn sign(
+    client: &mut Client<'_>,
+    seen: &Seen,
+    stage: StageId,
+    comment: Option<&Opening>,
+) -> Result<Given, Failure> {
+    let act = Act::Approve(Approve {
+        request: seen.asked.statement.digest(),
+        by: client.by()?,
+        stage,
+        policy: seen.policy.digest,
+        ttl_max: seen.asked.ask.ttl,
+        comment: comment.map(Opening::digest),
+    });
+    let receipt = client.act(act, comment)?;
+    let Body::Approved(Approved { missing, .. }) = receipt.entry.body else {
+        return Err(ReceiptError::OtherOutcome(receipt.entry.body.type_name()).into());
+    };
+    Ok(Given { seq: receipt.entry.seq, missing })
+}
+
+/// What is left to do, in words.
+pub(super) fn left(missing: u64, requester: &PrincipalId) -> String {
+    match missing {
+        0 => format!("nothing is missing: {requester} can collect"),
         1 => "one more approval is missing".to_owned(),
         more => format!("{more} more approvals are missing"),
-    });
-    Ok(Exit::Done)
+    }
 }
 
 /// The stage that `by` would approve: the named one, or the first that still needs somebody.

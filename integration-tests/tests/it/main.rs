@@ -21,4 +21,5 @@ mod security_keys;
 mod sshd;
 mod stock_tools;
 mod walls;
+mod watching;
 mod wire;

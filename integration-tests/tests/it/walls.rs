@@ -92,7 +92,12 @@ const HOUSES: &[House] = &[
         source: "client/src",
         may_name: &["breakglass_ledger", "breakglass_proto", "breakglass_rules"],
         rooms: &[],
-        confined: &[("rusqlite", &[]), ("tonic", &["broker", "rpc"]), ("breakglass_broker", &[])],
+        confined: &[
+            ("rusqlite", &[]),
+            ("tonic", &["broker", "rpc"]),
+            ("ratatui", &["watch"]),
+            ("breakglass_broker", &[]),
+        ],
     },
 ];
 

@@ -1,0 +1,85 @@
+//! The terminal while it is drawn on, given back however this ends.
+
+use std::io;
+use std::time::Duration;
+
+use breakglass_ledger::time::Timestamp;
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::event::{self, Event, KeyEvent};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+
+use super::draw::{Pen, draw};
+use super::keys::Face;
+
+/// A terminal on its other screen, in raw mode. Dropped, and in a panic before its words are
+/// printed, it is as it was.
+pub struct Live {
+    terminal: DefaultTerminal,
+}
+
+impl Live {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if it cannot be had; it is then as it was.
+    pub fn enter() -> io::Result<Self> {
+        // Sets the hook for panics, too.
+        ratatui::try_init().map(|terminal| Self { terminal }).inspect_err(|_| give_back())
+    }
+
+    /// Draws `face`.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if the terminal is gone.
+    pub fn draw(&mut self, face: &Face, now: Timestamp, pen: Pen) -> io::Result<()> {
+        self.terminal.draw(|frame| draw(frame, face, now, pen)).map(drop)
+    }
+
+    /// The next key, if one is pressed `within` this time.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if the terminal is gone.
+    pub fn key(&self, within: Duration) -> io::Result<Option<KeyEvent>> {
+        if !event::poll(within)? {
+            return Ok(None);
+        }
+        match event::read()? {
+            Event::Key(key) => Ok(Some(key)),
+            // A new size is drawn at the next turn.
+            _ => Ok(None),
+        }
+    }
+
+    /// Does `what` with the terminal as it was: where a passphrase or a touch is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if the terminal cannot be had again.
+    pub fn aside<T>(&mut self, what: impl FnOnce() -> T) -> io::Result<T> {
+        give_back();
+        let done = what();
+        enable_raw_mode()?;
+        execute!(io::stdout(), EnterAlternateScreen)?;
+        self.terminal.clear()?;
+        Ok(done)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// As it was. A terminal that is gone cannot be given back, and needs not be.
+fn give_back() {
+    let _ = disable_raw_mode();
+    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+}

@@ -1,0 +1,120 @@
+//! A real terminal, driven by keys and read from its screen: tmux.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::wait::{SOON, until};
+
+/// A tmux server of its own with one window. Ended when dropped.
+pub struct Terminal {
+    dir: tempfile::TempDir,
+}
+
+impl Terminal {
+    /// Runs `command` (program, arguments, environment, directory) in a new terminal of this many
+    /// columns and rows. When it has ended the screen says with which code, and how the terminal was
+    /// left.
+    ///
+    /// # Panics
+    ///
+    /// Panics if tmux does not start.
+    #[must_use]
+    pub fn of(command: &Command, (columns, rows): (u16, u16)) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let script = dir.path().join("script");
+        let mut text = String::from("cd ");
+        text.push_str(&quoted(&command.get_current_dir().expect("named").to_string_lossy()));
+        // As `env_clear` would leave it, but for what a terminal says of itself.
+        text.push_str("\nenv -i TERM=\"$TERM\"");
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                text.push(' ');
+                text.push_str(&quoted(&format!(
+                    "{}={}",
+                    name.to_string_lossy(),
+                    value.to_string_lossy()
+                )));
+            }
+        }
+        for word in [command.get_program()].into_iter().chain(command.get_args()) {
+            text.push(' ');
+            text.push_str(&quoted(&word.to_string_lossy()));
+        }
+        text.push_str(
+            "\necho \"ended with $?\"\nstty -a | grep -ow -e '-*echo' -e '-*icanon'\nsleep 600\n",
+        );
+        std::fs::write(&script, text).expect("a script");
+        let terminal = Self { dir };
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let script = script.to_string_lossy().into_owned();
+        terminal.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-s",
+            "w",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            "sh",
+            &script,
+        ]);
+        terminal
+    }
+
+    /// What stands on the screen, as text.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-t", "w"])
+    }
+
+    /// Presses keys, each named as tmux names it (`Enter`, `Down`, `C-c`) or a character.
+    pub fn press(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys", "-t", "w"], keys].concat());
+    }
+
+    /// Waits until the screen has every one of `parts`; answers the screen.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the last screen if it never has.
+    #[must_use]
+    pub fn shows(&self, parts: &[&str]) -> String {
+        let mut last = String::new();
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until(&format!("the screen shows {parts:?}"), SOON, || {
+                last = self.screen();
+                parts.iter().all(|part| last.contains(part)).then(|| last.clone())
+            })
+        }));
+        let missing = || unreachable!("{parts:?} not all on the screen:\n{}", self.screen());
+        found.unwrap_or_else(|_| missing())
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("tmux");
+        command.arg("-S").arg(self.socket()).args(arguments).env_remove("TMUX");
+        let output = command.output().expect("tmux");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tmux {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("socket")
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let mut command = Command::new("tmux");
+        let _ = command.arg("-S").arg(self.socket()).arg("kill-server").output();
+    }
+}
+
+/// `word` for a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}

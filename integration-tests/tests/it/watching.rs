@@ -1,0 +1,152 @@
+//! `breakglass watch` as approvers use it: in a real terminal, and in a pipe.
+
+use std::fs;
+use std::process::Stdio;
+
+use breakglass_integration_tests::daemon::{Daemon, breakglassd};
+use breakglass_integration_tests::dev::{Dev, LONG};
+use breakglass_integration_tests::terminal::Terminal;
+use breakglass_integration_tests::wait::until;
+use serde_json::Value;
+
+const SIZE: (u16, u16) = (120, 32);
+
+fn asked(dev: &Dev, scope: &str) -> String {
+    let words = ["request", scope, "--reason", "payments are stuck", "--incident", "INC-4711"];
+    dev.done("sam", &words).lines().next().unwrap().to_owned()
+}
+
+/// The row of `scope` in a capture, its blanks single.
+fn row(screen: &str, scope: &str) -> String {
+    let line = screen.lines().find(|line| line.contains(scope)).unwrap_or_default();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The terminal is as it was: no table, a cursor at the prompt's place, echo and lines.
+fn is_as_it_was(terminal: &Terminal) {
+    let screen = terminal.shows(&["ended with 0", "icanon"]);
+    println!("after it:\n{screen}");
+    assert!(!screen.contains("wait for you"), "{screen}");
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    assert!(words.contains(&"echo") && words.contains(&"icanon"), "{screen}");
+}
+
+/// Appears, is looked at, approved by one key, moves on; a broker that restarts is found again.
+#[test]
+fn a_request_appears_is_approved_by_a_key_and_its_row_moves_on() {
+    let mut dev = Dev::start();
+    let terminal = Terminal::of(&dev.client("ada", &["watch"]), SIZE);
+    println!("nothing yet:\n{}", terminal.shows(&["0 of 0 wait for you", "watching at"]));
+    let id = asked(&dev, "root-on-host");
+    let screen = terminal.shows(&["1 of 1 wait for you", "waits for you", &id]);
+    println!("it appears:\n{screen}");
+    let first = row(&screen, "root-on-host");
+    assert!(first.starts_with("> sam root-on-host"), "{first}");
+    assert!(first.ends_with("1 app-owner, 1 security waits for you"), "{first}");
+
+    terminal.press(&["Enter"]);
+    let screen = terminal.shows(&["approve this as ada? [y/N]"]);
+    println!("the approval screen:\n{screen}");
+    for part in ["“payments are stuck”", "INC-4711", "bg-root", "bound to", "silence", "policy"]
+    {
+        assert!(screen.contains(part), "no {part} in\n{screen}");
+    }
+    terminal.press(&["n"]);
+    let _ = terminal.shows(&["not approved: you did not say yes", "waits for you"]);
+    assert_eq!(dev.json("ada", &["show", &id])["missing"], 2);
+
+    terminal.press(&["a"]);
+    let _ = terminal.shows(&["approve this as ada? [y/N]"]);
+    terminal.press(&["y"]);
+    let screen = terminal.shows(&["approved (entry", "waits for others"]);
+    println!("after y:\n{screen}");
+    assert!(row(&screen, "root-on-host").ends_with("1 security waits for others"), "{screen}");
+    assert!(screen.contains("0 of 1 wait for you"), "{screen}");
+
+    // The broker restarts; what happens meanwhile is not missed.
+    let daemon = dev.daemon.take().unwrap();
+    let (rpc, web) = (daemon.rpc.to_string(), daemon.web.to_string());
+    daemon.stop();
+    println!("the broker is gone:\n{}", terminal.shows(&["line lost, trying again in"]));
+    let mut serve = breakglassd();
+    serve.arg("serve").arg("--state").arg(dev.path("broker/state"));
+    serve.args(["--listen", &rpc, "--web", &web]);
+    dev.daemon = Some(Daemon::start(&mut serve).unwrap());
+    dev.done("bob", &["approve", &id, "--yes"]);
+    let screen = terminal.shows(&["back at", "nothing was missed"]);
+    println!("it is back:\n{screen}");
+    until("the row moves on", LONG, || {
+        row(&terminal.screen(), "root-on-host").ends_with("- approved").then_some(())
+    });
+    dev.done("sam", &["collect", &id, "--out", "credential"]);
+    let screen = terminal.shows(&[" live"]);
+    println!("it is live:\n{screen}");
+
+    // Another one is denied, with a reason.
+    let other = asked(&dev, "quick");
+    let _ = terminal.shows(&["1 of 2 wait for you"]);
+    terminal.press(&["Home", "d"]);
+    let _ = terminal.shows(&["deny, because:", &other]);
+    terminal.press(&["n", "o", "t", "Space", "n", "o", "w", "Enter"]);
+    let screen = terminal.shows(&["denied (entry", "denied by ada"]);
+    println!("the other is denied:\n{screen}");
+    assert_eq!(dev.says("sam", &["status", &other]).code, 4);
+    terminal.press(&["q"]);
+    is_as_it_was(&terminal);
+}
+
+#[test]
+fn control_c_leaves_the_terminal_as_it_was() {
+    let dev = Dev::start();
+    let terminal = Terminal::of(&dev.client("ada", &["watch"]), SIZE);
+    let _ = terminal.shows(&["0 of 0 wait for you", "watching at"]);
+    terminal.press(&["C-c"]);
+    is_as_it_was(&terminal);
+}
+
+/// Elsewhere than on a terminal: a line for each thing, or a JSON object.
+#[test]
+fn in_a_pipe_each_thing_that_happens_is_a_line() {
+    let dev = Dev::start();
+    let before = asked(&dev, "root-on-host");
+    let watching = |words: &[&str], to: &str| {
+        let mut command = dev.client("ada", words);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        command.stdout(fs::File::create(dev.path(to)).unwrap());
+        Watching(command.spawn().unwrap())
+    };
+    let _lines = watching(&["pending", "--watch"], "lines");
+    let _json = watching(&["watch", "-o", "json"], "json");
+    let said = |name: &str| fs::read_to_string(dev.path(name)).unwrap();
+    for name in ["lines", "json"] {
+        until("what waits is listed", LONG, || said(name).contains(&before).then_some(()));
+    }
+    let id = asked(&dev, "quick");
+    dev.done("bob", &["deny", &id, "--reason", "not now", "--yes"]);
+    for name in ["lines", "json"] {
+        until("the end is told", LONG, || said(name).contains("closed").then_some(()));
+    }
+    let lines = said("lines");
+    println!("{lines}");
+    assert!(lines.lines().any(|line| {
+        line.contains(&format!("requested  {id}  sam for quick for 30 minutes"))
+            && line.contains("0 of 1: waiting for second-person (ada, bob, eve)")
+    }));
+    let told: Vec<Value> =
+        said("json").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = told.iter().map(|one| one["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["pending", "requested", "denied", "closed"]);
+    let seqs: Vec<u64> = told.iter().filter_map(|one| one["seq"].as_u64()).collect();
+    assert!(seqs.is_sorted() && seqs.len() == 3, "{seqs:?}");
+    assert_eq!(told[1]["request"]["id"], id.as_str());
+}
+
+/// A client that does not end by itself. Killed when dropped.
+struct Watching(std::process::Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
