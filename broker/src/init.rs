@@ -5,16 +5,17 @@
 
 mod papers;
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use breakglass_ledger::audit::TrustError;
 use breakglass_ledger::bytes::Salt;
-use breakglass_ledger::policy::{self, Fault, Files, PolicyError};
+use breakglass_ledger::policy::{self, Files, PolicyError};
 use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::{Act, Statement};
+use breakglass_rules::eligibility::Rules;
 
 use crate::clock::SystemClock;
 use crate::config::Layout;
@@ -111,8 +112,12 @@ pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
         return Err(InitError::Lost(layout.ledger()));
     }
     let files = read_files(&wanted.policy)?;
-    if let Err(faults) = policy::check(&files) {
-        eprint!("{}", told(&faults));
+    let faults = match policy::check(&files) {
+        Ok(checked) => told(&Rules::faults(&checked)),
+        Err(faults) => told(&faults),
+    };
+    if !faults.is_empty() {
+        eprint!("{faults}");
         return Ok(ExitCode::from(REFUSED));
     }
     house::make(&wanted.state)?;
@@ -246,7 +251,11 @@ fn signature(path: &Path) -> Result<SshSig, InitError> {
     SshSig::parse(&text).map_err(|error| malformed(error.to_string()))
 }
 
-fn told(faults: &[Fault]) -> String {
+/// The faults and how many; empty if there are none.
+fn told<F: Display>(faults: &[F]) -> String {
+    if faults.is_empty() {
+        return String::new();
+    }
     let mut text = String::new();
     for fault in faults {
         // Writing to a string cannot fail.

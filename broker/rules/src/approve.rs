@@ -5,7 +5,8 @@ use breakglass_ledger::statement::{Approve, Lane};
 
 use crate::ask;
 use crate::decide::{Facts, speaks_for};
-use crate::grounds::{self, rule};
+use crate::eligibility::{Action, Matter, permit};
+use crate::grounds::{self, rule, with};
 use crate::refusal::Refusal;
 use crate::request::{Given, Pending};
 use crate::stages;
@@ -41,9 +42,12 @@ pub(crate) fn approve(
         return Err(Refusal::TtlMaxBelow { ttl_max, ttl });
     }
     ask::unchanged(facts.policy, then, &asked.ask)?;
+    let about = Matter { stage: Some(&approve.stage), ..Matter::ask(&asked.ask) };
+    let permitted = permit(facts, Action::Approve, &approve.by, about)?;
     let missing = missing_with(facts, pending, approve, key)?;
-    let rules = vec![rule::stage(&approve.stage)];
+    let rules = with(&rule::stage(&approve.stage), permitted);
     let decision = grounds::decision(facts, Some(&asked.ask), Some(&approve.by), rules, "approved");
+    let decision = grounds::weigh(facts, decision, Some(&approve.stage));
     Ok(Verdict::Record(Event::Approved { stage: approve.stage.clone(), missing }, decision))
 }
 

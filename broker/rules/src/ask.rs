@@ -7,7 +7,8 @@ use breakglass_ledger::statement::{Ask, Kind, Lane};
 
 use crate::decide::Facts;
 use crate::delegation;
-use crate::grounds::{self, rule};
+use crate::eligibility::{Action, Matter, permit};
+use crate::grounds::{self, rule, with};
 use crate::refusal::Refusal;
 use crate::request::Asked;
 use crate::verdict::{Event, Verdict};
@@ -32,14 +33,16 @@ pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
     if facts.subject_used {
         return Err(Refusal::SubjectKeyUsed { key: key.fingerprint() });
     }
+    let permitted = entitled(facts, ask)?;
     let lapses = facts.second().plus(u64::from(scope.pending_max));
     let decision = grounds::decision(
         facts,
         Some(ask),
         Some(&ask.by),
-        vec![rule::REQUESTERS.to_owned()],
+        with(rule::REQUESTERS, permitted),
         "requested",
     );
+    let decision = grounds::weigh(facts, decision, None);
     Ok(Verdict::Record(Event::Requested { lapses }, decision))
 }
 
@@ -79,6 +82,23 @@ pub(crate) fn is_owner(policy: &Policy, scope: &Scope, who: &PrincipalId) -> boo
     let owners = &scope.owners;
     let owners = [&owners.business, &owners.technical, &owners.identity];
     owners.into_iter().any(|members| policy.is_any(who, members))
+}
+
+/// The policy's rules that let the requester, and everybody behind them, ask.
+///
+/// Nobody passes on what the rules would refuse them.
+pub(crate) fn entitled(facts: &Facts<'_>, ask: &Ask) -> Result<Vec<String>, Refusal> {
+    let permitted = permit(facts, Action::Request, &ask.by, Matter::ask(ask))?;
+    for hop in &ask.on_behalf_of {
+        match permit(facts, Action::Request, hop, Matter::ask(ask)) {
+            Err(Refusal::RulesForbid { .. }) => {
+                let (hop, scope) = (hop.clone(), ask.scope.clone());
+                return Err(Refusal::DelegationWidens { hop, scope });
+            }
+            other => drop(other?),
+        }
+    }
+    Ok(permitted)
 }
 
 /// What an SSH certificate of the scope carries.

@@ -1,5 +1,7 @@
 //! Collecting the credential, and confirming that it arrived: both by the subject key alone.
 
+use std::collections::BTreeSet;
+
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Scope, SshProfile};
 use breakglass_ledger::statement::{Collect, Lane, Pickup};
@@ -33,6 +35,7 @@ pub(crate) fn collect(
     let asked = &pending.asked;
     may_still_hold(facts, asked)?;
     outage::lane_open(facts, ask::scope(facts.policy, &asked.ask)?, &asked.ask)?;
+    let permitted = ask::entitled(facts, &asked.ask)?;
     let tally = stages::tally(facts, pending, pending.given.iter())?;
     if !tally.missing.0.is_empty() {
         return Err(Refusal::NotApprovedYet { missing: tally.missing });
@@ -44,7 +47,7 @@ pub(crate) fn collect(
     if !facts.can_revoke {
         return Err(Refusal::CannotRevoke);
     }
-    clear(facts, asked, collect, tally).map(Verdict::Sign)
+    clear(facts, asked, collect, tally, permitted).map(Verdict::Sign)
 }
 
 /// Judges a pickup.
@@ -91,6 +94,7 @@ fn clear(
     asked: &Asked,
     collect: &Collect,
     tally: Tally,
+    permitted: Vec<String>,
 ) -> Result<Clearance, Refusal> {
     let ask = &asked.ask;
     let scope = ask::scope(facts.policy, ask)?;
@@ -102,6 +106,9 @@ fn clear(
     } else if stages.is_empty() {
         rules.push(rule::NO_APPROVAL.to_owned());
     }
+    let permitting: BTreeSet<String> = tally.permitting.into_iter().chain(permitted).collect();
+    rules.extend(permitting);
+    let decision = grounds::decision(facts, Some(ask), Some(&ask.by), rules, "issued");
     Ok(Clearance {
         request: ask.id,
         holder: ask.by.clone(),
@@ -114,7 +121,7 @@ fn clear(
         not_before: facts.now.minus(BACKDATE_SECONDS),
         expires_at: facts.now.plus(u64::from(ask.ttl.seconds())),
         approvals: tally.counted,
-        decision: grounds::decision(facts, Some(ask), Some(&ask.by), rules, "issued"),
+        decision: grounds::weigh(facts, decision, None),
     })
 }
 

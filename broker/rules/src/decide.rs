@@ -9,6 +9,7 @@ use breakglass_ledger::principal::{DependencyId, Origin, PrincipalId};
 use breakglass_ledger::statement::{Act, ActKind, EXPIRES_MAX_SECONDS, Statement};
 use breakglass_ledger::time::Timestamp;
 
+use crate::eligibility::Rules;
 use crate::history::History;
 use crate::refusal::Refusal;
 use crate::request::{Live, Pending, Request};
@@ -30,6 +31,8 @@ pub struct Facts<'a> {
     /// The policy in force when the request was made; `None` if it cannot be read. Needed for
     /// `approve`, `collect` and [`Command::Rejudge`], which treat `None` as a no.
     pub policy_at_request: Option<&'a Policy>,
+    /// The rules of the policy in force, compiled.
+    pub rules: &'a Rules,
     /// The request that the command is about; for `request` itself, `None`.
     pub request: Option<&'a Request>,
     /// Grants of the scope that are alive: issued, not revoked.
@@ -130,15 +133,25 @@ pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refus
 #[must_use]
 pub fn refused(facts: &Facts<'_>, command: &Command<'_>, refusal: &Refusal) -> Decision {
     let of_request = facts.request.map(|request| &request.asked().ask);
-    let (mut ask, mut actor) = (of_request, None);
+    let (mut ask, mut actor, mut stage, mut counts) = (of_request, None, None, false);
     if let Command::Statement { statement, key, .. } = command {
         // Whoever signed, not whom the statement names: a refused act may name anybody.
         actor = facts.policy.owner_of(key).map(|owner| &owner.id);
         if let Act::Request(asked) = statement.act() {
             ask = Some(asked);
         }
+        if let Act::Approve(approve) = statement.act() {
+            stage = Some(&approve.stage);
+        }
+        counts = matches!(statement.act(), Act::Request(_) | Act::Approve(_) | Act::Collect(_));
     }
-    grounds::decision(facts, ask, actor, vec![refusal.name().to_owned()], "refused")
+    let mut rules = vec![refusal.name().to_owned()];
+    if let Refusal::RulesForbid { rules: determining, .. } = refusal {
+        rules.extend(determining.iter().cloned());
+    }
+    let decision = grounds::decision(facts, ask, actor, rules, "refused");
+    let by_rules = matches!(refusal, Refusal::RulesForbid { .. } | Refusal::RulesUnreadable { .. });
+    if by_rules && counts { grounds::weigh(facts, decision, stage) } else { decision }
 }
 
 fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Verdict, Refusal> {

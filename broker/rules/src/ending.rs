@@ -6,6 +6,7 @@ use breakglass_ledger::statement::About;
 use breakglass_ledger::time::Timestamp;
 
 use crate::decide::Facts;
+use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::{Asked, Ended, Live, Pending, Request};
@@ -21,7 +22,8 @@ pub(crate) fn deny(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal>
     person(facts, &about.by)?;
     approver(facts, request, &about.by)?;
     let Pending { asked, .. } = facts.waiting(request)?;
-    Ok(record(facts, asked, Some(&about.by), Event::Denied, rule::APPROVER))
+    let permitted = permit(facts, Action::Deny, &about.by, Matter::ask(&asked.ask))?;
+    Ok(record(facts, asked, Some(&about.by), Event::Denied, rule::APPROVER).also(permitted))
 }
 
 /// An approver or an owner ends it: a waiting request is denied, a live grant revoked.
@@ -39,11 +41,13 @@ pub(crate) fn cancel(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusa
     match request {
         Request::Live(_) => {
             let live = facts.alive(request)?;
-            Ok(revoke(facts, live, Some(&about.by), Cause::Cancelled, rule))
+            let permitted = permit(facts, Action::Cancel, &about.by, Matter::ask(&asked.ask))?;
+            Ok(revoke(facts, live, Some(&about.by), Cause::Cancelled, rule).also(permitted))
         }
         Request::Pending(_) | Request::Ended(_) | Request::Closed(_) => {
             let Pending { asked, .. } = facts.waiting(request)?;
-            Ok(record(facts, asked, Some(&about.by), Event::Denied, rule))
+            let permitted = permit(facts, Action::Cancel, &about.by, Matter::ask(&asked.ask))?;
+            Ok(record(facts, asked, Some(&about.by), Event::Denied, rule).also(permitted))
         }
     }
 }
@@ -114,6 +118,7 @@ fn may_go_on(facts: &Facts<'_>, asked: &Asked) -> Result<(), Refusal> {
     ask::standing(facts.policy, &asked.ask)?;
     ask::key_is_still_theirs(facts.policy, asked)?;
     ask::subject_key(facts.policy, &asked.ask)?;
+    ask::entitled(facts, &asked.ask)?;
     ask::still_covered(facts.policy, then, &asked.ask)
 }
 

@@ -1,10 +1,11 @@
 //! What a decision entry says about how it was reached, so that a stranger can reach it too.
 
 use breakglass_ledger::entry::{Context, Decision, OutageState};
-use breakglass_ledger::principal::{DependencyId, PrincipalId};
+use breakglass_ledger::principal::{DependencyId, PrincipalId, StageId};
 use breakglass_ledger::statement::Ask;
 
 use crate::decide::Facts;
+use crate::eligibility::others_alive;
 
 /// The grounds of a decision about `ask` and an act of `actor` (`None`: the clock or a stranger);
 /// `rules` are the ids of the rules that determined it.
@@ -38,6 +39,28 @@ pub(crate) fn see(facts: &Facts<'_>, context: &mut Context, dependency: Option<&
     let since = dependency.and_then(|it| facts.world.down_since(it, facts.second()));
     context.outage = if since.is_some() { OutageState::Active } else { OutageState::None };
     context.outage_since = since;
+}
+
+/// The id of a built-in rule, and those of the policy's own.
+pub(crate) fn with(built_in: &str, permitted: Vec<String>) -> Vec<String> {
+    std::iter::once(built_in.to_owned()).chain(permitted).collect()
+}
+
+/// Says in the decision over a request, an approval or a collect what the policy's rules may have
+/// counted: entries under a policy without rules stay as small as they are.
+pub(crate) fn weigh(
+    facts: &Facts<'_>,
+    mut decision: Decision,
+    stage: Option<&StageId>,
+) -> Decision {
+    if !facts.rules.is_none() {
+        let context = &mut decision.context;
+        context.live = Some(others_alive(facts));
+        context.budget = Some(facts.history.budget_used);
+        context.drill_age = facts.history.drill_age;
+        context.stage = stage.cloned();
+    }
+    decision
 }
 
 /// Ids of the built-in rules, as they stand in decision entries.

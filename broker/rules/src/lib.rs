@@ -12,6 +12,7 @@ mod clearance;
 mod collect;
 mod decide;
 mod delegation;
+pub mod eligibility;
 mod emergency;
 mod ending;
 mod escalation;

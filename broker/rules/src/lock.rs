@@ -11,6 +11,7 @@ use breakglass_ledger::statement::{Act, Ask, Lock as LockAct, Statement, Target,
 
 use crate::decide::Facts;
 use crate::delegation::stands_behind;
+use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::Live;
@@ -25,13 +26,13 @@ pub const LOCK_MAX_SECONDS: u64 = 90 * 86_400;
 /// Somebody locks.
 pub(crate) fn lock(facts: &Facts<'_>, said: &LockAct) -> Result<Verdict, Refusal> {
     person(facts, &said.by)?;
-    entitled(facts, &said.by, &said.target)?;
+    let rules = entitled(facts, &said.by, &said.target)?;
     let now = facts.second();
     let latest = now.plus(LOCK_MAX_SECONDS);
     if let Some(until) = said.until.filter(|until| *until <= now || *until > latest) {
         return Err(Refusal::LockEnd { until, now, latest });
     }
-    Ok(change(facts, Change::Locked, Some(&said.by), rule::OWNER))
+    Ok(change(facts, Change::Locked, Some(&said.by), rules))
 }
 
 /// Somebody lifts a lock, never one of their own.
@@ -47,8 +48,8 @@ pub(crate) fn unlock(
     }
     stops_actor(facts, Some(&said.by), key)?;
     person(facts, &said.by)?;
-    entitled(facts, &said.by, &lock.target)?;
-    Ok(change(facts, Change::Unlocked { lock: said.lock }, Some(&said.by), rule::OWNER))
+    let rules = entitled(facts, &said.by, &lock.target)?;
+    Ok(change(facts, Change::Unlocked { lock: said.lock }, Some(&said.by), rules))
 }
 
 /// The clock: a lock is over by itself. The oldest of them, if several are.
@@ -57,7 +58,7 @@ pub(crate) fn run_out(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
     let over = facts.world.locks.values().filter(|lock| !lock.holds(now));
     let over = over.min_by_key(|lock| lock.seq).ok_or(Refusal::StillAllowed)?;
     let unlocked = Change::Unlocked { lock: over.statement };
-    Ok(change(facts, unlocked, None, rule::LOCKED_UNTIL))
+    Ok(change(facts, unlocked, None, vec![rule::LOCKED_UNTIL.to_owned()]))
 }
 
 /// What was locked: a live grant that a lock covers ends.
@@ -184,8 +185,18 @@ fn is_on(facts: &Facts<'_>, lock: &Lock, who: &PrincipalId) -> bool {
 }
 
 /// Owners lock: those of the scope, if one is locked, or one of its grants; else of any.
-fn entitled(facts: &Facts<'_>, by: &PrincipalId, target: &Target) -> Result<(), Refusal> {
+///
+/// A policy with rules says who locks by `lock` instead: whoever looks after security owns nothing.
+fn entitled(facts: &Facts<'_>, by: &PrincipalId, target: &Target) -> Result<Vec<String>, Refusal> {
     let policy = facts.policy;
+    if !facts.rules.is_none() {
+        let scope = match target {
+            Target::Scope(id) => Some(id),
+            Target::Grant(_) => facts.request.map(|request| &request.asked().ask.scope),
+            Target::Principal(_) | Target::Key(_) | Target::Host(_) => None,
+        };
+        return permit(facts, Action::Lock, by, Matter { scope, ..Matter::default() });
+    }
     let owns = |scope: &Scope| ask::is_owner(policy, scope, by);
     let may = match target {
         Target::Scope(id) => {
@@ -201,14 +212,19 @@ fn entitled(facts: &Facts<'_>, by: &PrincipalId, target: &Target) -> Result<(), 
     if !may {
         return Err(Refusal::NotEntitledToLock { by: by.clone(), target: target.clone() });
     }
-    Ok(())
+    Ok(vec![rule::OWNER.to_owned()])
 }
 
 fn person(facts: &Facts<'_>, by: &PrincipalId) -> Result<(), Refusal> {
     facts.policy.principal(by).map_or(Ok(()), stages::is_person)
 }
 
-fn change(facts: &Facts<'_>, change: Change, by: Option<&PrincipalId>, rule: &str) -> Verdict {
-    let decision = grounds::decision(facts, None, by, vec![rule.to_owned()], change.name());
+fn change(
+    facts: &Facts<'_>,
+    change: Change,
+    by: Option<&PrincipalId>,
+    rules: Vec<String>,
+) -> Verdict {
+    let decision = grounds::decision(facts, None, by, rules, change.name());
     Verdict::Change(change, decision)
 }

@@ -11,6 +11,7 @@ use breakglass_ledger::statement::{Ask, Declare, Lane, Resolve};
 use breakglass_ledger::time::Timestamp;
 
 use crate::decide::Facts;
+use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::verdict::{Change, Verdict};
@@ -134,7 +135,8 @@ pub(crate) fn lane_open(facts: &Facts<'_>, scope: &Scope, ask: &Ask) -> Result<(
     Ok(())
 }
 
-/// The rules by which `by` may say something about `dependency`.
+/// The rules by which `by` may say something about `dependency`: the policy's own if it has any, else
+/// those who own a scope that names it may.
 fn may_speak_of(
     facts: &Facts<'_>,
     by: &PrincipalId,
@@ -143,6 +145,11 @@ fn may_speak_of(
     facts.policy.principal(by).map_or(Ok(()), stages::is_person)?;
     if naming(facts.policy, dependency).next().is_none() {
         return Err(Refusal::DependencyUnknown { dependency: dependency.clone() });
+    }
+    if !facts.rules.is_none() {
+        // Whoever watches over all of them need own none: the rules say who that is.
+        let outage_since = facts.world.down_since(dependency, facts.second());
+        return permit(facts, Action::Declare, by, Matter { outage_since, ..Matter::default() });
     }
     if !naming(facts.policy, dependency).any(|scope| ask::is_owner(facts.policy, scope, by)) {
         let (by, dependency) = (by.clone(), dependency.clone());

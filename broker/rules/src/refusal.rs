@@ -252,6 +252,30 @@ pub enum Refusal {
         /// The subject key.
         key: Fingerprint,
     },
+    /// No rule of the policy permits it, or one forbids it.
+    #[error(
+        "the policy's rules do not let {by} {action} this ({}); it was not done: \
+         `breakglass policy explain` says what would be needed",
+        determining(rules)
+    )]
+    RulesForbid {
+        /// Who tried.
+        by: PrincipalId,
+        /// The action as rules name it.
+        action: &'static str,
+        /// `cedar:` and the `@id` of each rule that forbids it, ascending; none if no rule permits
+        /// it.
+        rules: Vec<String>,
+    },
+    /// The policy's rules cannot be judged.
+    #[error(
+        "the policy's rules cannot be judged here: {what}; what cannot be judged is refused: \
+         have the policy's authority correct rules.cedar"
+    )]
+    RulesUnreadable {
+        /// What is wrong.
+        what: String,
+    },
     /// No request has this digest.
     #[error(
         "this log has no request with digest {digest}; nothing was decided: \
@@ -764,4 +788,12 @@ pub enum Refusal {
 
 fn how_long(until: Option<Timestamp>) -> String {
     until.map_or_else(|| "until it is lifted".to_owned(), |until| format!("until {until}"))
+}
+
+/// Which rules forbid it, or that none permits it.
+fn determining(rules: &[String]) -> String {
+    if rules.is_empty() {
+        return "no rule permits it".to_owned();
+    }
+    format!("forbidden by {}", rules.join(", "))
 }

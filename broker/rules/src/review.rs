@@ -5,7 +5,8 @@ use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Review, ReviewVerdict};
 
 use crate::decide::Facts;
-use crate::grounds::{self, rule};
+use crate::eligibility::{Action, Matter, permit};
+use crate::grounds::{self, rule, with};
 use crate::refusal::Refusal;
 use crate::request::{Closed, Ended, Request};
 use crate::verdict::{Event, Verdict};
@@ -28,7 +29,8 @@ pub(crate) fn review(facts: &Facts<'_>, review: &Review) -> Result<Verdict, Refu
             return Err(Refusal::AlreadyReviewed { request: request.id(), verdict });
         }
     }
-    let rules = vec![rule::OWNER.to_owned()];
+    let permitted = permit(facts, Action::Review, &review.by, Matter::ask(&asked.ask))?;
+    let rules = with(rule::OWNER, permitted);
     let by = Some(&review.by);
     let decision = grounds::decision(facts, Some(&asked.ask), by, rules, "reviewed");
     Ok(Verdict::Record(Event::Reviewed, decision))

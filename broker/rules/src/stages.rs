@@ -10,6 +10,7 @@ use breakglass_ledger::statement::Lane;
 use crate::ask;
 use crate::decide::Facts;
 use crate::delegation::stands_behind;
+use crate::eligibility::{Action, Matter, permit};
 use crate::lock;
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Asked, Given, Pending};
@@ -20,6 +21,8 @@ pub(crate) struct Tally {
     pub(crate) counted: Vec<u64>,
     /// What the stages still lack.
     pub(crate) missing: Missing,
+    /// The policy's rules that let them count.
+    pub(crate) permitting: BTreeSet<String>,
 }
 
 /// The stages of the scope; none only where the policy says `approval = "none"`.
@@ -64,6 +67,7 @@ pub(crate) fn tally<'a>(
     let scope = ask::scope(facts.policy, &asked.ask)?;
     let mut people = BTreeSet::new();
     let mut counted = Vec::new();
+    let mut permitting = BTreeSet::new();
     let mut missing = Missing::default();
     for stage in required(scope, asked.ask.lane)? {
         let mut have = 0_u32;
@@ -72,9 +76,11 @@ pub(crate) fn tally<'a>(
             let silent = lock::silences(facts, &approval.by, approval.key);
             if !silent
                 && counts(facts.policy, then, pending, approval)
+                && let Ok(rules) = permitted(facts, asked, approval)
                 && people.insert(&approval.by)
             {
                 counted.push(approval.seq);
+                permitting.extend(rules);
                 have = have.saturating_add(1);
             }
         }
@@ -84,7 +90,7 @@ pub(crate) fn tally<'a>(
         }
     }
     counted.sort_unstable();
-    Ok(Tally { counted, missing })
+    Ok(Tally { counted, missing, permitting })
 }
 
 /// Whether an approval on record (still) counts.
@@ -93,6 +99,12 @@ fn counts(in_force: &Policy, then: &Policy, pending: &Pending, given: &Given) ->
     let Some(key) = key_of(approver, given.key) else { return false };
     given.ttl_max >= pending.asked.ask.ttl
         && eligible(in_force, then, pending, approver, key, &given.stage).is_ok()
+}
+
+/// The rules that let an approval on record (still) count.
+fn permitted(facts: &Facts<'_>, asked: &Asked, given: &Given) -> Result<Vec<String>, Refusal> {
+    let about = Matter { stage: Some(&given.stage), ..Matter::ask(&asked.ask) };
+    permit(facts, Action::Approve, &given.by, about)
 }
 
 fn key_of(principal: &Principal, fingerprint: Fingerprint) -> Option<&PublicKey> {

@@ -24,6 +24,16 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The same, determined by these rules as well.
+    pub(crate) fn also(mut self, rules: Vec<String>) -> Self {
+        if let Self::Record(_, decision) = &mut self {
+            decision.rules.extend(rules);
+        }
+        self
+    }
+}
+
 /// What changed besides any one request: what the entry says beyond the statement itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -7,6 +7,7 @@ use breakglass_ledger::entry::{self, Body};
 use breakglass_ledger::policy::{self, Files, Policy};
 use breakglass_ledger::statement::Statement;
 use breakglass_rules::Command;
+use breakglass_rules::eligibility::Rules;
 
 use super::batch::{Batch, Draft};
 use super::{DeskError, Incoming, PolicyBundle};
@@ -29,7 +30,8 @@ impl Batch<'_, '_> {
             Some(&before),
         )
         .map_err(DeskError::Policy)?;
-        let draft = self.enforce(&incoming.statement, bundle, policy)?;
+        let rules = Rules::of(&policy).map_err(DeskError::Rules)?;
+        let draft = self.enforce(&incoming.statement, bundle, policy, rules)?;
         self.rejudge()?;
         Ok(draft)
     }
@@ -47,13 +49,14 @@ impl Batch<'_, '_> {
         manifest: &Statement,
         bundle: &PolicyBundle,
         policy: Policy,
+        rules: Rules,
     ) -> Result<Draft, DeskError> {
         for file in Files::NAMES {
             self.tx.put_blob(bundle.files.get(file).unwrap_or_default())?;
         }
         let body = policy_body(manifest, bundle, &policy);
         let draft = self.append(body, None)?;
-        self.memory.enforce(Arc::new(policy));
+        self.memory.enforce(Arc::new(policy), rules);
         self.memory.plan(&*self.tx)?;
         Ok(draft)
     }

@@ -6,6 +6,8 @@ use breakglass_ledger::note::Checkpoint;
 use breakglass_ledger::policy::{self, Files};
 use breakglass_ledger::statement::Statement;
 
+use breakglass_rules::eligibility::Rules;
+
 use super::enforce::policy_body;
 use super::{DeskError, PolicyBundle};
 use crate::clock::Clock;
@@ -18,7 +20,7 @@ use crate::store::{Head, Store, Write};
 /// # Errors
 ///
 /// [`DeskError::Policy`] if the manifest is not signed by the quorum of its own authority or does
-/// not fit its files; nothing was written then.
+/// not fit its files, [`DeskError::Rules`] if its rules do not compile; nothing was written then.
 pub fn found(
     store: &mut Store,
     mint: &Mint,
@@ -31,6 +33,7 @@ pub fn found(
     let policy =
         policy::activate(manifest, &bundle.signatures, &bundle.files, &public.origin, None)
             .map_err(DeskError::Policy)?;
+    Rules::of(&policy).map_err(DeskError::Rules)?;
     let genesis = Genesis {
         deployment: public.origin.deployment().to_owned(),
         log_key: public.log.to_string(),

@@ -26,8 +26,14 @@ impl Batch<'_, '_> {
                 known.history.reviewed = self.tx.review_of(request.id())?;
                 Ok(())
             }
-            Act::Approve(_)
-            | Act::Deny(_)
+            // The policy's own rules may look at the budget when somebody approves as well.
+            Act::Approve(_) if !known.has_rules() => Ok(()),
+            Act::Approve(_) => {
+                let Some(Request::Pending(pending)) = &known.request else { return Ok(()) };
+                let ask = pending.asked.ask.clone();
+                self.remember_budget(known, &ask)
+            }
+            Act::Deny(_)
             | Act::Withdraw(_)
             | Act::Drop(_)
             | Act::Cancel(_)
@@ -47,16 +53,22 @@ impl Batch<'_, '_> {
     fn remember_use(&self, known: &mut Known, ask: &Ask) -> Result<(), DeskError> {
         let policy = Arc::clone(self.memory.in_force());
         let Some(scope) = policy.scope(&ask.scope) else { return Ok(()) };
-        let now = self.second();
-        if let Some(budget) = scope.budget {
-            let begin = now.minus(u64::from(budget.window));
-            let held = self.tx.held(&scope.id, &ask.by, begin)?;
-            known.history.budget_used = used(held, now, budget.window);
-        }
+        self.remember_budget(known, ask)?;
         if scope.cooldown.is_some() {
             known.history.last_end = self.tx.last_end(&scope.id, &ask.by)?;
         }
         self.remember_reviews(known, scope)
+    }
+
+    fn remember_budget(&self, known: &mut Known, ask: &Ask) -> Result<(), DeskError> {
+        let (policy, now) = (self.memory.in_force(), self.second());
+        let Some(budget) = policy.scope(&ask.scope).and_then(|scope| scope.budget) else {
+            return Ok(());
+        };
+        let begin = now.minus(u64::from(budget.window));
+        let held = self.tx.held(&ask.scope, &ask.by, begin)?;
+        known.history.budget_used = used(held, now, budget.window);
+        Ok(())
     }
 
     fn remember_reviews(&self, known: &mut Known, scope: &Scope) -> Result<(), DeskError> {

@@ -9,6 +9,7 @@ use breakglass_ledger::principal::{Origin, ScopeId};
 use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_ledger::tree;
+use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{Facts, History, Request, SeenVerdict, World};
 
 use super::DeskError;
@@ -24,6 +25,7 @@ pub(super) struct Known {
     head_time: Timestamp,
     log: Origin,
     policy: Arc<Policy>,
+    rules: Arc<Rules>,
     policy_at_request: Option<Arc<Policy>>,
     pub(super) request: Option<Request>,
     live_in_scope: u32,
@@ -38,6 +40,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether the policy in force has rules of its own.
+    pub(super) fn has_rules(&self) -> bool {
+        !self.rules.is_none()
+    }
+
     /// The facts as the rules take them.
     pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
@@ -45,6 +52,7 @@ impl Known {
             head_time: self.head_time,
             log: &self.log,
             policy: &self.policy,
+            rules: &self.rules,
             policy_at_request: self.policy_at_request.as_deref(),
             request: self.request.as_ref(),
             live_in_scope: self.live_in_scope,
@@ -104,6 +112,7 @@ impl Batch<'_, '_> {
             head_time: self.tx.time().second(),
             log: self.log().clone(),
             policy: Arc::clone(self.memory.in_force()),
+            rules: Arc::clone(self.memory.rules()),
             policy_at_request,
             request,
             live_in_scope,

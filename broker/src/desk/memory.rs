@@ -11,6 +11,7 @@ use breakglass_ledger::policy::{Files, Policy};
 use breakglass_ledger::principal::{Origin, ScopeId};
 use breakglass_ledger::statement::{Act, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
+use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{Pending, Request, World};
 
 use super::DeskError;
@@ -30,6 +31,7 @@ const POLICIES_MAX: usize = 16;
 pub(super) struct Memory {
     log: Origin,
     in_force: Arc<Policy>,
+    rules: Arc<Rules>,
     policies: HashMap<Digest, Arc<Policy>>,
     requests: HashMap<RequestId, Request>,
     roots: BTreeMap<u64, Digest>,
@@ -54,6 +56,7 @@ impl Memory {
         let mut memory = Self {
             log,
             policies: HashMap::from([(newest.digest, Arc::clone(&in_force))]),
+            rules: Arc::new(compile(&in_force)),
             in_force,
             requests: HashMap::new(),
             roots: BTreeMap::new(),
@@ -77,6 +80,11 @@ impl Memory {
     /// The policy in force.
     pub(super) const fn in_force(&self) -> &Arc<Policy> {
         &self.in_force
+    }
+
+    /// Its rules, compiled.
+    pub(super) const fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// What is locked and what is down.
@@ -143,8 +151,9 @@ impl Memory {
         }
     }
 
-    /// A policy has come into force.
-    pub(super) fn enforce(&mut self, policy: Arc<Policy>) {
+    /// A policy has come into force, with its rules.
+    pub(super) fn enforce(&mut self, policy: Arc<Policy>, rules: Rules) {
+        self.rules = Arc::new(rules);
         self.policies.insert(policy.digest, Arc::clone(&policy));
         self.in_force = policy;
     }
@@ -223,6 +232,18 @@ impl Memory {
         }
         self.requests.insert(request.id(), request);
     }
+}
+
+/// Compiles the rules of a policy in force.
+///
+/// They compiled when it came into force. If they do not any more, whatever they judge is refused
+/// until a policy that can be read is pushed; what ends by itself still ends.
+fn compile(policy: &Policy) -> Rules {
+    Rules::of(policy).unwrap_or_else(|faults| {
+        let first = faults.first().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(fault = first, "the rules of the policy in force do not compile");
+        Rules::unreadable()
+    })
 }
 
 /// Folds what is locked and what is down from the entries that are still of importance.

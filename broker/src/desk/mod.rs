@@ -32,6 +32,7 @@ use breakglass_ledger::policy::{Files, Policy, PolicyError};
 use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::Statement;
 use breakglass_ledger::time::Timestamp;
+use breakglass_rules::eligibility::{RuleFault, Rules};
 use breakglass_rules::{Refusal, World};
 
 use self::sequencer::Sequencer;
@@ -126,6 +127,9 @@ pub enum DeskError {
     /// The policy that was pushed cannot come into force.
     #[error("the policy was not activated")]
     Policy(#[source] PolicyError),
+    /// The rules of the policy that was pushed do not compile: every fault, by place.
+    #[error("the policy has {} faults in its rules, the first: {}", .0.len(), .0.first().map(ToString::to_string).unwrap_or_default())]
+    Rules(Vec<RuleFault>),
     /// Signing failed; nothing was written.
     #[error("minting failed")]
     Mint(#[from] MintError),
@@ -276,6 +280,12 @@ impl Desk {
     #[must_use]
     pub fn world(&self) -> Arc<World> {
         self.shared.world()
+    }
+
+    /// The rules of the policy in force, compiled.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.shared.rules()
     }
 
     /// The public halves of the broker's keys, and the ledger's origin.

@@ -64,6 +64,7 @@ impl Sequencer {
             Arc::clone(&clock),
             store.readers().clone(),
             Arc::clone(memory.in_force()),
+            Arc::clone(memory.rules()),
             Arc::clone(memory.world()),
             checkpoint.into(),
             Arc::new(lists),
@@ -162,7 +163,7 @@ impl Sequencer {
         self.shared.show_checkpoint(checkpoint.into());
         let in_force = self.memory.in_force();
         if in_force.digest != self.shared.policy().digest {
-            self.shared.show_policy(Arc::clone(in_force));
+            self.shared.show_policy(Arc::clone(in_force), Arc::clone(self.memory.rules()));
         }
         if !Arc::ptr_eq(self.memory.world(), &self.shared.world()) {
             self.shared.show_world(Arc::clone(self.memory.world()));

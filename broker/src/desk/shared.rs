@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::World;
+use breakglass_rules::eligibility::Rules;
 
 use super::{DeskError, Revoking};
 use crate::clock::Clock;
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     readers: Readers,
     policy: RwLock<Arc<Policy>>,
+    rules: RwLock<Arc<Rules>>,
     world: RwLock<Arc<World>>,
     checkpoint: RwLock<Arc<str>>,
     lists: RwLock<Arc<SignedList>>,
@@ -37,6 +39,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
         readers: Readers,
         policy: Arc<Policy>,
+        rules: Arc<Rules>,
         world: Arc<World>,
         checkpoint: Arc<str>,
         lists: Arc<SignedList>,
@@ -46,6 +49,7 @@ impl Shared {
             clock,
             readers,
             policy: RwLock::new(policy),
+            rules: RwLock::new(rules),
             world: RwLock::new(world),
             checkpoint: RwLock::new(checkpoint),
             lists: RwLock::new(lists),
@@ -69,6 +73,10 @@ impl Shared {
 
     pub(super) fn world(&self) -> Arc<World> {
         read(&self.world)
+    }
+
+    pub(super) fn rules(&self) -> Arc<Rules> {
+        read(&self.rules)
     }
 
     pub(super) fn checkpoint(&self) -> Arc<str> {
@@ -120,7 +128,9 @@ impl Shared {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
-    pub(super) fn show_policy(&self, policy: Arc<Policy>) {
+    /// The rules first: a reader in between is judged by both, never by none.
+    pub(super) fn show_policy(&self, policy: Arc<Policy>, rules: Arc<Rules>) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 

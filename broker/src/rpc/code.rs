@@ -42,6 +42,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::NotYours { .. }
         | Refusal::NotEntitledToEnd { .. }
         | Refusal::NotEntitledToDeclare { .. }
+        | Refusal::RulesForbid { .. }
         | Refusal::NotEntitledToEscalate { .. }
         | Refusal::NotEntitledToReview { .. }
         | Refusal::ReviewerTookPart { .. }
@@ -71,6 +72,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::Late { .. }
         | Refusal::PolicyNotInForce { .. }
         | Refusal::PolicyUnreadable { .. }
+        | Refusal::RulesUnreadable { .. }
         | Refusal::ChainUnsound { .. }
         | Refusal::ScopeChanged { .. }
         | Refusal::NotApprovedYet { .. }

@@ -12,7 +12,7 @@ use breakglass_proto::v1;
 use breakglass_proto::v1::export_part::Part;
 use tonic::Status;
 
-use super::access::may_export_all;
+use super::access::Access;
 use super::limits::{EXPORT_BUFFER, EXPORT_ROWS};
 use super::outlet::{Outlet, Stream};
 use super::reads::{note, readable};
@@ -37,7 +37,7 @@ pub(super) async fn export(
         let rule = "must be 0 together with `request_id`";
         return Err(CallError::Field { field: "from", rule });
     }
-    if id.is_none() && !may_export_all(&service.desk.policy(), &session.who) {
+    if id.is_none() && !Access::of(&service.desk).may_export_all(&session.who) {
         return Err(CallError::NotEntitled(
             "the whole ledger is exported by enrolled people only; name a request of yours",
         ));
@@ -65,12 +65,12 @@ async fn begin(
     session: &Session,
     id: Option<RequestId>,
 ) -> Result<(End, Option<Case>), CallError> {
-    let (policy, who) = (service.desk.policy(), session.who.clone());
+    let (access, who) = (Access::of(&service.desk), session.who.clone());
     service
         .read(move |reader| {
             let end = End::of(reader)?;
             let Some(id) = id else { return Ok((end, None)) };
-            readable(reader, &policy, &who, id)?;
+            readable(reader, &access, &who, id)?;
             let case = Case::read(reader, id, end.size)?;
             Ok((end, Some(case)))
         })

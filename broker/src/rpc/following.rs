@@ -8,7 +8,7 @@ use breakglass_proto::v1;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
-use super::access::{may_export_all, may_read};
+use super::access::Access;
 use super::feed::Happening;
 use super::limits::{FOLLOW_BUFFER, HEARTBEAT, LOOK_PAUSE, RESUME_MAX};
 use super::outlet::{Gone, Outlet, Stream};
@@ -118,12 +118,7 @@ impl Follower {
 
     /// What `happening` is to this reader; `None` if it is not theirs to know.
     async fn event(&self, happening: &Happening) -> Result<Option<v1::WatchEvent>, CallError> {
-        let (policy, who) = (self.service.desk.policy(), &self.session.who);
-        let is_theirs = match &happening.about {
-            Some(row) => may_read(&policy, who, row.id, &row.by, &row.scope),
-            None => may_export_all(&policy, who),
-        };
-        if !is_theirs {
+        if !self.is_theirs(happening).await? {
             return Ok(None);
         }
         Ok(Some(v1::WatchEvent {
@@ -132,6 +127,16 @@ impl Follower {
             kind: happening.kind.to_owned(),
             request: happening.view(&self.service).await?,
         }))
+    }
+
+    async fn is_theirs(&self, happening: &Happening) -> Result<bool, CallError> {
+        let (access, who) = (Access::of(&self.service.desk), self.session.who.clone());
+        let Some(row) = &happening.about else { return Ok(access.may_export_all(&who)) };
+        if !access.concerns(&who, row) || !access.has_rules() {
+            return Ok(access.concerns(&who, row));
+        }
+        let row = row.clone();
+        self.service.read(move |reader| Ok(access.may_read(reader, &who, &row)?)).await
     }
 
     fn heartbeat(&self) -> v1::WatchEvent {

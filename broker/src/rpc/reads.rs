@@ -10,7 +10,7 @@ use breakglass_ledger::time::Timestamp;
 use breakglass_ledger::tree::consistency;
 use breakglass_proto::v1;
 
-use super::access::{may_read, may_read_policy};
+use super::access::{Access, may_read_policy};
 use super::limits::{PAGE_DEFAULT, PAGE_LOOKS_MAX, PAGE_MAX};
 use super::notices;
 use super::service::Service;
@@ -79,12 +79,12 @@ pub(super) async fn look(
     session: &Session,
     id: RequestId,
 ) -> Result<v1::RequestView, CallError> {
-    let (policy, now, who) = (service.desk.policy(), service.desk.now(), session.who.clone());
+    let (access, now, who) = (Access::of(&service.desk), service.desk.now(), session.who.clone());
     let board = Arc::clone(&service.board);
     service
         .read(move |reader| {
-            let row = readable(reader, &policy, &who, id)?;
-            let view = view(reader, &policy, &row, now)?;
+            let row = readable(reader, &access, &who, id)?;
+            let view = view(reader, access.policy(), &row, now)?;
             Ok(v1::RequestView { notices: notices::about(&board, id), ..view })
         })
         .await
@@ -97,14 +97,12 @@ pub(super) async fn look(
 /// [`CallError::NotReadable`] otherwise.
 pub(super) fn readable(
     reader: &Reader,
-    policy: &Policy,
+    access: &Access,
     who: &Who,
     id: RequestId,
 ) -> Result<RequestRow, CallError> {
-    reader
-        .request(id)?
-        .filter(|row| may_read(policy, who, id, &row.by, &row.scope))
-        .ok_or(CallError::NotReadable)
+    let row = reader.request(id)?.ok_or(CallError::NotReadable)?;
+    if access.may_read(reader, who, &row)? { Ok(row) } else { Err(CallError::NotReadable) }
 }
 
 /// The view of the request of `row`, made now.
@@ -133,7 +131,7 @@ pub(super) async fn list(
     listed: Listed,
 ) -> Result<v1::ListAnswer, CallError> {
     let session = service.reader(request.session).await?;
-    let (policy, now, who) = (service.desk.policy(), service.desk.now(), session.who.clone());
+    let (access, now, who) = (Access::of(&service.desk), service.desk.now(), session.who.clone());
     let size = match request.page_size {
         0 => PAGE_DEFAULT,
         size @ 1..=PAGE_MAX => size,
@@ -152,8 +150,8 @@ pub(super) async fn list(
             let size = usize::try_from(size).unwrap_or(usize::MAX);
             for row in rows.by_ref() {
                 last = row.cursor();
-                if may_read(&policy, &who, row.id, &row.by, &row.scope) {
-                    page.requests.push(in_list(view(reader, &policy, &row, now)?));
+                if access.may_read(reader, &who, &row)? {
+                    page.requests.push(in_list(view(reader, access.policy(), &row, now)?));
                 }
                 if page.requests.len() >= size {
                     break;

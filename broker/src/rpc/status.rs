@@ -135,7 +135,9 @@ fn desk(error: DeskError) -> Status {
     match error {
         DeskError::Refused { refusal, seq } => refused(&refusal, seq),
         // Of what the authority signed: told in full, like a refusal.
-        fault @ DeskError::Policy(_) => Status::failed_precondition(report::chain(&fault)),
+        fault @ (DeskError::Policy(_) | DeskError::Rules(_)) => {
+            Status::failed_precondition(report::chain(&fault))
+        }
         DeskError::NoFiles => Status::invalid_argument(error.to_string()),
         DeskError::NoText => Status::not_found(error.to_string()),
         DeskError::Busy => later(

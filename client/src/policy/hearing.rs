@@ -13,6 +13,7 @@ use breakglass_ledger::statement::{
     About, Act, Approve, Ask, Collect, Kind, Seen, Statement, commitment,
 };
 use breakglass_ledger::time::{Timestamp, Ttl};
+use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{
     Asked, Command, Event, Facts, Given, History, Issued, Live, Outage, Pending, Refusal, Request,
     SeenVerdict, Verdict, World, decide,
@@ -51,6 +52,7 @@ pub struct Yes {
 /// A policy and the questions put to it.
 pub struct Hearing<'p> {
     policy: &'p Policy,
+    rules: Rules,
     then: Option<&'p Policy>,
     log: Origin,
     subject: PublicKey,
@@ -80,7 +82,11 @@ impl<'p> Hearing<'p> {
         log: Origin,
     ) -> Result<Self, Failure> {
         let key = |text| PublicKey::from_openssh(text).map_err(|error| made_up(&error));
-        Ok(Self { policy, then, log, subject: key(SUBJECT)?, stranger: key(STRANGER)? })
+        let rules = Rules::of(policy).map_err(|faults| {
+            let first = faults.first().map(ToString::to_string).unwrap_or_default();
+            Failure::usage(first, "correct rules.cedar; `breakglass policy check` tells all faults")
+        })?;
+        Ok(Self { policy, rules, then, log, subject: key(SUBJECT)?, stranger: key(STRANGER)? })
     }
 
     /// The policy.
@@ -243,6 +249,7 @@ impl<'p> Hearing<'p> {
             head_time: terms.at,
             log: &self.log,
             policy: self.policy,
+            rules: &self.rules,
             policy_at_request: self.then,
             world,
             request,

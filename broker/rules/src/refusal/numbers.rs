@@ -75,6 +75,8 @@ numbered! {
     NotDue = 48, "not-due";
     StillAllowed = 49, "still-allowed";
     SubjectKeyUsed = 50, "subject-key-used";
+    RulesForbid = 51, "rules-forbid";
+    RulesUnreadable = 52, "rules-unreadable";
     OutageLaneClosed = 53, "outage-lane-closed";
     DependencyUnknown = 54, "dependency-unknown";
     AlreadyDeclared = 55, "already-declared";

@@ -13,6 +13,7 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::{assemble, ed25519_signature_blob};
 use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Seen, Statement, Target};
 use breakglass_ledger::time::{Moment, Timestamp};
+use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{
     Change, Command, Event, Facts, Held, History, Refusal, Request, SeenVerdict, Verdict, World,
 };
@@ -38,6 +39,7 @@ pub(crate) struct House {
     pub(crate) locks: Vec<Digest>,
     log: Origin,
     policies: Vec<Policy>,
+    rules: Rules,
     prev: Digest,
     recorded: BTreeMap<Digest, u64>,
     nonce: u128,
@@ -68,6 +70,7 @@ impl House {
             locks: Vec::new(),
             log: log(),
             policies: Vec::new(),
+            rules: Rules::none(),
             prev: Digest::ZERO,
             recorded: BTreeMap::new(),
             nonce: 0,
@@ -91,6 +94,7 @@ impl House {
         let version = u64::try_from(self.policies.len()).unwrap() + 1;
         let (policy, manifest) = law(change, version);
         self.judge.enact(policy.clone());
+        self.rules = Rules::of(&policy).unwrap();
         let body = Body::Policy(entry::Policy {
             version,
             digest: policy.digest,
@@ -377,6 +381,7 @@ impl House {
             log: &self.log,
             policy: self.policy(),
             policy_at_request: then.filter(|_| !self.judge.policies_lost),
+            rules: &self.rules,
             request,
             live_in_scope: u32::try_from(live).unwrap(),
             open_duplicate: duplicate.map(Request::id),
