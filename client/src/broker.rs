@@ -127,6 +127,19 @@ impl Broker {
         self.pages(session, |mut client, page| async move { client.list_grants(page).await })
     }
 
+    /// The locks that stand, as far as the caller may see them.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn locks(&mut self, session: &v1::Session) -> Result<Vec<v1::LockView>, BrokerError> {
+        let answer = self.call(|mut client| {
+            let question = v1::ListLocksRequest { session: Some(session.clone()) };
+            async move { client.list_locks(question).await }
+        })?;
+        Ok(answer.locks)
+    }
+
     /// The policy in force, as signed.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
-use breakglass_ledger::statement::Lane;
+use breakglass_ledger::statement::{Lane, Target};
 use breakglass_ledger::time::{Timestamp, Ttl};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
@@ -104,6 +104,15 @@ pub enum Verb {
     /// End a request or a live credential that you approve for or own
     #[command(after_help = examples::CANCEL)]
     Cancel(Reasoned),
+    /// Stop a person, key, scope, host or grant at once; live credentials it covers are revoked
+    #[command(after_help = examples::LOCK)]
+    Lock(LockArgs),
+    /// Lift a lock
+    #[command(after_help = examples::UNLOCK)]
+    Unlock(UnlockArgs),
+    /// What is locked: by whom, until when, and why
+    #[command(after_help = examples::LOCKS)]
+    Locks,
     /// Credentials alive now: who, what, until when
     #[command(after_help = examples::GRANTS)]
     Grants,
@@ -167,6 +176,31 @@ pub struct Reasoned {
     /// Why, in a sentence; whoever asked will read it
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+}
+
+/// What is locked.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// principal:NAME, key:SHA256:…, scope:NAME, host:NAME or grant:ID
+    #[arg(value_name = "TARGET")]
+    pub target: Target,
+    /// For how long, at most 90d; until it is lifted if left out
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pub until: Option<Duration>,
+    /// Why, in a sentence; whoever is stopped reads it
+    #[arg(long, value_name = "TEXT")]
+    pub message: String,
+}
+
+/// Which lock is lifted.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// The lock's number, as `lock` and `locks` print it
+    #[arg(value_name = "LOCK")]
+    pub lock: u64,
+    /// Why, in a sentence
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// What is asked for.

@@ -4,6 +4,7 @@ mod acts;
 mod approve;
 mod audit;
 mod collect;
+mod locks;
 mod look;
 mod offline;
 mod policy;
@@ -41,6 +42,9 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Watch => watch::watch(&mut client(cli, out)?),
         Verb::Show(arguments) => look::show(&mut client(cli, out)?, arguments),
         Verb::Submit { file } => offline::submit(&mut client(cli, out)?, file),
+        Verb::Lock(arguments) => locks::lock(&mut client(cli, out)?, arguments),
+        Verb::Unlock(arguments) => locks::unlock(&mut client(cli, out)?, arguments),
+        Verb::Locks => locks::locks(&mut client(cli, out)?),
         Verb::Grants => look::grants(&mut client(cli, out)?),
         Verb::Approve(arguments) => approve::approve(&mut client(cli, out)?, arguments),
         Verb::Drop(about) => acts::give_back(&mut client(cli, out)?, about),

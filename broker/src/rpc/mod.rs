@@ -11,6 +11,7 @@ mod feed;
 mod following;
 mod form;
 pub mod limits;
+mod locks;
 mod notices;
 mod outlet;
 mod reads;

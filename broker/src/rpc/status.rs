@@ -89,6 +89,16 @@ pub(super) enum CallError {
     /// The desk did not do it.
     #[error(transparent)]
     Desk(#[from] DeskError),
+    /// A lock stops it; whoever is stopped is told which, and why.
+    #[error("{refusal}")]
+    Locked {
+        /// Which rule, and what to do.
+        refusal: Refusal,
+        /// The `refused` entry.
+        seq: Option<u64>,
+        /// The lock with its message; `None` if it was lifted meanwhile.
+        lock: Option<Box<v1::LockView>>,
+    },
     /// We are going down.
     #[error("the broker is stopping; repeat in a moment, here or at another address")]
     Stopping,
@@ -118,6 +128,7 @@ impl From<CallError> for Status {
             CallError::Beyond { .. } | CallError::TooFarBack { .. } => Self::out_of_range(text),
             CallError::TooOften { wait, .. } => later(Code::ResourceExhausted, text, wait),
             CallError::Streams(_) => later(Code::ResourceExhausted, text, BUSY_RETRY),
+            CallError::Locked { refusal, seq, lock } => refused(&refusal, seq, lock.map(|it| *it)),
             CallError::Desk(error) => desk(error),
             CallError::Stopping => later(Code::Unavailable, text, BUSY_RETRY),
             CallError::Fault(_) => Self::internal(text),
@@ -133,7 +144,7 @@ pub(super) const fn too_often(what: &'static str) -> impl FnOnce(Wait) -> CallEr
 /// What the desk's answer is on the wire.
 fn desk(error: DeskError) -> Status {
     match error {
-        DeskError::Refused { refusal, seq } => refused(&refusal, seq),
+        DeskError::Refused { refusal, seq } => refused(&refusal, seq, None),
         // Of what the authority signed: told in full, like a refusal.
         fault @ (DeskError::Policy(_) | DeskError::Rules(_)) => {
             Status::failed_precondition(report::chain(&fault))
@@ -166,13 +177,14 @@ fn desk(error: DeskError) -> Status {
 }
 
 /// A refusal in words, with its number for machines beside it.
-fn refused(refusal: &Refusal, seq: Option<u64>) -> Status {
+fn refused(refusal: &Refusal, seq: Option<u64>, lock: Option<v1::LockView>) -> Status {
     let first = if let Refusal::Duplicate { first } = refusal { Some(first) } else { None };
     let detail = v1::RefusalDetail {
         number: refusal.number(),
         name: refusal.name().to_owned(),
         seq,
         first_request_id: first.map(ToString::to_string).unwrap_or_default(),
+        lock,
     };
     let mut metadata = MetadataMap::new();
     if let Ok(key) = BinaryMetadataKey::from_bytes(REFUSAL_METADATA.as_bytes()) {

@@ -5,6 +5,7 @@ use breakglass_ledger::statement::Act;
 use breakglass_proto::v1;
 
 use super::form;
+use super::locks;
 use super::service::Service;
 use super::session::Who;
 use super::status::{CallError, too_often};
@@ -19,7 +20,10 @@ pub(super) async fn submit(
     let incoming = form::act(request)?;
     let who = signer(service, &incoming).await?;
     service.acts.count(who).map_err(too_often("acts"))?;
-    Ok(answer(service.hand_in(incoming).await?))
+    match service.hand_in(incoming).await {
+        Ok(receipt) => Ok(answer(receipt)),
+        Err(error) => Err(locks::explained(service, error).await),
+    }
 }
 
 /// Whose key signed: an enrolled one, a signer of the policy authority, or the subject key of a

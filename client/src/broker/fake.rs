@@ -199,6 +199,10 @@ impl Broker for Served {
         Err(Status::unimplemented("not here"))
     }
 
+    async fn list_locks(&self, _: Request<v1::ListLocksRequest>) -> Answer<v1::ListLocksAnswer> {
+        Err(Status::unimplemented("not here"))
+    }
+
     async fn get_policy(&self, _: Request<v1::GetPolicyRequest>) -> Answer<v1::GetPolicyAnswer> {
         Ok(Response::new(crate::testing::policy(&self.house.lock().unwrap())))
     }
@@ -214,6 +218,7 @@ fn refusal() -> Status {
         name: "duplicate".to_owned(),
         seq: Some(9),
         first_request_id: "req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d".to_owned(),
+        lock: None,
     };
     let mut status = Status::already_exists("one like it is open; a second would split it: wait");
     let value = MetadataValue::from_bytes(&detail.encode_to_vec());

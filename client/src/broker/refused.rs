@@ -5,6 +5,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use crate::failure::{Exit, Failure, Rule};
+use crate::output::clean;
 
 /// Why a broker did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +63,12 @@ pub enum BrokerError {
 impl BrokerError {
     /// What `status` from `address` means.
     pub(super) fn of(status: &Status, address: &str) -> Self {
-        let message = status.message().to_owned();
-        if let Some(rule) = rule(status) {
+        let mut message = status.message().to_owned();
+        if let Some((rule, lock)) = rule(status) {
+            if let Some(lock) = lock.filter(|lock| !lock.message.is_empty()) {
+                message =
+                    format!("{message}\n  {} says: “{}”", clean(&lock.by), clean(&lock.message));
+            }
             return Self::Refused { message, rule };
         }
         match status.code() {
@@ -111,11 +116,12 @@ impl BrokerError {
     }
 }
 
-fn rule(status: &Status) -> Option<Rule> {
+fn rule(status: &Status) -> Option<(Rule, Option<v1::LockView>)> {
     let bytes = status.metadata().get_bin(REFUSAL_METADATA)?.to_bytes().ok()?;
     let detail = v1::RefusalDetail::decode(bytes).ok()?;
     let first = Some(detail.first_request_id).filter(|id| !id.is_empty());
-    Some(Rule { number: detail.number, name: detail.name, seq: detail.seq, first_request: first })
+    let (number, name, seq) = (detail.number, detail.name, detail.seq);
+    Some((Rule { number, name, seq, first_request: first }, detail.lock))
 }
 
 /// How a refusal ends the command, by the rule's name.
@@ -203,6 +209,7 @@ mod tests {
             name: name.to_owned(),
             seq: Some(41),
             first_request_id: String::new(),
+            lock: None,
         };
         let mut status = Status::permission_denied("no; it means no: ask somebody else");
         let value = MetadataValue::from_bytes(&detail.encode_to_vec());

@@ -97,6 +97,24 @@ pub(super) const DENY: &str = "\
 Examples:
   breakglass deny req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'the standby is healthy'";
 
+pub(super) const LOCK: &str = "\
+Examples:
+  A laptop is lost: its owner does nothing more, and loses what they hold, for two hours:
+    breakglass lock principal:sam --until 2h --message 'laptop lost, call security on 1234'
+  breakglass lock key:SHA256:1w0R… --message 'key seen on a stranger'
+  breakglass lock host:db-1 --message 'under forensics'
+  Stdout is the lock's number, for `breakglass unlock`.";
+
+pub(super) const UNLOCK: &str = "\
+Examples:
+  breakglass unlock 41 --reason 'laptop found'
+  Nobody lifts a lock that is on themselves.";
+
+pub(super) const LOCKS: &str = "\
+Examples:
+  breakglass locks
+  Owners of a scope see every lock, everybody else those on themselves.";
+
 pub(super) const CANCEL: &str = "\
 Examples:
   breakglass cancel req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'laptop was stolen'";

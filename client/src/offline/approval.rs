@@ -69,7 +69,7 @@ impl Approval {
             let (found, expected) = (statement.log().to_string(), log.to_string());
             return Err(FileError::OtherLog { found, expected }.into());
         }
-        if let Some(expires) = statement.expires().filter(|expires| *expires <= now) {
+        if let Some(expires) = statement.expires().filter(|expires| *expires < now) {
             return Err(FileError::Expired(expires).into());
         }
         Ok(approval)

@@ -113,6 +113,13 @@ impl Broker for Echo {
         Err(Status::unimplemented("an echo"))
     }
 
+    async fn list_locks(
+        &self,
+        _: Request<v1::ListLocksRequest>,
+    ) -> Result<Response<v1::ListLocksAnswer>, Status> {
+        Err(Status::unimplemented("an echo"))
+    }
+
     async fn get_policy(
         &self,
         _: Request<v1::GetPolicyRequest>,

@@ -40,7 +40,7 @@ use Code::{NotFound, Ok as Fine, PermissionDenied, Unauthenticated};
 /// Each call, and what each of [`CALLERS`] gets, in that order. About sam's request where a call is
 /// about one. `Submit` is about approving it; it takes no session but its own signature, so
 /// "nobody" is one without any.
-const MAY_CALL: [(&str, [Code; 7]); 10] = {
+const MAY_CALL: [(&str, [Code; 7]); 11] = {
     const INVALID: Code = Code::InvalidArgument;
     const OPEN: [Code; 7] = [Fine; 7];
     const ABOUT_ONE: [Code; 7] =
@@ -67,6 +67,7 @@ const MAY_CALL: [(&str, [Code; 7]); 10] = {
         ("Watch", LIST),
         ("ListPending", LIST),
         ("ListGrants", LIST),
+        ("ListLocks", LIST),
         ("GetPolicy", POLICY),
         ("Export", ALL),
         // Not a call of its own: `Export` with a `request_id`.
@@ -164,6 +165,7 @@ async fn call(
         "Watch" => client.watch(v1::WatchRequest { session, after_seq: None }).await.map(drop),
         "ListPending" => client.list_pending(list).await.map(drop),
         "ListGrants" => client.list_grants(list).await.map(drop),
+        "ListLocks" => client.list_locks(v1::ListLocksRequest { session }).await.map(drop),
         "GetPolicy" => client.get_policy(v1::GetPolicyRequest { session }).await.map(drop),
         "Export" => client.export(export).await.map(drop),
         "Export of one" => {
