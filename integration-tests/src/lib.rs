@@ -20,6 +20,7 @@ pub mod record;
 pub mod rehearsal;
 pub mod security_key;
 pub mod signers;
+pub mod sink;
 pub mod site;
 pub mod sshd;
 pub mod terminal;

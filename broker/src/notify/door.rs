@@ -27,14 +27,18 @@ const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// this long.
 const LONGEST_NAP: Duration = Duration::from_secs(5);
 
+/// However much is due: what cannot be had yet must not turn the loop into a spin.
+const SHORTEST_NAP: Duration = Duration::from_millis(10);
+
 /// After a fault of our own, before beginning again from the ledger.
 const REST: Duration = Duration::from_secs(5);
 
-/// Results in one job of the desk: the batch of a busy sequencer holds them beside people's acts.
-const RECORD_MAX: usize = 64;
+/// Results in one job of the desk: some ten milliseconds for whoever is in the same batch.
+const RECORD_MAX: usize = 256;
 
-/// Before results are offered again to a desk that did not take them.
-const RECORD_RETRY: Duration = Duration::from_secs(1);
+/// Between two jobs for the desk, unless one is full: a commit for each result would stand in people's
+/// way, and nobody waits for what became of a notice. What a crash takes in it is told again.
+const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Time for deliveries under way when the daemon stops; what is cut off is told again later.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -242,9 +246,12 @@ impl Room {
 
     /// Gives results to the desk, one job at a time.
     fn record(&mut self) {
-        if self.recording.is_some() || self.record_after > Instant::now() {
+        let rests = self.record_after > Instant::now() && self.outbox.finished() < RECORD_MAX;
+        if self.recording.is_some() || rests {
             return;
         }
+        let now = Instant::now();
+        self.record_after = now.checked_add(RECORD_PAUSE).unwrap_or(now);
         let results = self.outbox.results(RECORD_MAX);
         if results.is_empty() {
             return;
@@ -269,8 +276,6 @@ impl Room {
     fn not_recorded(&mut self, results: &[Notified], error: &DeskError) {
         crate::report::fault("writing down what became of notices", error);
         self.outbox.handed_in(results, false);
-        let now = Instant::now();
-        self.record_after = now.checked_add(RECORD_RETRY).unwrap_or(now);
     }
 
     /// Until something is due.
@@ -282,10 +287,10 @@ impl Room {
         let due = due.map_or(LONGEST_NAP, |at| Duration::from_millis(at.saturating_sub(now)));
         let look =
             if self.stale { LOOK_PAUSE.saturating_sub(self.looked.elapsed()) } else { LONGEST_NAP };
-        let results = self.record_after.saturating_duration_since(Instant::now());
-        let results = if results.is_zero() { LONGEST_NAP } else { results };
-        // Never nothing: what is due and cannot be had must not turn the loop into a spin.
-        due.min(look).min(results).clamp(Duration::from_millis(1), LONGEST_NAP)
+        let rest = self.record_after.saturating_duration_since(Instant::now());
+        let waits = self.recording.is_none() && self.outbox.finished() > 0;
+        let results = if waits { rest } else { LONGEST_NAP };
+        due.min(look).min(results).clamp(SHORTEST_NAP, LONGEST_NAP)
     }
 
     /// Lets what is under way end and be written down, for a moment.
@@ -295,6 +300,7 @@ impl Room {
                 self.landed(landed)?;
             }
             loop {
+                self.record_after = Instant::now();
                 self.record();
                 if self.recording.is_none() {
                     return Ok(());

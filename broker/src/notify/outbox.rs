@@ -243,6 +243,11 @@ impl Outbox {
         fresh.take(most).map(hand_in).collect()
     }
 
+    /// How many results are not on record yet.
+    pub(super) fn finished(&self) -> usize {
+        self.results.len()
+    }
+
     /// The desk has `recorded` these results, or could not.
     pub(super) fn handed_in(&mut self, results: &[Notified], recorded: bool) {
         for notified in results {

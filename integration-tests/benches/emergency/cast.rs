@@ -133,6 +133,13 @@ impl Cast {
             write!(scopes, "\n{}", SCOPE.replace("NUMBER", &number.to_string())).expect("grows");
         }
         files.scopes.extend(scopes.into_bytes());
+        // Addresses cost nothing where there is no channel.
+        let mut people = String::from_utf8(files.people).expect("text");
+        for (name, channel) in [("ada", "one"), ("bob", "two")] {
+            let line = format!("name = \"{name}\"\n");
+            people = people.replace(&line, &format!("{line}notify = [\"{channel}:{name}\"]\n"));
+        }
+        files.people = people.into_bytes();
         files
     }
 

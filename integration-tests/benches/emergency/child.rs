@@ -11,6 +11,7 @@ use breakglass_broker::clock::{Clock as _, SystemClock};
 use breakglass_broker::desk::{Desk, Parts};
 use breakglass_broker::entropy::SystemEntropy;
 use breakglass_broker::mint::Mint;
+use breakglass_broker::notify::{self, Board};
 use breakglass_broker::rpc::{Limits, serve};
 use breakglass_broker::store::{GuardPolicy, Store};
 use breakglass_broker::sweep;
@@ -25,6 +26,8 @@ use crate::{echo, measure};
 pub(crate) enum Role {
     /// The broker, over a state directory: desk, clock's door, network's door.
     Broker,
+    /// The same, with people to be told by two channels that are down: one refuses, one hangs.
+    Telling,
     /// The same wire, TLS and messages, with nothing behind them.
     Echo,
 }
@@ -104,9 +107,13 @@ pub(crate) fn play(role: &str) {
             tokio::spawn(echo::serve(listener, tls))
         } else {
             let desk = Arc::new(open(&state, mint));
+            let board = Arc::new(Board::default());
+            if role == "Telling" {
+                tell(Arc::clone(&desk), Arc::clone(&board), stopping.clone()).await;
+            }
             println!("{port}");
             tokio::spawn(sweep::run(Arc::clone(&desk), Arc::new(SystemClock), stopping.clone()));
-            tokio::spawn(serve(listener, tls, desk, Arc::default(), Limits::roomy(), stopping))
+            tokio::spawn(serve(listener, tls, desk, board, Limits::roomy(), stopping))
         };
         let ended = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]).ok());
         drop(ended.await);
@@ -114,6 +121,29 @@ pub(crate) fn play(role: &str) {
         if role != "Echo" {
             drop(tokio::time::timeout(STOPPING, work).await);
         }
+    });
+}
+
+/// Tells people by channels that are down: nobody listens at the one, the other never answers.
+async fn tell(desk: Arc<Desk>, board: Arc<Board>, stopping: watch::Receiver<bool>) {
+    let refuses = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let hangs = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let channel = |name: &str, listener: &TcpListener| {
+        let port = listener.local_addr().expect("bound").port();
+        format!(
+            "[[channel]]\nname = \"{name}\"\nkind = \"ntfy\"\nurl = \"http://127.0.0.1:{port}\"\n"
+        )
+    };
+    let text = channel("one", &refuses) + &channel("two", &hangs);
+    let config: notify::Config = toml::from_str(&text).expect("a configuration");
+    let channels = notify::Channels::open(&config).expect("channels");
+    drop(refuses);
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy::new()));
+    let remind_after = config.remind_after;
+    let parts = notify::Parts { desk, channels, remind_after, board, clock, entropy };
+    tokio::spawn(async move {
+        notify::run(parts, stopping).await;
+        drop(hangs);
     });
 }
 

@@ -255,7 +255,7 @@ fn disk(size: u64, state: &Path, report: &mut Report) {
     report.held(SECTION, what, Figure::Bytes(database as f64), limit, Some(Aim::AtMost(1.1)));
 }
 
-fn copy(state: &Path) -> TempDir {
+pub(crate) fn copy(state: &Path) -> TempDir {
     let to = tempfile::tempdir_in(scratch()).expect("a directory");
     let done = Command::new("cp").arg("-a").arg(state.join(".")).arg(to.path()).status();
     assert!(done.expect("cp runs").success(), "copying {}", state.display());

@@ -23,6 +23,7 @@ mod load;
 mod measure;
 mod parts;
 mod proof;
+mod quiet;
 mod report;
 mod rows;
 
@@ -45,9 +46,10 @@ pub(crate) enum Extent {
 /// A part of the report, by the name it is asked for, in the order it is measured.
 type Section = (&'static str, fn(Extent, &mut Report));
 
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     ("parts", parts::measure),
     ("acts", acts::measure),
+    ("quiet", quiet::measure),
     ("lists", lists::measure),
     ("proof", proof::measure),
     ("growth", growth::measure),
@@ -91,6 +93,8 @@ fn main() -> ExitCode {
 }
 
 fn usage(why: &str) -> ExitCode {
-    eprintln!("{why}\nusage: [--quick|--full] [--json FILE] [parts|acts|lists|proof|growth]…");
+    eprintln!(
+        "{why}\nusage: [--quick|--full] [--json FILE] [parts|acts|quiet|lists|proof|growth]…"
+    );
     ExitCode::SUCCESS
 }

@@ -13,6 +13,7 @@ mod histories;
 mod intruder;
 mod json;
 mod lessons;
+mod notify;
 mod papers;
 mod reproductions;
 mod revocation;
