@@ -369,19 +369,9 @@ pub enum PolicyVerb {
     /// Say who gains and who loses by a new policy, and which live grants it would end
     #[command(after_help = examples::POLICY_DIFF)]
     Diff(DiffArgs),
-    /// Make DIR/manifest if need be, and sign it with your key
+    /// Make DIR/manifest if need be, and sign it with your key; or collect what others signed
     #[command(after_help = examples::POLICY_SIGN)]
-    Sign {
-        /// Where the four files are
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        dir: PathBuf,
-        /// Number of the new policy; asked from a broker if left out
-        #[arg(long = "policy-version", value_name = "NUMBER", requires = "previous")]
-        number: Option<u64>,
-        /// Digest of the manifest before it (64 zeros for the first); asked likewise
-        #[arg(long, value_name = "DIGEST", requires = "number")]
-        previous: Option<breakglass_ledger::bytes::Digest>,
-    },
+    Sign(SignArgs),
     /// Send DIR with its signatures to the broker, which puts it into force
     #[command(after_help = examples::POLICY_PUSH)]
     Push {
@@ -389,6 +379,26 @@ pub enum PolicyVerb {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+/// What to sign.
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// Where the four files are
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+    /// Number of the new policy; asked from a broker if left out
+    #[arg(long = "policy-version", value_name = "NUMBER", requires = "previous")]
+    pub number: Option<u64>,
+    /// Digest of the manifest before it (64 zeros for the first); asked likewise
+    #[arg(long, value_name = "DIGEST", requires = "number")]
+    pub previous: Option<breakglass_ledger::bytes::Digest>,
+    /// Do not sign: take in a signature that somebody else made; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "number")]
+    pub add: Vec<PathBuf>,
+    /// Do not sign: say who has signed and what the quorum lacks (exit code 3 if anything)
+    #[arg(long, conflicts_with = "number")]
+    pub list: bool,
 }
 
 /// Two policies to compare.

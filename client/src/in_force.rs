@@ -81,7 +81,7 @@ pub fn examine(
     let policy = read(answer, log)?;
     let (manifest, files) = parts(answer)?;
     let Act::Policy(listed) = manifest.act() else { return Err(not_a_manifest().into()) };
-    if let Some((version, digest)) = newest_seen(state)?
+    if let Some((version, digest)) = newest(state)?
         && version.checked_add(1) == Some(policy.version)
         && digest != listed.previous
     {
@@ -135,7 +135,7 @@ pub fn remember(state: &State, policy: &Policy) -> Result<(), Failure> {
 ///
 /// As for [`remember`].
 fn compare(state: &State, policy: &Policy) -> Result<(), Failure> {
-    let kept = newest_seen(state)?;
+    let kept = newest(state)?;
     if let Some((version, digest)) = kept {
         if version > policy.version {
             let (kept, offered) = (version, policy.version);
@@ -149,7 +149,11 @@ fn compare(state: &State, policy: &Policy) -> Result<(), Failure> {
 }
 
 /// Number and digest of the newest policy that this machine has seen.
-fn newest_seen(state: &State) -> Result<Option<(u64, Digest)>, Failure> {
+///
+/// # Errors
+///
+/// [`Failure`] if what was kept cannot be read.
+pub fn newest(state: &State) -> Result<Option<(u64, Digest)>, Failure> {
     let seen = read_bounded(&newest_path(state), KEPT_MAX)?;
     let seen = seen.and_then(|bytes| String::from_utf8(bytes).ok());
     let seen = seen.as_deref().and_then(|text| text.trim().split_once(' '));

@@ -194,7 +194,10 @@ Examples:
   The same where there is no manifest yet:
     breakglass policy sign ./policy --log payments/3f9a1c0e5b7d2a44 --policy-version 1 \\
         --previous 0000000000000000000000000000000000000000000000000000000000000000
-  Each member of the authority runs this on the same directory; signatures/ collects them.";
+  Each member of the authority runs this on the same files and the same manifest, in any order.
+  Stdout is the file with the signature: it may travel by any means, and is taken in with
+    breakglass policy sign ./policy --add ./from-quinn.sig
+    breakglass policy sign ./policy --list";
 
 pub(super) const POLICY_PUSH: &str = "\
 Examples:

@@ -10,3 +10,4 @@ pub mod folder;
 pub mod hearing;
 pub mod past;
 pub mod question;
+pub mod signing;

@@ -26,9 +26,7 @@ pub(super) fn run(cli: &Cli, verb: &PolicyVerb, out: &mut Output) -> Result<Exit
         PolicyVerb::Test { dir, cases } => test::test(dir, cases.as_deref(), out),
         PolicyVerb::Explain(arguments) => explain::explain_verb(cli, arguments, out),
         PolicyVerb::Diff(arguments) => diff::diff(cli, arguments, out),
-        PolicyVerb::Sign { dir, number, previous } => {
-            sign::sign(cli, dir, number.zip(*previous), out)
-        }
+        PolicyVerb::Sign(arguments) => sign::sign(cli, arguments, out),
         PolicyVerb::Push { dir } => sign::push(&mut client(cli, out)?, dir),
     }
 }

@@ -15,6 +15,7 @@ mod json;
 mod lessons;
 mod notify;
 mod papers;
+mod policy_tools;
 mod reproductions;
 mod revocation;
 mod runbooks;
