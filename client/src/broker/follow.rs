@@ -109,13 +109,15 @@ async fn follow(pinned: &Pinned, question: v1::WatchRequest, to: &Sender<News>) 
 }
 
 fn ending(status: &Status, address: &str) -> Ending {
-    match status.code() {
-        // The wire: ends so when its session expires.
-        Code::Unauthenticated => Ending::Session,
-        // We were too slow: what was missed is asked for again.
-        Code::ResourceExhausted => Ending::Lost(gone(address, status.message())),
-        _ => Ending::Lost(BrokerError::of(status, address)),
+    // The wire: ends so when its session expires.
+    if status.code() == Code::Unauthenticated {
+        return Ending::Session;
     }
+    // We were too slow: what was missed is asked for again.
+    if status.code() == Code::ResourceExhausted {
+        return Ending::Lost(gone(address, status.message()));
+    }
+    Ending::Lost(BrokerError::of(status, address))
 }
 
 fn gone(address: &str, why: &str) -> BrokerError {

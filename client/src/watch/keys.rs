@@ -84,6 +84,7 @@ impl Face {
     }
 
     /// What `key` does, or asks to be done.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a key without a meaning here does nothing")]
     pub fn press(&mut self, key: KeyEvent) -> Wish {
         if key.kind == KeyEventKind::Release {
             return Wish::None;
@@ -128,6 +129,7 @@ impl Face {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a key without a meaning here does nothing")]
     fn press_in_table(&mut self, code: KeyCode) -> Wish {
         let (at, last) = (self.place(), self.board.len().saturating_sub(1));
         let to = match code {
@@ -155,6 +157,7 @@ impl Face {
 }
 
 /// Whether `code` moves a text, and does it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a key without a meaning here does nothing")]
 fn scrolls(code: KeyCode, top: &mut u16) -> bool {
     let page = u16::try_from(PAGE).unwrap_or(1);
     *top = match code {

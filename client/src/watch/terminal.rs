@@ -50,11 +50,9 @@ impl Live {
         if !event::poll(within)? {
             return Ok(None);
         }
-        match event::read()? {
-            Event::Key(key) => Ok(Some(key)),
-            // A new size is drawn at the next turn.
-            _ => Ok(None),
-        }
+        // Anything else, such as a new size, is drawn at the next turn.
+        let Event::Key(key) = event::read()? else { return Ok(None) };
+        Ok(Some(key))
     }
 
     /// Does `what` with the terminal as it was: where a passphrase or a touch is asked for.

@@ -98,13 +98,13 @@ async fn ten_thousand_open_requests_are_listed_followed_and_exported_in_parts() 
 }
 
 async fn listed(house: &House, expected: usize) {
-    let (mut ids, mut page, mut pages) = (BTreeSet::new(), String::new(), 0);
+    let (mut ids, mut page, mut pages) = (BTreeSet::new(), String::new(), 0_usize);
     loop {
         let session = house.session("ada");
         let list = v1::ListRequest { session, page_size: 100, page };
         let answer = house.client().list_pending(list).await.expect("a page").into_inner();
         ids.extend(answer.requests.into_iter().map(|view| view.id));
-        (page, pages) = (answer.next_page, pages + 1);
+        (page, pages) = (answer.next_page, pages.saturating_add(1));
         if page.is_empty() {
             break;
         }
