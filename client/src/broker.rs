@@ -152,6 +152,18 @@ impl Broker {
         })
     }
 
+    /// The watched dependencies, and which are down.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn outages(&mut self, session: &v1::Session) -> Result<v1::ListOutagesAnswer, BrokerError> {
+        self.call(|mut client| {
+            let question = v1::ListOutagesRequest { session: Some(session.clone()) };
+            async move { client.list_outages(question).await }
+        })
+    }
+
     /// Follows a request: `on` hears of every change, and every second in between, until it is
     /// done or the stream ends. A broken stream is an error; the caller asks again.
     ///

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
+use breakglass_ledger::principal::{DependencyId, PrincipalId, ScopeId, StageId};
 use breakglass_ledger::statement::{Lane, Target};
 use breakglass_ledger::time::{Timestamp, Ttl};
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -116,6 +116,9 @@ pub enum Verb {
     /// Credentials alive now: who, what, until when
     #[command(after_help = examples::GRANTS)]
     Grants,
+    /// Which dependencies are down; declare one down, or up again
+    #[command(subcommand)]
+    Outage(OutageVerb),
     /// Export the record, verify it offline, read it
     #[command(subcommand)]
     Audit(Audit),
@@ -217,7 +220,7 @@ pub struct RequestArgs {
     /// How long the credential shall live, counted from collecting
     #[arg(long, value_name = "LENGTH", default_value = "30m", value_parser = ttl)]
     pub ttl: Ttl,
-    /// Which way the request takes; this version knows only `normal`
+    /// Which way the request takes: `normal`, or `outage` while what the scope depends on is down
     #[arg(long, value_name = "LANE", default_value = "normal")]
     pub lane: Lane,
     /// For an agent: whom it asks for, the person first, then every agent in between
@@ -305,6 +308,37 @@ pub struct ApproveArgs {
     /// Something to add, kept with the approval
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
+}
+
+/// What to say about an outage.
+#[derive(Debug, Subcommand)]
+pub enum OutageVerb {
+    /// What is down, since when, and who says so
+    #[command(after_help = examples::OUTAGE_STATUS)]
+    Status,
+    /// Say that a dependency is down; counts once a second person says so too
+    #[command(after_help = examples::OUTAGE_DECLARE)]
+    Declare {
+        /// The dependency, as scopes name it in `outage`
+        #[arg(value_name = "DEPENDENCY")]
+        dependency: DependencyId,
+        /// How long your word counts, at most 4h
+        #[arg(long = "for", value_name = "LENGTH", default_value = "1h", value_parser = length)]
+        length: Duration,
+        /// What you see, in a sentence
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Say that a dependency is up again: every declaration ends; what is measured stays
+    #[command(after_help = examples::OUTAGE_RESOLVE)]
+    Resolve {
+        /// The dependency
+        #[arg(value_name = "DEPENDENCY")]
+        dependency: DependencyId,
+        /// What you see, in a sentence
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
 }
 
 /// What to do with the record.

@@ -7,6 +7,7 @@ mod collect;
 mod locks;
 mod look;
 mod offline;
+mod outage;
 mod policy;
 mod request;
 mod wait;
@@ -45,6 +46,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Lock(arguments) => locks::lock(&mut client(cli, out)?, arguments),
         Verb::Unlock(arguments) => locks::unlock(&mut client(cli, out)?, arguments),
         Verb::Locks => locks::locks(&mut client(cli, out)?),
+        Verb::Outage(verb) => outage::run(&mut client(cli, out)?, verb),
         Verb::Grants => look::grants(&mut client(cli, out)?),
         Verb::Approve(arguments) => approve::approve(&mut client(cli, out)?, arguments),
         Verb::Drop(about) => acts::give_back(&mut client(cli, out)?, about),

@@ -13,6 +13,7 @@ mod form;
 pub mod limits;
 mod locks;
 mod notices;
+mod outages;
 mod outlet;
 mod reads;
 mod service;

@@ -207,6 +207,13 @@ impl Broker for Served {
         Ok(Response::new(crate::testing::policy(&self.house.lock().unwrap())))
     }
 
+    async fn list_outages(
+        &self,
+        _: Request<v1::ListOutagesRequest>,
+    ) -> Answer<v1::ListOutagesAnswer> {
+        Err(Status::unimplemented("not here"))
+    }
+
     async fn export(&self, _: Request<v1::ExportRequest>) -> Answer<Self::ExportStream> {
         Err(Status::unimplemented("not here"))
     }

@@ -124,6 +124,21 @@ Examples:
   breakglass grants
   breakglass grants -o json | jq '.requests[] | {who, scope, expires_at}'";
 
+pub(super) const OUTAGE_STATUS: &str = "\
+Examples:
+  breakglass outage status
+  Stdout is a table of the dependencies; it ends with exit code 0 whether anything is down or not.";
+
+pub(super) const OUTAGE_DECLARE: &str = "\
+Examples:
+  One person says so, then a second one, each with their own key:
+    breakglass outage declare okta --reason 'log-ins time out everywhere'
+    breakglass outage declare okta --for 2h --reason 'seen from the other site too'";
+
+pub(super) const OUTAGE_RESOLVE: &str = "\
+Examples:
+  breakglass outage resolve okta --reason 'log-ins work again'";
+
 pub(super) const AUDIT_EXPORT: &str = "\
 Examples:
   breakglass audit export --out ./bundle

@@ -127,6 +127,13 @@ impl Broker for Echo {
         Err(Status::unimplemented("an echo"))
     }
 
+    async fn list_outages(
+        &self,
+        _: Request<v1::ListOutagesRequest>,
+    ) -> Result<Response<v1::ListOutagesAnswer>, Status> {
+        Err(Status::unimplemented("an echo"))
+    }
+
     async fn export(
         &self,
         _: Request<v1::ExportRequest>,
