@@ -40,7 +40,11 @@ async fn a_policy_with_a_fault_is_refused_by_name_and_the_old_one_stays() {
         ("a life over the cap", scopes("ttl-max = \"1h\"", "ttl-max = \"13h\""), "ttl-max"),
         ("any user", scopes("\"bg-root\"", "\"*\""), "[ssh-principal]"),
         ("nobody at all", scopes("[\"bg-root\"]", "[]"), "principal"),
-        ("a lane of later", scopes("[\"normal\"]", "[\"normal\", \"outage\"]"), "supported"),
+        (
+            "a lane that nothing opens",
+            scopes("[\"normal\"]", "[\"normal\", \"outage\"]"),
+            "[needs]",
+        ),
         ("one key of two people", key_of_two, "key"),
     ];
     for (what, files, words) in cases {
