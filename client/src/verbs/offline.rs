@@ -5,6 +5,7 @@ use std::path::Path;
 use breakglass_ledger::entry::{Approved, Body};
 use breakglass_ledger::statement::{Act, Approve};
 use breakglass_ledger::time::Timestamp;
+use breakglass_proto::v1::State;
 use serde_json::json;
 
 use super::approve::stage_for;
@@ -23,6 +24,12 @@ use crate::receipt::ReceiptError;
 /// Fetches what an approver of `id` needs and writes it to a new file. Verified before it is
 /// written, so that nobody carries what would be thrown away.
 pub(super) fn save_case(client: &mut Client<'_>, seen: &Seen, path: &Path) -> Result<(), Failure> {
+    if !matches!(seen.view.state(), State::Pending | State::Approved) {
+        return Err(Failure::usage(
+            "this request waits for nobody any more",
+            "see `breakglass status`",
+        ));
+    }
     let session = client.session()?;
     let policy = client.broker()?.policy(&session)?;
     let checkpoint = client.broker()?.checkpoint(0)?.note;

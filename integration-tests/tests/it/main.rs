@@ -5,6 +5,7 @@
 mod audit;
 mod broken_parts;
 mod crash;
+mod delegation;
 mod desk;
 mod emergency;
 mod erasure;
@@ -13,7 +14,9 @@ mod histories;
 mod intruder;
 mod json;
 mod lessons;
+mod locks;
 mod notify;
+mod offline;
 mod papers;
 mod policy_tools;
 mod reproductions;
