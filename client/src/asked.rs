@@ -30,6 +30,8 @@ pub struct Asked {
     pub reason: Option<String>,
     /// Who approved for which stage: verified signatures of people the policy entitles.
     pub approvals: BTreeMap<StageId, Vec<PrincipalId>>,
+    /// The stages that were passed on to others, as the record says.
+    pub escalated: Vec<StageId>,
 }
 
 impl Asked {
@@ -50,7 +52,8 @@ impl Asked {
         }
         let key = signer_of(&statement, &view.signature, &ask.by, policy)?;
         let reason = reason(view, &ask)?;
-        let mut asked = Self { statement, ask, key, reason, approvals: BTreeMap::new() };
+        let (approvals, escalated) = (BTreeMap::new(), escalated_in(&view.entries, ask.id));
+        let mut asked = Self { statement, ask, key, reason, approvals, escalated };
         asked.approvals = asked.approvals_in(&view.entries, policy);
         Ok(asked)
     }
@@ -79,6 +82,13 @@ impl Asked {
     pub fn missing_in(&self, stage: &Stage) -> usize {
         let given = self.approvals.get(&stage.name).map_or(0, Vec::len);
         usize::try_from(stage.quorum).unwrap_or(usize::MAX).saturating_sub(given)
+    }
+
+    /// Whether the policy lets `who` approve in `stage`, or it was passed on to them.
+    #[must_use]
+    pub fn may_approve(&self, policy: &Policy, stage: &Stage, who: &PrincipalId) -> bool {
+        let passed_on = self.escalated.contains(&stage.name);
+        policy.is_any(who, &stage.approvers) || passed_on && policy.is_any(who, &stage.escalate)
     }
 
     /// When it was asked, by the requester's own clock: the time in its signed id (`UUIDv7`).
@@ -110,12 +120,21 @@ impl Asked {
         let Act::Approve(approve) = statement.act() else { return None };
         signer_of(&statement, &approved.signed.signature, &approve.by, policy).ok()?;
         let stage = policy.scope(&self.ask.scope)?.stage(&approve.stage)?;
-        let is_entitled = policy.is_any(&approve.by, &stage.approvers);
+        let is_entitled = self.may_approve(policy, stage, &approve.by);
         let is_about_this = approve.request == self.statement.digest();
         let is_other = approve.by != self.ask.by && !self.ask.on_behalf_of.contains(&approve.by);
         (is_entitled && is_about_this && is_other)
             .then(|| (approve.by.clone(), approve.stage.clone()))
     }
+}
+
+/// The stages that were passed on, by the entries of the request.
+fn escalated_in(entries: &[Vec<u8>], id: RequestId) -> Vec<StageId> {
+    let stage = |entry: &Vec<u8>| {
+        let Body::Escalated(body) = Entry::parse(entry).ok()?.body else { return None };
+        (body.link.grant == id).then_some(body.stage)
+    };
+    entries.iter().filter_map(stage).collect()
 }
 
 /// When an id was made, by the clock of the machine that made it (`UUIDv7`: RFC 9562, 5.7).

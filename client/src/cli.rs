@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{DependencyId, PrincipalId, ScopeId, StageId};
-use breakglass_ledger::statement::{Lane, Target};
+use breakglass_ledger::statement::{Lane, ReviewVerdict, Target};
 use breakglass_ledger::time::{Timestamp, Ttl};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
@@ -101,6 +101,12 @@ pub enum Verb {
     /// Say no to a request
     #[command(after_help = examples::DENY)]
     Deny(Reasoned),
+    /// Ask the next approvers of a request that nobody answers
+    #[command(after_help = examples::ESCALATE)]
+    Escalate(Commented),
+    /// Say what a use that is over was: a drill, justified, unjustified, or not to be told
+    #[command(after_help = examples::REVIEW)]
+    Review(ReviewArgs),
     /// End a request or a live credential that you approve for or own
     #[command(after_help = examples::CANCEL)]
     Cancel(Reasoned),
@@ -181,6 +187,20 @@ pub struct Reasoned {
     pub reason: String,
 }
 
+/// Which use to review, and what was found.
+#[derive(Debug, Args)]
+pub struct ReviewArgs {
+    /// The request: req-…
+    #[arg(value_name = "ID")]
+    pub id: RequestId,
+    /// What it was: drill, justified, unjustified or inconclusive
+    #[arg(long, value_name = "VERDICT")]
+    pub verdict: ReviewVerdict,
+    /// What was looked at and found
+    #[arg(long, value_name = "TEXT")]
+    pub comment: String,
+}
+
 /// What is locked.
 #[derive(Debug, Args)]
 pub struct LockArgs {
@@ -220,7 +240,7 @@ pub struct RequestArgs {
     /// How long the credential shall live, counted from collecting
     #[arg(long, value_name = "LENGTH", default_value = "30m", value_parser = ttl)]
     pub ttl: Ttl,
-    /// Which way the request takes: `normal`, or `outage` while what the scope depends on is down
+    /// Which way the request takes: normal, outage, emergency or drill
     #[arg(long, value_name = "LANE", default_value = "normal")]
     pub lane: Lane,
     /// For an agent: whom it asks for, the person first, then every agent in between

@@ -107,7 +107,10 @@ impl Screen<'_> {
         let given = self.asked.approvals.get(&stage.name).map(Vec::as_slice).unwrap_or_default();
         let given: Vec<&str> = given.iter().map(PrincipalId::as_str).collect();
         let missing = self.asked.missing_in(stage);
-        let may = self.policy.people.all_of(&stage.approvers);
+        let mut may = self.policy.people.all_of(&stage.approvers);
+        if self.asked.escalated.contains(&stage.name) {
+            may.extend(self.policy.people.all_of(&stage.escalate));
+        }
         let ask = &self.asked.ask;
         let may = may.into_iter().filter(|id| **id != ask.by && !ask.on_behalf_of.contains(id));
         let may: Vec<&str> =
@@ -122,14 +125,28 @@ impl Screen<'_> {
         if may.len() > NAMES_SHOWN {
             who = format!("{who} and {} more", may.len().saturating_sub(NAMES_SHOWN));
         }
-        format!("{}: {missing} missing of {}{so_far}; {who} may approve", stage.name, stage.quorum)
+        let next = self.passes_on(stage).unwrap_or_default();
+        let needs = format!("{}: {missing} missing of {}{so_far}", stage.name, stage.quorum);
+        format!("{needs}; {who} may approve{next}")
+    }
+
+    /// When a stage that stays unanswered passes on, and to whom.
+    fn passes_on(&self, stage: &Stage) -> Option<String> {
+        let within = stage.within.filter(|_| !self.asked.escalated.contains(&stage.name))?;
+        let at = self.asked.asked_at().plus(u64::from(within));
+        let to: Vec<String> = stage.escalate.iter().map(ToString::to_string).collect();
+        Some(format!("; passes on to {} {}", to.join(", "), when(at, self.now, self.zone)))
     }
 
     fn you(&self) -> String {
         let Some(stage) = self.stage else {
             return format!("are {} and have no approval to give here", self.viewer);
         };
-        let by = stage.approvers.iter().find(|of| self.policy.is_member(self.viewer, of));
+        let by = stage
+            .approvers
+            .iter()
+            .chain(&stage.escalate)
+            .find(|of| self.policy.is_member(self.viewer, of));
         let by = by.map(|of| format!(" as a member of {of}")).unwrap_or_default();
         format!("are {} and may approve stage {}{by}", self.viewer, stage.name)
     }

@@ -52,6 +52,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Drop(about) => acts::give_back(&mut client(cli, out)?, about),
         Verb::Withdraw(about) => acts::withdraw(&mut client(cli, out)?, about),
         Verb::Deny(about) => acts::deny(&mut client(cli, out)?, about),
+        Verb::Escalate(about) => acts::escalate(&mut client(cli, out)?, about),
+        Verb::Review(arguments) => acts::review(&mut client(cli, out)?, arguments),
         Verb::Cancel(about) => acts::cancel(&mut client(cli, out)?, about),
     }
 }

@@ -84,12 +84,61 @@ pub fn progress(view: &RequestView, now: Timestamp) -> String {
     } else {
         "past its deadline".to_owned()
     };
+    let opens = Timestamp::from_unix_seconds(view.opens_at);
+    if view.opens_at > 0 {
+        let next = if opens > now {
+            format!("opens in {} unless somebody cancels", short_duration(opens.since(now)))
+        } else {
+            "open".to_owned()
+        };
+        return format!("emergency: {next}; {rest}");
+    }
     if stages.is_empty() {
         return format!("no approval needed; {rest}");
     }
+    let rest = match escalation(view, now) {
+        Some(soon) => format!("{soon}; {rest}"),
+        None => rest,
+    };
     let told = telling(view);
     let told = if told.is_empty() { told } else { format!("; {told}") };
     clean(&format!("{} of {needed}: {}; {rest}{told}", given.sum::<u64>(), stages.join("; ")))
+}
+
+/// When the next stage passes on to others, if one does.
+fn escalation(view: &RequestView, now: Timestamp) -> Option<String> {
+    let lacks = |stage: &&StageView| counted(stage) < u64::from(stage.quorum);
+    let waiting = view.stages.iter().filter(lacks).filter(|stage| stage.escalates_at > 0);
+    let at = Timestamp::from_unix_seconds(waiting.map(|stage| stage.escalates_at).min()?);
+    Some(if at > now {
+        format!("escalates in {}", short_duration(at.since(now)))
+    } else {
+        "escalates now".to_owned()
+    })
+}
+
+/// What an ended use leaves to do; empty if nothing.
+#[must_use]
+pub fn aftermath(view: &RequestView, now: Timestamp) -> String {
+    let mut left = Vec::new();
+    let due = Timestamp::from_unix_seconds(view.review_due_at);
+    if !view.review.is_empty() {
+        left.push(format!("reviewed: {}", view.review));
+    } else if view.review_due_at > 0 && due <= now {
+        left.push(format!("review overdue by {}", short_duration(now.since(due))));
+    } else if view.review_due_at > 0 {
+        left.push(format!("review due in {}", short_duration(due.since(now))));
+    } else if view.review_gates {
+        left.push("waits for its review".to_owned());
+    }
+    if view.review_gates && view.review.is_empty() {
+        left.push("the next use waits for it".to_owned());
+    }
+    let cooled = Timestamp::from_unix_seconds(view.cooldown_until);
+    if cooled > now {
+        left.push(format!("its holder may ask again in {}", short_duration(cooled.since(now))));
+    }
+    clean(&left.join("; "))
 }
 
 fn counted(stage: &StageView) -> u64 {
@@ -130,7 +179,8 @@ pub fn to_json(view: &RequestView) -> Value {
         });
         json!({
             "name": stage.name, "quorum": stage.quorum, "given": given.collect::<Vec<_>>(),
-            "may_approve": stage.may_approve,
+            "may_approve": stage.may_approve, "escalated": stage.escalated,
+            "escalates_at": stage.escalates_at, "escalates_to": stage.escalates_to,
         })
     });
     json!({
@@ -155,6 +205,11 @@ pub fn to_json(view: &RequestView) -> Value {
         "ended_by": view.ended_by,
         "missing": missing(view),
         "notices": telling::to_json(view),
+        "opens_at": view.opens_at,
+        "review": view.review,
+        "review_due_at": view.review_due_at,
+        "review_gates": view.review_gates,
+        "cooldown_until": view.cooldown_until,
         "stages": stages.collect::<Vec<_>>(),
     })
 }
@@ -180,7 +235,50 @@ mod tests {
             quorum: 1,
             given: given.collect(),
             may_approve: may.iter().map(|name| (*name).to_owned()).collect(),
+            ..StageView::default()
         }
+    }
+
+    #[test]
+    fn waiting_says_when_it_escalates_and_an_emergency_when_it_opens() {
+        let mut view = RequestView {
+            lapses_at: 1_780,
+            stages: vec![
+                stage("app-owner", &[("ada", 986)], &[]),
+                stage("security", &[], &["bob"]),
+            ],
+            ..RequestView::default()
+        };
+        view.stages[0].escalates_at = 1_100;
+        view.stages[1].escalates_at = 1_250;
+        let now = Timestamp::from_unix_seconds(1_000);
+        let said = progress(&view, now);
+        assert!(
+            said.ends_with("waiting for security (bob); escalates in 4 m 10 s; lapses in 13 m")
+        );
+        let emergency = RequestView { lapses_at: 1_780, opens_at: 1_120, ..RequestView::default() };
+        assert_eq!(
+            progress(&emergency, now),
+            "emergency: opens in 2 m unless somebody cancels; lapses in 13 m"
+        );
+    }
+
+    #[test]
+    fn an_ended_use_says_what_it_leaves_to_do() {
+        let now = Timestamp::from_unix_seconds(1_000);
+        let mut view = RequestView {
+            review_due_at: 940,
+            review_gates: true,
+            cooldown_until: 1_060,
+            ..RequestView::default()
+        };
+        assert_eq!(
+            aftermath(&view, now),
+            "review overdue by 1 m; the next use waits for it; its holder may ask again in 1 m"
+        );
+        view.review = "justified".to_owned();
+        assert_eq!(aftermath(&view, Timestamp::from_unix_seconds(2_000)), "reviewed: justified");
+        assert_eq!(aftermath(&RequestView::default(), now), "");
     }
 
     #[test]

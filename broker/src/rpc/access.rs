@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use breakglass_ledger::entry::Body;
-use breakglass_ledger::policy::{Members, Policy};
+use breakglass_ledger::policy::{Members, Policy, Stage};
 use breakglass_ledger::principal::{PrincipalId, PrincipalKind, ScopeId};
 use breakglass_ledger::statement::{Act, Ask, Statement};
 use breakglass_ledger::time::Timestamp;
@@ -105,8 +105,9 @@ fn asked(reader: &Reader, row: &RequestRow) -> Result<Ask, StoreError> {
 fn concerns(policy: &Policy, reader: &PrincipalId, scope: &ScopeId) -> bool {
     let Some(scope) = policy.scope(scope) else { return false };
     let among = |members: &Members| policy.is_member(reader, members);
-    scope.stages().iter().any(|stage| stage.approvers.iter().any(among))
-        || scope.owned_by().any(among)
+    // Those to whom a stage would be passed on read it before: what they decide, they have to know.
+    let asked = |stage: &Stage| stage.approvers.iter().chain(&stage.escalate).any(among);
+    scope.stages().iter().any(asked) || scope.owned_by().any(among)
 }
 
 /// Whether `who` may read the policy in force: everybody in it. A subject key reads one request.

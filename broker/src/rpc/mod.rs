@@ -12,6 +12,7 @@ mod following;
 mod form;
 pub mod limits;
 mod locks;
+mod next;
 mod notices;
 mod outages;
 mod outlet;

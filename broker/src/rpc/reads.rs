@@ -17,7 +17,7 @@ use super::service::Service;
 use super::session::{Session, Who};
 use super::status::CallError;
 use super::view::{Story, Times, in_list};
-use crate::store::{Cursor, Reader, RequestRow, StoreError};
+use crate::store::{Cursor, Reader, RequestRow, State, StoreError};
 
 /// Which requests a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,11 @@ pub(super) fn view(
     let story = story.ok_or(StoreError::Damaged { what: "the entries of a request" })?;
     let texts = reader.texts_for(&story.commitments())?;
     let times = Times { head: reader.head().time.second(), now };
-    Ok(story.view(policy, texts, times))
+    let mut view = story.view(policy, texts, times);
+    if row.serial.is_some() && matches!(row.state, State::Ended | State::Closed) {
+        view.review = reader.review_of(row.id)?.map(|found| found.to_string()).unwrap_or_default();
+    }
+    Ok(view)
 }
 
 /// A page of the requests that concern the caller.

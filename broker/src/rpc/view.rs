@@ -1,15 +1,18 @@
 //! One request in a view: put together from its entries and the policy, nothing looked up.
 
+use std::collections::BTreeSet;
+
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, Entry, Outcome, Signed};
-use breakglass_ledger::policy::{Approval, Policy, Stage};
+use breakglass_ledger::policy::{Approval, Members, Policy, Stage};
 use breakglass_ledger::principal::{PrincipalId, StageId};
 use breakglass_ledger::sshsig::SshSig;
-use breakglass_ledger::statement::{Act, Ask, Statement};
+use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_proto::v1;
 
 use super::limits::MAY_APPROVE_MAX;
+use super::next;
 use crate::store::{Opening, Record, StoreError};
 
 /// What the entries of one request tell.
@@ -19,6 +22,8 @@ pub(super) struct Story {
     comments: Vec<Digest>,
     approvals: Vec<Approved>,
     missing: Option<u64>,
+    escalated: Vec<StageId>,
+    ended: Option<Timestamp>,
     view: v1::RequestView,
 }
 
@@ -72,8 +77,13 @@ impl Story {
         times: Times,
     ) -> v1::RequestView {
         let stages = self.stages(policy);
-        let complete = self.is_complete(policy);
-        let mut view = self.view;
+        let complete = self.is_complete(policy, times.now);
+        let (ask, ended, mut view) = (self.ask, self.ended, self.view);
+        let asked_at = Timestamp::from_unix_seconds(view.asked_at);
+        view.opens_at = next::opens_at(policy, &ask, asked_at).map_or(0, Timestamp::unix_seconds);
+        if let (Some(ended), Some(scope)) = (ended, policy.scope(&ask.scope)) {
+            next::aftermath(scope, &ask, ended, &mut view);
+        }
         if complete && view.state() == v1::State::Pending {
             view.set_state(v1::State::Approved);
         }
@@ -112,7 +122,8 @@ impl Story {
         };
         let (ask, reason) = (ask.clone(), ask.reason);
         let (comments, approvals) = (Vec::new(), Vec::new());
-        Ok(Self { ask, reason, comments, approvals, missing: None, view })
+        let (missing, escalated, ended) = (None, Vec::new(), None);
+        Ok(Self { ask, reason, comments, approvals, missing, escalated, ended, view })
     }
 
     fn go_on(&mut self, seq: u64, entry: &Entry) -> Result<(), StoreError> {
@@ -139,13 +150,15 @@ impl Story {
             }
             Body::Revoked(body) => {
                 self.view.cause = body.cause.name().to_owned();
+                self.ended = Some(entry.time.second());
                 self.end(Outcome::Revoked, by);
             }
             Body::Closed(body) => {
                 self.view.outcome = body.outcome.name().to_owned();
                 self.view.set_state(v1::State::Closed);
             }
-            Body::Escalated(_) | Body::PickedUp(_) | Body::Used(_) => {}
+            Body::Escalated(body) => self.escalated.push(body.stage.clone()),
+            Body::PickedUp(_) | Body::Used(_) => {}
             // No part of a request's chain: the store does not file them under one.
             Body::Genesis(_)
             | Body::Policy(_)
@@ -175,13 +188,20 @@ impl Story {
     }
 
     /// Whether nothing but collecting is left to do.
-    fn is_complete(&self, policy: &Policy) -> bool {
+    fn is_complete(&self, policy: &Policy, now: Timestamp) -> bool {
         let scope = policy.scope(&self.ask.scope);
+        if self.ask.lane == Lane::Emergency {
+            let asked_at = Timestamp::from_unix_seconds(self.view.asked_at);
+            let opens_at = next::opens_at(policy, &self.ask, asked_at);
+            return opens_at.is_some_and(|opens_at| opens_at <= now);
+        }
         self.missing == Some(0) || scope.is_some_and(|scope| scope.approval == Approval::None)
     }
 
     fn stages(&self, policy: &Policy) -> Vec<v1::StageView> {
-        let stages = policy.scope(&self.ask.scope).map_or(&[][..], |scope| scope.stages());
+        let asks = self.ask.lane != Lane::Emergency;
+        let scope = policy.scope(&self.ask.scope).filter(|_| asks);
+        let stages = scope.map_or(&[][..], |scope| scope.stages());
         stages.iter().map(|stage| self.stage(policy, stage)).collect()
     }
 
@@ -189,15 +209,27 @@ impl Story {
         let here = |approval: &&Approved| approval.stage == stage.name;
         let given = self.approvals.iter().filter(here).map(|one| one.given.clone()).collect();
         let waits = self.view.state() == v1::State::Pending;
-        let may_approve = policy
-            .people
-            .all_of(&stage.approvers)
-            .into_iter()
-            .filter(|id| waits && self.may_approve(policy, id))
-            .take(MAY_APPROVE_MAX)
-            .map(ToString::to_string)
-            .collect();
-        v1::StageView { name: stage.name.to_string(), quorum: stage.quorum, given, may_approve }
+        let escalated = self.escalated.contains(&stage.name);
+        let able = |members: &[Members]| -> BTreeSet<String> {
+            let all = policy.people.all_of(members).into_iter();
+            let able = all.filter(|id| waits && self.may_approve(policy, id));
+            able.take(MAY_APPROVE_MAX).map(ToString::to_string).collect()
+        };
+        let (mut may_approve, mut escalates_to) = (able(&stage.approvers), able(&stage.escalate));
+        if escalated {
+            may_approve.append(&mut escalates_to);
+        }
+        let asked_at = Timestamp::from_unix_seconds(self.view.asked_at);
+        let escalates_at = next::escalates_at(stage, &self.escalated, asked_at);
+        v1::StageView {
+            name: stage.name.to_string(),
+            quorum: stage.quorum,
+            given,
+            may_approve: may_approve.into_iter().take(MAY_APPROVE_MAX).collect(),
+            escalates_at: escalates_at.filter(|_| waits).map_or(0, Timestamp::unix_seconds),
+            escalated,
+            escalates_to: escalates_to.into_iter().collect(),
+        }
     }
 
     /// Whether `id` can still sign and count: a person with a key, not one of those who ask, and not

@@ -66,12 +66,19 @@ impl Watcher {
         }
     }
 
+    /// How long until an emergency can be collected: no commit tells.
+    fn until_open(&self, told: &v1::RequestView) -> Duration {
+        let left = told.opens_at.saturating_sub(self.service.desk.now().unix_seconds());
+        if left > 0 { Duration::from_secs(left) } else { HEARTBEAT }
+    }
+
     /// The next view worth telling: another one, or the same after a [`HEARTBEAT`].
     async fn next(&mut self, told: &v1::RequestView) -> Result<v1::RequestView, CallError> {
         let beat = Instant::now().checked_add(HEARTBEAT);
         loop {
             let left =
                 beat.map_or(HEARTBEAT, |beat| beat.saturating_duration_since(Instant::now()));
+            let left = left.min(self.until_open(told));
             wake(&self.service, &self.session, &mut self.commits, left).await?;
             let view = look(&self.service, &self.session, self.id).await?;
             // After the look, so that nothing is told that was seen after the session's end.

@@ -97,6 +97,15 @@ pub(super) const DENY: &str = "\
 Examples:
   breakglass deny req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'the standby is healthy'";
 
+pub(super) const ESCALATE: &str = "\
+Examples:
+  breakglass escalate req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'nobody picks up'";
+
+pub(super) const REVIEW: &str = "\
+Examples:
+  breakglass review req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --verdict justified \\
+      --comment 'fits the incident; session log read'";
+
 pub(super) const LOCK: &str = "\
 Examples:
   A laptop is lost: its owner does nothing more, and loses what they hold, for two hours:

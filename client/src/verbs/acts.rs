@@ -2,11 +2,11 @@
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::statement::{About, Act};
+use breakglass_ledger::statement::{About, Act, Review};
 use serde_json::json;
 
 use super::look::look;
-use crate::cli::{Commented, Reasoned};
+use crate::cli::{Commented, Reasoned, ReviewArgs};
 use crate::client::{Client, Opening};
 use crate::credential::Credential;
 use crate::failure::{Exit, Failure};
@@ -20,6 +20,28 @@ pub(super) fn deny(client: &mut Client<'_>, about: &Reasoned) -> Result<Exit, Fa
 /// Ends a request or a live credential.
 pub(super) fn cancel(client: &mut Client<'_>, about: &Reasoned) -> Result<Exit, Failure> {
     confirmed(client, about, "cancel", Act::Cancel)
+}
+
+/// Asks the next approvers of a request that nobody answers.
+pub(super) fn escalate(client: &mut Client<'_>, about: &Commented) -> Result<Exit, Failure> {
+    let request = digest_of(client, about.id)?;
+    say(client, about.id, request, about.reason.as_deref(), Act::Escalate)
+}
+
+/// Says what a use that is over was.
+pub(super) fn review(client: &mut Client<'_>, arguments: &ReviewArgs) -> Result<Exit, Failure> {
+    let seen = look(client, arguments.id)?;
+    let screen = seen.screen(&client.by()?, None)?;
+    client.out.say_screen(&screen);
+    let verdict = arguments.verdict;
+    if !client.yes && !client.out.ask(&format!("put on record that this was {verdict}?"))? {
+        return Err(Failure::usage("nothing was done: you did not say yes", ""));
+    }
+    let request = seen.asked.statement.digest();
+    say(client, arguments.id, request, Some(&arguments.comment), |about| {
+        let About { request, by, comment } = about;
+        Act::Review(Review { request, by, verdict, comment })
+    })
 }
 
 /// Takes a request of one's own back.
@@ -75,7 +97,7 @@ fn say(
     id: RequestId,
     request: Digest,
     reason: Option<&str>,
-    act: fn(About) -> Act,
+    act: impl FnOnce(About) -> Act,
 ) -> Result<Exit, Failure> {
     let receipt = speak(client, request, reason, act)?;
     // R32: the word comes from the recorded entry, not from what was asked for.
@@ -92,7 +114,7 @@ pub(super) fn speak(
     client: &mut Client<'_>,
     request: Digest,
     reason: Option<&str>,
-    act: fn(About) -> Act,
+    act: impl FnOnce(About) -> Act,
 ) -> Result<Receipt, Failure> {
     let comment = reason.map(Opening::new).transpose()?;
     let about = About { request, by: client.by()?, comment: comment.as_ref().map(Opening::digest) };

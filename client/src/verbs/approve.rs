@@ -103,12 +103,12 @@ pub(super) fn stage_for<'s>(
     if let Some(name) = named {
         let unknown = || not_yours(&format!("{} has no stage {name}", scope.id));
         let stage = scope.stage(name).ok_or_else(unknown)?;
-        if !seen.policy.is_any(by, &stage.approvers) {
+        if !seen.asked.may_approve(&seen.policy, stage, by) {
             return Err(not_yours(&format!("{by} is not an approver of stage {name}")));
         }
         return Ok(stage);
     }
-    let mine = |stage: &&Stage| seen.policy.is_any(by, &stage.approvers);
+    let mine = |stage: &&Stage| seen.asked.may_approve(&seen.policy, stage, by);
     let open = scope.stages().iter().filter(mine).find(|stage| seen.asked.missing_in(stage) > 0);
     let any = || scope.stages().iter().find(mine);
     open.or_else(any).ok_or_else(|| not_yours(&format!("{by} approves no stage of {}", scope.id)))

@@ -18,7 +18,7 @@ use crate::in_force;
 use crate::output::{Table, clean, duration, short_duration};
 use crate::screen::Screen;
 use crate::telling::telling;
-use crate::view::{ask, ending, exit_of, missing, progress, state_word, to_json, who};
+use crate::view::{aftermath, ask, ending, exit_of, missing, progress, state_word, to_json, who};
 
 /// A request that was verified here, with the policy it was verified under.
 pub(super) struct Seen {
@@ -69,8 +69,15 @@ fn words(view: &v1::RequestView, now: Timestamp) -> String {
         State::Pending => progress(view, now),
         State::Live => format!("serial {}, ends {}", view.serial, told(at(view.expires_at), now)),
         State::Approved => format!("ready to collect; lapses {}", told(at(view.lapses_at), now)),
-        State::Ended | State::Closed | State::Unspecified => ending(view),
+        State::Ended | State::Closed | State::Unspecified => over(view, now),
     }
+}
+
+/// How it ended, and what that leaves to do.
+fn over(view: &v1::RequestView, now: Timestamp) -> String {
+    let left = aftermath(view, now);
+    let and = if left.is_empty() { "" } else { "; " };
+    format!("{}{and}{left}", ending(view))
 }
 
 /// The verified request as a screen; the result itself, so on stdout.
@@ -82,7 +89,8 @@ pub(super) fn show(client: &mut Client<'_>, args: &ShowArgs) -> Result<Exit, Fai
     let viewer = client.by()?;
     let stage = super::approve::stage_for(&seen, &viewer, None).ok();
     let screen = seen.screen(&viewer, stage)?;
-    let state = format!("  {:<10} {} {}", "state", state_word(&seen.view), ending(&seen.view));
+    let state =
+        format!("  {:<10} {} {}", "state", state_word(&seen.view), over(&seen.view, clock::now()));
     let mut object = to_json(&seen.view);
     if let Some(object) = object.as_object_mut() {
         object.insert("verified".to_owned(), json!(true));
