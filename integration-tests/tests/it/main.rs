@@ -4,6 +4,7 @@
 
 mod audit;
 mod broken_parts;
+mod chain;
 mod crash;
 mod delegation;
 mod desk;
