@@ -4,6 +4,7 @@
 //! mistake has to be made twice to go unseen. It reads policies, never the broker's opinion of them.
 
 mod approval;
+mod change;
 mod credential;
 mod deadline;
 mod delegation;
@@ -35,14 +36,13 @@ use world::World;
 pub use lock::LOCK_MAX_SECONDS;
 pub use outage::DECLARED_MAX_SECONDS;
 
-use crate::audit::{Action, Code, Eligibility, Findings, Question, Spoken};
+use crate::audit::{Code, Eligibility, Findings, Spoken};
 use crate::bytes::Digest;
-use crate::entry::{Body, Cause, Entry, KeyRole, Link, Revoked};
+use crate::entry::{Body, Entry, KeyRole, Link};
 use crate::id::RequestId;
 use crate::key::PublicKey;
 use crate::policy::Policy;
 use crate::principal::{DependencyId, ScopeId};
-use crate::statement::ActKind;
 use crate::time::Timestamp;
 
 /// How long, in seconds, a broker at work may take to end what is due. Generous: it takes
@@ -286,64 +286,6 @@ impl<'a> Judge<'a> {
         } else if matches!(grant.state, State::Live(_)) {
             *live = live.saturating_sub(1);
         }
-    }
-
-    /// Denying and cancelling are judged by the rules as well; what the holder does is not.
-    fn check_end(&self, case: &Case<'_>, grant: &Grant, out: &mut Findings) {
-        let Some(spoken) = case.spoken else { return };
-        let action = match spoken.statement.act().kind() {
-            ActKind::Deny => Action::Deny,
-            ActKind::Cancel => Action::Cancel,
-            _ => return,
-        };
-        if let Some(by) = spoken.statement.by() {
-            self.check_act(case, grant, by, action, out);
-        }
-    }
-
-    /// A cause that lies outside of the grant has to be on record.
-    fn check_cause(&self, case: &Case<'_>, grant: &Grant, body: &Revoked, out: &mut Findings) {
-        match body.cause {
-            Cause::Locked if !self.one_grant && self.lock_of(case, grant).is_none() => {
-                case.find(out, Code::LockInvalid, "no lock covers what was revoked for one");
-            }
-            Cause::OutageEnded => {
-                if let Err(detail) = self.has_drained(case, grant) {
-                    case.find(out, Code::OutageInvalid, detail);
-                }
-            }
-            Cause::Locked | Cause::Expired | Cause::Dropped | Cause::PolicyChanged => {}
-            Cause::Cancelled => self.check_end(case, grant, out),
-        }
-    }
-
-    /// What the new policy no longer allows is due now; what ends with an outage may end at another
-    /// time.
-    fn policy_changed(&mut self, case: &Case<'_>) {
-        let live: Vec<_> =
-            self.open.values().filter(|grant| is_live(grant)).map(|grant| grant.ask.id).collect();
-        for id in live {
-            let Some(grant) = self.open.get(&id) else { continue };
-            if self.may_stay(case, grant) {
-                self.drain(case, id);
-            } else if let Some(grant) = self.open.get_mut(&id) {
-                grant.due = case.at();
-                self.deadlines.set(grant, case.at());
-            }
-        }
-    }
-
-    /// Whether a credential that is out may stay out under the policy in force.
-    fn may_stay(&self, case: &Case<'_>, grant: &Grant) -> bool {
-        let circumstances = self.circumstances(case, grant, None);
-        let question = |who| Question {
-            principal: who,
-            action: Action::Request,
-            scope: Some(&grant.ask.scope),
-            circumstances,
-        };
-        let mut people = std::iter::once(&grant.ask.by).chain(&grant.ask.on_behalf_of);
-        grant.is_allowed(case.policy) && people.all(|who| self.lets(case, &question(who)))
     }
 }
 

@@ -120,11 +120,9 @@ mod tests {
     #[test]
     fn evidence_is_there_or_not_and_never_endless() {
         let of = |count: usize| {
-            let body = examples().into_iter().find_map(|entry| match entry.body {
-                Body::OutageBegan(body) => Some(body),
-                _ => None,
-            });
-            let mut body = body.unwrap();
+            let all = examples().into_iter().map(|entry| entry.body);
+            let began = all.into_iter().find(|body| matches!(body, Body::OutageBegan(_)));
+            let Some(Body::OutageBegan(mut body)) = began else { panic!("an example") };
             let one = body.evidence.unwrap().remove(0);
             body.evidence = Some(vec![one; count]);
             bytes_of(body.into())

@@ -77,7 +77,6 @@ type Story = (&'static str, fn(&mut House));
 /// What a broker writes that breaks the rules of lanes and of what surrounds a grant, by the code
 /// that is found. Chain, root and checkpoint are good.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "a list of stories, nothing else")]
 pub fn harmed_surroundings() -> Vec<(&'static str, Export)> {
     let stories: [Story; 11] = [
         ("E_LANE_CLOSED", |house| {

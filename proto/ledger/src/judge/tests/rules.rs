@@ -6,7 +6,10 @@ use crate::policy::Policy;
 use crate::statement::{Ask, Lane, ReviewVerdict};
 
 /// Forbids what it was told to forbid, and permits all else by the rule `anybody`.
-struct Forbids(fn(&Question<'_>) -> bool);
+struct Forbids(Wish);
+
+/// What somebody wants forbidden.
+type Wish = fn(&Question<'_>) -> bool;
 
 impl Eligibility for Forbids {
     fn judge(&self, rules: &str, policy: &Policy, question: &Question<'_>) -> Answer {
@@ -22,7 +25,7 @@ fn judged(house: &House, rules: Option<&dyn Eligibility>) -> Report {
     house.export().verify_by(&house.trust(), None, rules)
 }
 
-fn found(house: &House, forbids: fn(&Question<'_>) -> bool) -> Vec<Code> {
+fn found(house: &House, forbids: Wish) -> Vec<Code> {
     codes(&judged(house, Some(&Forbids(forbids))))
 }
 
@@ -63,10 +66,9 @@ fn what_the_rules_permit_is_verified() {
 #[test]
 fn every_act_that_the_rules_forbid_is_found() {
     let house = busy();
-    for (forbids, code) in [
+    let all: [(Wish, Code); 7] = [
         (
-            (|asked| asked.action == Action::Request && asked.principal.as_str() == "bot")
-                as fn(&Question<'_>) -> bool,
+            |asked| asked.action == Action::Request && asked.principal.as_str() == "bot",
             Code::RulesForbid,
         ),
         (
@@ -78,7 +80,8 @@ fn every_act_that_the_rules_forbid_is_found() {
         (|asked| asked.action == Action::Lock, Code::RulesForbid),
         (|asked| asked.action == Action::Declare, Code::RulesForbid),
         (|asked| asked.action == Action::Review, Code::RulesForbid),
-    ] {
+    ];
+    for (forbids, code) in all {
         assert_eq!(found(&house, forbids), [code], "{code}");
     }
     let by_bob =
