@@ -14,6 +14,7 @@ mod faults;
 mod histories;
 mod intruder;
 mod json;
+mod judged;
 mod lessons;
 mod locks;
 mod notify;
