@@ -11,6 +11,7 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::Entry;
 use breakglass_proto::v1;
 use breakglass_proto::v1::export_part::Part;
+use breakglass_rules::eligibility::CedarJudge;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::people::Person;
@@ -120,7 +121,7 @@ impl Exported {
             openings: &mut self.openings.as_slice(),
             blobs: &|digest| self.blobs.get(&digest).cloned(),
         };
-        verify(bundle, trust, Some(now()), None).expect("read from memory")
+        verify(bundle, trust, Some(now()), Some(&CedarJudge::default())).expect("read from memory")
     }
 
     /// Nothing whatever is wrong with it.

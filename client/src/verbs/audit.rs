@@ -6,6 +6,7 @@ use breakglass_ledger::audit::{TRUST_MAX, TrustFile, verify, verify_case};
 use breakglass_ledger::bundle::{Bundle, CaseBundle};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
+use breakglass_rules::eligibility::CedarJudge;
 use serde_json::json;
 
 use super::client;
@@ -74,6 +75,7 @@ fn check(dir: &Path, trust: &Path, out: &mut Output) -> Result<Exit, Failure> {
     let blobs = |digest: Digest| bundle.blob(digest);
     let failed = |source| BundleError::Io { path: dir.to_owned(), source };
     let now = Some(clock::now());
+    let rules = CedarJudge::default();
     if bundle.is_case() {
         let parts = CaseBundle {
             entries: &mut entries,
@@ -82,7 +84,7 @@ fn check(dir: &Path, trust: &Path, out: &mut Output) -> Result<Exit, Failure> {
             openings: &mut openings,
             blobs: &blobs,
         };
-        return tell_case(&verify_case(parts, &trust, now, None).map_err(failed)?, out);
+        return tell_case(&verify_case(parts, &trust, now, Some(&rules)).map_err(failed)?, out);
     }
     let parts = Bundle {
         entries: &mut entries,
@@ -90,7 +92,7 @@ fn check(dir: &Path, trust: &Path, out: &mut Output) -> Result<Exit, Failure> {
         openings: &mut openings,
         blobs: &blobs,
     };
-    tell(&verify(parts, &trust, now, None).map_err(failed)?, out)
+    tell(&verify(parts, &trust, now, Some(&rules)).map_err(failed)?, out)
 }
 
 fn read_trust(path: &Path) -> Result<TrustFile, Failure> {

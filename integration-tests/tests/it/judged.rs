@@ -1,11 +1,15 @@
 //! Two minds over one history: what the broker's rules decide about lanes and what surrounds a
 //! grant, the verifier judges again from the record alone, and both have to agree.
 
+use std::fs;
+use std::path::Path;
 use std::sync::mpsc::channel;
 
 use breakglass_broker::desk::{DeskError, Probed, Receipt};
 use breakglass_integration_tests::desk::{House, sample_files};
 use breakglass_integration_tests::people::{Person, ask};
+use breakglass_ledger::audit::{TrustFile, verify};
+use breakglass_ledger::bundle::Bundle;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, Cause, Entry, Evidence};
 use breakglass_ledger::policy::Files;
@@ -13,6 +17,7 @@ use breakglass_ledger::statement::{
     Act, Approve, Ask, Collect, Declare, Kind, Lane, Lock, Resolve, Unlock,
 };
 use breakglass_ledger::time::Ttl;
+use breakglass_rules::eligibility::CedarJudge;
 
 /// Beside the sample's scopes, one that an outage opens.
 const DB: &str = r#"
@@ -61,9 +66,36 @@ struct Story {
     count: u64,
 }
 
+/// Everybody may everything, but sam gets `db` only in the first hour of an outage, nobody gets it
+/// while two have it, and nobody locks it on a Sunday: 2026-11-22, when every house begins.
+const RULES: &str = r#"
+@id("anybody")
+permit (principal, action, resource);
+@id("oncall-for-an-hour")
+permit (principal in Group::"oncall", action == Action::"request", resource)
+when { context.ttl <= 3600 };
+@id("not-without-an-outage")
+forbid (principal == Principal::"sam", action == Action::"request", resource == Scope::"db")
+when { context.lane == "outage" && context.outage.seconds > 3600 };
+@id("not-on-sundays")
+forbid (principal, action == Action::"lock", resource == Scope::"db")
+when { context.weekday == "sun" };
+@id("not-three-at-once")
+forbid (principal, action == Action::"request", resource)
+when { context.live >= 2 };
+"#;
+
+fn ruled(rules: &str) -> Files {
+    Files { rules: rules.as_bytes().to_vec(), ..files(|db| db) }
+}
+
 impl Story {
     fn new() -> Self {
         Self { house: House::with(files(|db| db)), count: 0 }
+    }
+
+    fn ruled() -> Self {
+        Self { house: House::with(ruled(RULES)), count: 0 }
     }
 
     fn act(&mut self, who: &str, act: Act) -> Result<Receipt, DeskError> {
@@ -113,13 +145,16 @@ impl Story {
     }
 
     fn lock(&mut self, target: &str, seconds: Option<u64>) -> Digest {
+        self.try_lock(target, seconds).unwrap()
+    }
+
+    fn try_lock(&mut self, target: &str, seconds: Option<u64>) -> Result<Digest, DeskError> {
         let until = seconds.map(|seconds| self.house.now().plus(seconds));
         let (by, target) = ("eve".parse().unwrap(), target.parse().unwrap());
         let act = Act::Lock(Lock { by, target, until, comment: None });
         let statement = self.house.statement(act);
         let digest = statement.digest();
-        self.house.submit(&Person::named("eve"), statement).unwrap();
-        digest
+        self.house.submit(&Person::named("eve"), statement).map(|_| digest)
     }
 
     fn bodies(&self) -> Vec<Body> {
@@ -260,4 +295,59 @@ fn both_minds_agree_about_a_drill() {
     let mut story = Story::new();
     story.granted("sam", Lane::Drill, &[]);
     story.ends(&[Cause::Expired]);
+}
+
+#[test]
+fn both_minds_agree_about_rules() {
+    let mut story = Story::ruled();
+    story.measured(true);
+    story.house.pass(60);
+    story.granted("sam", Lane::Outage, &[]);
+    story.granted("bot", Lane::Normal, &["sam"]);
+    assert!(story.try_lock("scope:db", None).is_err(), "it is a Sunday");
+    let lock = story.lock("principal:bot", None);
+    let unlock = Unlock { by: "eve".parse().unwrap(), lock, comment: None };
+    story.act("eve", Act::Unlock(unlock)).unwrap();
+    story.declare("ada", 600);
+    story.measured(false);
+    story.ends(&[Cause::Locked, Cause::OutageEnded]);
+}
+
+#[test]
+fn both_minds_agree_about_new_rules_under_live_grants() {
+    let mut story = Story::ruled();
+    story.granted("sam", Lane::Normal, &[]);
+    let stricter = format!(
+        "{RULES}@id(\"no-sam\")\nforbid (principal == Principal::\"sam\", \
+         action == Action::\"request\", resource);\n"
+    );
+    story.house.push(ruled(&stricter)).unwrap();
+    story.ends(&[Cause::PolicyChanged]);
+}
+
+/// The published bundles whose policy has rules, by a verifier that has Cedar.
+#[test]
+fn the_published_bundles_with_rules_are_judged_by_cedar() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto/ledger/vectors");
+    let trust = fs::read_to_string(vectors.join("bundle/trust.toml")).unwrap();
+    let trust = TrustFile::parse(&trust).unwrap();
+    for (path, found) in [
+        ("ruled", None),
+        ("ruled-tampered/E_RULES_FORBID", Some("E_RULES_FORBID")),
+        ("ruled-tampered/E_RULES_MISMATCH", Some("E_RULES_MISMATCH")),
+    ] {
+        let path = vectors.join(path);
+        let read = |name: &str| fs::read(path.join(name)).unwrap();
+        let checkpoint = fs::read_to_string(path.join("checkpoint")).unwrap();
+        let (entries, openings) = (read("entries.jsonl"), read("openings.jsonl"));
+        let bundle = Bundle {
+            entries: &mut entries.as_slice(),
+            checkpoint: &checkpoint,
+            openings: &mut openings.as_slice(),
+            blobs: &|digest| fs::read(path.join("blobs").join(digest.to_string())).ok(),
+        };
+        let report = verify(bundle, &trust, None, Some(&CedarJudge::default())).unwrap();
+        let codes: Vec<_> = report.findings.iter().map(|one| one.code.name()).collect();
+        assert_eq!(codes, Vec::from_iter(found), "{}", path.display());
+    }
 }
