@@ -19,8 +19,8 @@ use crate::clock::Clock;
 use crate::desk::{Desk, DeskError};
 use crate::entropy::Entropy;
 
-/// Between two looks at the ledger: under load one look serves many commits, and nobody feels a tenth
-/// of a second.
+/// From a commit to the look at what it wrote: its answers leave first, under load one look serves many
+/// commits, and nobody feels a tenth of a second.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 /// What is due is wall time but tokio sleeps in monotonic time, so a stepped clock is noticed within
@@ -89,9 +89,10 @@ struct Room {
     under_way: JoinSet<(Attempt, Result<(), Trouble>)>,
     recording: Option<Recording>,
     record_after: Instant,
-    looked: Instant,
     /// Something was written since the last look.
     stale: bool,
+    /// Since when.
+    stale_since: Instant,
     next_reminder: Option<Timestamp>,
 }
 
@@ -117,8 +118,8 @@ impl Room {
             under_way: JoinSet::new(),
             recording: None,
             record_after: now,
-            looked: now,
             stale: true,
+            stale_since: now,
             next_reminder: None,
         };
         // All of it before anything is sent: results stand behind what they are about.
@@ -132,7 +133,7 @@ impl Room {
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<(), DeskError> {
         while !*stopping.borrow() {
-            if self.stale && self.looked.elapsed() >= LOOK_PAUSE {
+            if self.stale && self.stale_since.elapsed() >= LOOK_PAUSE {
                 self.look().await?;
             }
             self.remind().await?;
@@ -144,7 +145,9 @@ impl Room {
             self.record();
             let nap = self.nap();
             tokio::select! {
-                () = woken.notified(), if !self.stale => self.stale = true,
+                () = woken.notified(), if !self.stale => {
+                    (self.stale, self.stale_since) = (true, Instant::now());
+                }
                 Some(landed) = self.under_way.join_next() => self.landed(landed)?,
                 answer = answered(&mut self.recording) => self.recorded(answer),
                 () = sleep(nap) => {}
@@ -156,7 +159,7 @@ impl Room {
 
     /// Reads what was written since the last look.
     async fn look(&mut self) -> Result<(), DeskError> {
-        (self.stale, self.looked) = (false, Instant::now());
+        self.stale = false;
         loop {
             let desk = Arc::clone(&self.parts.desk);
             let Page { steps, more } =
@@ -285,8 +288,11 @@ impl Room {
         let next = self.outbox.next().map(breakglass_ledger::time::Moment::unix_millis);
         let due = [reminder, next].into_iter().flatten().min();
         let due = due.map_or(LONGEST_NAP, |at| Duration::from_millis(at.saturating_sub(now)));
-        let look =
-            if self.stale { LOOK_PAUSE.saturating_sub(self.looked.elapsed()) } else { LONGEST_NAP };
+        let look = if self.stale {
+            LOOK_PAUSE.saturating_sub(self.stale_since.elapsed())
+        } else {
+            LONGEST_NAP
+        };
         let rest = self.record_after.saturating_duration_since(Instant::now());
         let waits = self.recording.is_none() && self.outbox.finished() > 0;
         let results = if waits { rest } else { LONGEST_NAP };

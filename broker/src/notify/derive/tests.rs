@@ -1,4 +1,5 @@
 //! Stories of a ledger: who is told of what.
+#![expect(clippy::arithmetic_side_effects, reason = "small sums; a panic fails the test")]
 
 use breakglass_ledger::bytes::Salt;
 use breakglass_ledger::entry::{
@@ -310,7 +311,7 @@ fn a_reminder_has_a_name_of_its_own_and_is_not_told_again_after_a_restart() {
     let mut house = House::new();
     house.ask("root-on-host", Lane::Normal);
     for address in ["ntfy:ada", "ntfy:bob", "ntfy:eve"] {
-        let notice = crate::notify::notice::name(10, address, 1);
+        let notice = name(10, address, 1);
         let channel = "ntfy".parse().expect("a name");
         let known = Notified { attempts: 1, channel, delivered: true, entry: 10, notice };
         let what = ConfigChange::Notified(known);
@@ -321,17 +322,19 @@ fn a_reminder_has_a_name_of_its_own_and_is_not_told_again_after_a_restart() {
 
 #[test]
 fn nobody_is_reminded_after_the_end() {
-    for end in [Act::Deny as fn(AboutAct) -> Act, Act::Withdraw] {
+    for is_denied in [true, false] {
         let mut house = House::new();
         house.ask("root-on-host", Lane::Normal);
-        let (decision, signed) = (house.decision(), signed(about(end)));
-        let told = if signed.statement.contains("withdraw") {
-            house.write(20, Withdrawn { link: link(), signed, decision })
-        } else {
+        let decision = house.decision();
+        let told = if is_denied {
+            let signed = signed(about(Act::Deny));
             house.write(20, Denied { link: link(), signed, decision })
+        } else {
+            let signed = signed(about(Act::Withdraw));
+            house.write(20, Withdrawn { link: link(), signed, decision })
         };
         assert!(told.contains(&"settled".to_owned()));
-        assert_eq!(told.iter().any(|one| one == "denied>ntfy:sam(sam)"), told.len() > 1);
+        assert_eq!(told.iter().any(|one| one == "denied>ntfy:sam(sam)"), is_denied);
         assert!(house.remind(600).is_empty());
     }
 }
