@@ -532,6 +532,12 @@ pub struct ExplainArgs {
     /// Suppose that the scope's dependency has been down for so long
     #[arg(long, value_name = "LENGTH", value_parser = length)]
     pub outage: Option<Duration>,
+    /// For lane emergency: suppose that the requester's ordinary request has waited for so long
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pub unanswered: Option<Duration>,
+    /// Suppose that the last use of the scope was not reviewed
+    #[arg(long)]
+    pub unreviewed: bool,
 }
 
 /// How to show it.

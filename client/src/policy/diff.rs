@@ -171,7 +171,8 @@ fn scope_change(
         add(format!("approve {name}"), &old, &new);
     }
     add("own".to_owned(), &owners(before, old), &owners(after, new));
-    add("read".to_owned(), &readers(before, old), &readers(after, new));
+    let readers = (readers(before, old, &askers.0), readers(after, new, &askers.1));
+    add("read".to_owned(), &readers.0, &readers.1);
     let limits = match (old, new) {
         (Some(old), Some(new)) => limits(old, new),
         (_, _) => Vec::new(),
@@ -245,6 +246,7 @@ fn best(hearing: &Hearing<'_>, scope: &Scope, who: &PrincipalId, lane: Lane) -> 
         incident,
         on_behalf_of: sponsor.into_iter().collect(),
         outage: (lane == Lane::Outage).then_some(OUTAGE_SECONDS),
+        unanswered: scope.emergency.map(|emergency| u64::from(emergency.after)),
         ..Terms::ORDINARY
     };
     Question { who: who.clone(), action: Action::Request, scope: scope.id.clone(), terms }
@@ -255,12 +257,21 @@ fn owners(hearing: &Hearing<'_>, scope: Option<&Scope>) -> BTreeSet<PrincipalId>
     hearing.policy().people.all_of(&owned_by).into_iter().cloned().collect()
 }
 
-/// Who may read what others ask for: the scope's approvers and owners.
-fn readers(hearing: &Hearing<'_>, scope: Option<&Scope>) -> BTreeSet<PrincipalId> {
-    let stages = scope.into_iter().flat_map(Scope::stages);
-    let named: Vec<Members> = stages.flat_map(|stage| &stage.approvers).cloned().collect();
-    let approvers = hearing.policy().people.all_of(&named).into_iter().cloned();
-    approvers.chain(owners(hearing, scope)).collect()
+/// Who may read what others ask for: the scope's approvers and owners, if the rules let them.
+fn readers(
+    hearing: &Hearing<'_>,
+    scope: Option<&Scope>,
+    askers: &BTreeSet<PrincipalId>,
+) -> BTreeSet<PrincipalId> {
+    let Some(scope) = scope else { return BTreeSet::new() };
+    let named = scope.stages().iter().flat_map(|stage| &stage.approvers);
+    let named: Vec<Members> = named.chain(scope.owned_by()).cloned().collect();
+    let may = |who: &&PrincipalId| {
+        let mut others = askers.iter().filter(|asker| *asker != *who).take(ASKERS_TRIED);
+        let asked = |asker| best(hearing, scope, asker, Lane::Normal);
+        askers.is_empty() || others.any(|asker| hearing.may_read(who, asker, &asked(asker)))
+    };
+    hearing.policy().people.all_of(&named).into_iter().filter(may).cloned().collect()
 }
 
 /// Rules that tell requesters apart do so by team or group: among so many, one will do.

@@ -208,7 +208,9 @@ pub fn stages(
             |missing| missing.iter().find(|(name, _)| *name == stage.name).map_or(0, |(_, n)| *n),
         );
         let (mut may, mut may_not) = (Vec::new(), Vec::new());
-        let named = stage.approvers.iter().chain(&stage.escalate).cloned().collect::<Vec<_>>();
+        let escalated = pending.escalated.contains(&stage.name);
+        let later = stage.escalate.iter().filter(|_| escalated);
+        let named = stage.approvers.iter().chain(later).cloned().collect::<Vec<_>>();
         for who in hearing.policy().people.all_of(&named) {
             if given.contains(who) {
                 continue;

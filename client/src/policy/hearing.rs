@@ -4,20 +4,20 @@
 //! is judged by `decide` in its turn. Only signatures are left out: rules see keys, and the keys are
 //! those that the policy gives to each.
 
-use breakglass_ledger::bytes::{Digest, Salt};
-use breakglass_ledger::id::RequestId;
+mod supposed;
+
+use breakglass_ledger::bytes::Salt;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Policy, Scope};
-use breakglass_ledger::principal::{Origin, PrincipalId, ScopeId, StageId};
-use breakglass_ledger::statement::{
-    About, Act, Approve, Ask, Collect, Kind, Seen, Statement, commitment,
-};
-use breakglass_ledger::time::{Timestamp, Ttl};
-use breakglass_rules::eligibility::Rules;
+use breakglass_ledger::principal::{Origin, PrincipalId, StageId};
+use breakglass_ledger::statement::{About, Act, Approve, Collect, Kind, Seen, Statement};
+use breakglass_ledger::time::Timestamp;
+use breakglass_rules::eligibility::{Rules, may_read};
 use breakglass_rules::{
-    Asked, Command, Event, Facts, Given, History, Issued, Live, Outage, Pending, Refusal, Request,
-    SeenVerdict, Verdict, World, decide,
+    Command, Event, Facts, Live, Pending, Refusal, Request, SeenVerdict, Verdict, decide,
 };
+
+use supposed::{Beyond, live};
 
 use super::question::{Action, Question, Terms};
 use crate::failure::{Exit, Failure};
@@ -207,6 +207,20 @@ impl<'p> Hearing<'p> {
         Ok(self.judge(terms, Some(&Request::Pending(pending.clone())), &statement, key))
     }
 
+    /// Whether the rules let `who` read the request of `question`, made by `requester`. Whom the
+    /// scope's data lets read is for the asker to judge as well.
+    #[must_use]
+    pub fn may_read(
+        &self,
+        who: &PrincipalId,
+        requester: &PrincipalId,
+        question: &Question,
+    ) -> bool {
+        let (ask, at) = (self.wish(requester, question), question.terms.at);
+        let world = self.beyond(&question.terms, &ask).world;
+        may_read(&self.rules, self.policy, &world, at, who, Some(&ask))
+    }
+
     /// The one place where the rules are asked.
     fn judge(
         &self,
@@ -215,33 +229,22 @@ impl<'p> Hearing<'p> {
         statement: &Statement,
         key: &PublicKey,
     ) -> Said {
-        let scope = match (statement.act(), request) {
-            (Act::Request(ask), _) => Some(&ask.scope),
-            (_, request) => request.map(|request| &request.asked().ask.scope),
+        let ask = match (statement.act(), request) {
+            (Act::Request(ask), _) => Some(ask),
+            (_, request) => request.map(|request| &request.asked().ask),
         };
-        let world = scope.map(|scope| self.world(terms, scope)).unwrap_or_default();
-        let facts = self.facts(terms, &world, request);
+        let beyond = ask.map(|ask| self.beyond(terms, ask)).unwrap_or_default();
+        let facts = self.facts(terms, &beyond, request);
         match decide(&facts, &Command::Statement { statement, key, user_verified: true }) {
             Ok(verdict) => Said::Yes(grounds(verdict)),
             Err(refusal) => Said::No(refusal),
         }
     }
 
-    /// What is true besides: whether the dependency of `scope` is measured down, and since when.
-    fn world(&self, terms: &Terms, scope: &ScopeId) -> World {
-        let mut world = World::default();
-        let dependency = self.policy.scope(scope).and_then(|scope| scope.outage.clone());
-        if let (Some(dependency), Some(seconds)) = (dependency, terms.outage) {
-            let measured = Some(terms.at.minus(seconds));
-            world.outages.insert(dependency, Outage { measured, ..Outage::default() });
-        }
-        world
-    }
-
     fn facts<'a>(
         &'a self,
         terms: &Terms,
-        world: &'a World,
+        beyond: &'a Beyond,
         request: Option<&'a Request>,
     ) -> Facts<'a> {
         Facts {
@@ -251,7 +254,7 @@ impl<'p> Hearing<'p> {
             policy: self.policy,
             rules: &self.rules,
             policy_at_request: self.then,
-            world,
+            world: &beyond.world,
             request,
             live_in_scope: terms.live,
             open_duplicate: None,
@@ -259,8 +262,7 @@ impl<'p> Hearing<'p> {
             subject_used: false,
             recorded: None,
             seen_ok: SeenVerdict::Ours,
-            // Whoever is supposed did nothing with the scope before.
-            history: &History::NONE,
+            history: &beyond.history,
             can_revoke: true,
         }
     }
@@ -268,9 +270,9 @@ impl<'p> Hearing<'p> {
     /// What the rules say to a live grant going on, now that the policy is this one.
     #[must_use]
     pub fn rejudge(&self, grant: Live, terms: &Terms) -> Said {
-        let world = self.world(terms, &grant.asked.ask.scope);
+        let beyond = self.beyond(terms, &grant.asked.ask);
         let request = Request::Live(grant);
-        match decide(&self.facts(terms, &world, Some(&request)), &Command::Rejudge) {
+        match decide(&self.facts(terms, &beyond, Some(&request)), &Command::Rejudge) {
             Ok(Verdict::Record(_, decision) | Verdict::Change(_, decision)) => {
                 Said::Yes(Yes { rules: decision.rules, missing: None })
             }
@@ -278,62 +280,6 @@ impl<'p> Hearing<'p> {
                 Said::Yes(Yes { rules: Vec::new(), missing: None })
             }
             Err(refusal) => Said::No(refusal),
-        }
-    }
-
-    /// The request of the question, made `at` by `requester`, waiting, with no approvals yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if it cannot be written as a statement.
-    pub fn pending(
-        &self,
-        requester: &PrincipalId,
-        question: &Question,
-        at: Timestamp,
-    ) -> Result<Pending, Failure> {
-        let ask = self.wish(requester, question);
-        let statement = self.statement(Act::Request(ask.clone()), at)?.digest();
-        let waits = self.policy.scope(&question.scope).map_or(0, |scope| scope.pending_max);
-        let (key, lapses) = (self.key_of(requester).fingerprint(), at.plus(u64::from(waits)));
-        let asked = Asked::supposed(ask, statement, key, self.policy.digest, at, lapses);
-        Ok(Pending { asked, given: Vec::new(), escalated: Vec::new() })
-    }
-
-    fn wish(&self, requester: &PrincipalId, question: &Question) -> Ask {
-        let Question { scope, terms, .. } = question;
-        Ask {
-            id: RequestId::new(0, [0; 10]),
-            by: requester.clone(),
-            scope: scope.clone(),
-            kinds: vec![Kind::Ssh],
-            lane: terms.lane,
-            ttl: self.ttl(question),
-            incident: terms.incident.clone(),
-            reason: terms.has_reason.then(|| commitment(&[0; 32], "a reason")),
-            key: Some(self.subject.clone()),
-            on_behalf_of: terms.on_behalf_of.clone(),
-        }
-    }
-
-    /// How long the grant of the question shall live.
-    #[must_use]
-    pub fn ttl(&self, question: &Question) -> Ttl {
-        let usual = Ttl::from_seconds(USUAL_TTL_SECONDS).unwrap_or(Ttl::MAX);
-        let most = self.policy.scope(&question.scope).map_or(Ttl::MAX, |scope| scope.ttl_max);
-        question.terms.ttl.unwrap_or_else(|| usual.min(most))
-    }
-
-    /// An approval on record, as if it had been judged.
-    #[must_use]
-    pub fn given(&self, asked: &Asked, who: &PrincipalId, stage: &StageId) -> Given {
-        Given {
-            by: who.clone(),
-            stage: stage.clone(),
-            ttl_max: asked.ask.ttl,
-            seq: 0,
-            key: self.key_of(who).fingerprint(),
-            at: asked.at,
         }
     }
 
@@ -365,21 +311,6 @@ impl<'p> Hearing<'p> {
     }
 }
 
-/// The grant that such a request would have become.
-fn live(pending: Pending, at: Timestamp) -> Live {
-    let Pending { asked, given, .. } = pending;
-    let issued = Issued {
-        seq: 0,
-        entry: Digest::ZERO,
-        kind: Kind::Ssh,
-        serial: 0,
-        valid_after: at,
-        valid_before: at.plus(u64::from(asked.ask.ttl.seconds())),
-        policy: asked.policy,
-    };
-    Live { asked, given, issued, picked_up: None }
-}
-
 fn grounds(verdict: Verdict) -> Yes {
     match verdict {
         Verdict::Record(Event::Approved { missing, .. }, decision) => {
@@ -398,9 +329,6 @@ fn grounds(verdict: Verdict) -> Yes {
 fn made_up(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Internal, error.to_string(), "", "")
 }
-
-/// What people ask for when they say nothing else: the default of `breakglass request`.
-const USUAL_TTL_SECONDS: u32 = 1_800;
 
 /// The key that a supposed credential is bound to: RFC 8032, 7.1, test 1.
 const SUBJECT: &str =

@@ -128,6 +128,17 @@ pub struct Terms {
     pub live: u32,
     /// For how many seconds the scope's dependency has been measured down; `None` while it is up.
     pub outage: Option<u64>,
+    /// Seconds that the requester has held the scope within the window of its budget.
+    pub budget_used: u64,
+    /// Seconds since the requester's last grant of the scope ended; `None` if there was none.
+    pub rested: Option<u64>,
+    /// Whether a grant of the scope has ended and nobody has reviewed it.
+    pub is_unreviewed: bool,
+    /// Seconds since a drill of the scope was passed; `None` if none was.
+    pub drill_age: Option<u64>,
+    /// For lane emergency: seconds that the requester's ordinary request waits without any approval;
+    /// `None` if there is none.
+    pub unanswered: Option<u64>,
 }
 
 impl Terms {
@@ -145,6 +156,11 @@ impl Terms {
         approvals: BTreeMap::new(),
         live: 0,
         outage: None,
+        budget_used: 0,
+        rested: None,
+        is_unreviewed: false,
+        drill_age: None,
+        unanswered: None,
     };
 }
 

@@ -73,6 +73,12 @@ struct Raw {
     #[serde(default)]
     live: u32,
     outage: Option<Length>,
+    budget_used: Option<Length>,
+    rested: Option<Length>,
+    #[serde(default)]
+    unreviewed: bool,
+    drill_age: Option<Length>,
+    unanswered: Option<Length>,
     expect: Expect,
     refusal: Option<String>,
     #[serde(default)]
@@ -168,6 +174,11 @@ fn case(raw: Raw, line: usize, policy: &Policy, wrong: &mut dyn FnMut(String)) -
         approvals: raw.approvals,
         live: raw.live,
         outage: raw.outage.map(|length| length.0),
+        budget_used: raw.budget_used.map_or(0, |length| length.0),
+        rested: raw.rested.map(|length| length.0),
+        is_unreviewed: raw.unreviewed,
+        drill_age: raw.drill_age.map(|length| length.0),
+        unanswered: raw.unanswered.map(|length| length.0),
     };
     let question = Question { who: raw.who, action: raw.action, scope: raw.scope, terms };
     let rules = raw.rules;
@@ -230,6 +241,12 @@ fn check_fit(raw: &Raw, wrong: &mut dyn FnMut(String)) {
         && !Refusal::ALL.iter().any(|(_, known)| known == name)
     {
         wrong(format!("there is no refusal {name}; correct the name"));
+    }
+    if raw.unanswered.is_some() && raw.lane != Lane::Emergency {
+        wrong(
+            "only lane emergency follows a request that nobody answers; leave unanswered out"
+                .to_owned(),
+        );
     }
     if raw.at.is_some() && (raw.weekday.is_some() || raw.hour.is_some()) {
         wrong("at says day and hour already; leave weekday and hour out".to_owned());

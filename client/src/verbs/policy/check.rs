@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use breakglass_ledger::policy::Fault;
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::policy::folder;
+use crate::policy::folder::{self, Wrong};
 
 pub(super) fn check(dir: &Path, out: &mut Output) -> Result<Exit, Failure> {
     let faults = folder::faults(&folder::files(dir)?);
@@ -25,9 +24,9 @@ pub(super) fn check(dir: &Path, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Refused)
 }
 
-fn to_json(fault: &Fault) -> Value {
+fn to_json(wrong: &Wrong) -> Value {
     json!({
-        "file": fault.file.name(), "line": fault.line, "name": fault.kind.name(),
-        "what": fault.kind.to_string(), "text": fault.to_string(),
+        "file": wrong.file.name(), "line": wrong.line, "column": wrong.column, "name": wrong.name,
+        "what": wrong.what, "text": wrong.to_string(),
     })
 }

@@ -85,6 +85,9 @@ fn question(arguments: &ExplainArgs, policy: &Policy) -> Result<Question, Failur
         approvals,
         live: arguments.live,
         outage: arguments.outage.map(|outage| outage.as_secs()),
+        unanswered: arguments.unanswered.map(|waits| waits.as_secs()),
+        is_unreviewed: arguments.unreviewed,
+        ..Terms::ORDINARY
     };
     Ok(Question { who, action: arguments.action, scope, terms })
 }

@@ -7,6 +7,7 @@ use breakglass_ledger::bundle::ENTRIES;
 use breakglass_ledger::entry::Entry;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::PrincipalId;
+use breakglass_ledger::statement::Lane;
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Closed, Ended, Live, Pending, Request};
 use serde_json::{Value, json};
@@ -82,7 +83,9 @@ fn tell(past: &Past, now: Timestamp, out: &mut Output) -> Result<Exit, Failure> 
     if then.is_none() {
         lines.line("policy", "made under an earlier policy, which is not at hand here");
     }
-    let terms = Terms { lane: asked.ask.lane, at: now, ..Terms::ORDINARY };
+    // Whether the outage goes on is the broker's to say; a lane that was open is told as open.
+    let outage = (asked.ask.lane == Lane::Outage).then(|| now.since(asked.at));
+    let terms = Terms { lane: asked.ask.lane, at: now, outage, ..Terms::ORDINARY };
     let (sheets, exit) = match &request {
         Request::Pending(pending) => waiting(&hearing, pending, &terms, &mut lines)?,
         Request::Live(live) => (Vec::new(), alive(&hearing, live, &terms, &mut lines)),
