@@ -105,6 +105,35 @@ fn a_fault_at_any_write_leaves_no_credential_and_no_half_entry() {
     }
 }
 
+/// R11, R26: whichever table cannot be looked into, whoever needs it is told no and nothing is
+/// written; an error is never taken for "there is none".
+#[test]
+fn a_fault_at_any_look_up_denies() {
+    let mut denied = Vec::new();
+    for table in ["entry", "request", "grant_entry", "scope", "statement", "policy", "blob"] {
+        let mut house = House::sample();
+        let asked = approved(&mut house);
+        // So that nothing is remembered.
+        house.restart();
+        let before = house.entries();
+        let rename = format!("ALTER TABLE {table} RENAME TO gone");
+        intruder(&house).execute_batch(&rename).unwrap();
+        let told = collect(&mut house, &asked);
+        let mend = format!("ALTER TABLE gone RENAME TO {table}");
+        intruder(&house).execute_batch(&mend).unwrap();
+        if let Err(error) = told {
+            assert!(matches!(error, DeskError::Store(_)), "{table}: {error:?}");
+            assert_eq!(house.entries(), before, "{table}");
+            denied.push(table);
+            collect(&mut house, &asked).unwrap();
+        }
+        is_sound(&mut house);
+    }
+    for needed in ["entry", "request", "grant_entry", "scope", "statement"] {
+        assert!(denied.contains(&needed), "{needed} was never looked into: {denied:?}");
+    }
+}
+
 /// R11, R26: what cannot be read is not granted; when it can be read again it is.
 #[test]
 fn a_request_that_does_not_read_back_issues_nothing() {

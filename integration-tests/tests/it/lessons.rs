@@ -10,6 +10,7 @@ use breakglass_broker::mint::{Mint, MintError};
 use breakglass_broker::publish::Published;
 use breakglass_broker::store::{GuardPolicy, Store};
 use breakglass_integration_tests::desk::{House, sample_files};
+use breakglass_integration_tests::dev::Dev;
 use breakglass_integration_tests::dice::Dice;
 use breakglass_integration_tests::evidence::{Evidence, trust};
 use breakglass_integration_tests::people::{Person, ask};
@@ -355,4 +356,34 @@ fn production(file: &Path) -> String {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// R14: a scope that leaves the policy takes its live grants with it, though the broker is killed
+/// the moment after.
+#[test]
+fn a_removed_scope_ends_its_grants_also_across_a_crash() {
+    let mut dev = Dev::start();
+    let ask =
+        ["request", "solo", "--reason", "customers", "--ttl", "10m", "--wait", "--out", "out"];
+    let id = dev.done("sam", &ask).lines().next().unwrap().to_owned();
+    let serial = dev.json("sam", &["status", &id])["serial"].to_string();
+    let file = dev.path("broker/policy/scopes.toml");
+    let scopes = std::fs::read_to_string(&file).unwrap();
+    let without = scopes.replacen("id = \"solo\"", "id = \"former\"", 1);
+    assert_ne!(without, scopes);
+    std::fs::write(&file, without).unwrap();
+    dev.done("pia", &["policy", "sign", "broker/policy", "--yes"]);
+    dev.done("pia", &["policy", "push", "broker/policy", "--yes"]);
+    super::locks::kill_and_restart(&mut dev);
+    let ended = dev.says("sam", &["status", &id]);
+    assert_eq!(ended.code, 6, "{ended:?}");
+    assert!(ended.err.contains("policy-changed"), "{ended:?}");
+    let listed = std::process::Command::new("ssh-keygen")
+        .arg("-Qlf")
+        .arg(dev.revoked())
+        .arg(dev.path("out/id-cert.pub"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(told.contains("REVOKED"), "serial {serial}: {told}");
 }

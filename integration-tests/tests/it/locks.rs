@@ -14,7 +14,7 @@ fn live(dev: &Dev, out: &str) -> String {
 }
 
 /// `SIGKILL`, and a new daemon over the same ledger at the same addresses.
-fn kill_and_restart(dev: &mut Dev) {
+pub(super) fn kill_and_restart(dev: &mut Dev) {
     let daemon = dev.daemon.take().unwrap();
     let (rpc, web) = (daemon.rpc.to_string(), daemon.web.to_string());
     drop(daemon.kill());

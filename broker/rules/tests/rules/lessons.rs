@@ -1,6 +1,7 @@
 //! Faults that shipped elsewhere, each shown not to be ours.
 
 use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::Body;
 use breakglass_ledger::key::{KeyError, PublicKey};
 use breakglass_ledger::policy::{Files, check};
 use breakglass_ledger::statement::{Act, Approve, Statement};
@@ -101,6 +102,20 @@ fn strangers_do_not_end_requests() {
     assert_eq!(play("sam: request\n joe: deny"), Err("not-entitled-to-end"));
     assert_eq!(play("sam: request\n joe: cancel"), Err("not-entitled-to-end"));
     assert_eq!(play("sam: request\n joe: withdraw"), Err("not-yours"));
+}
+
+/// R12: so do locking and lifting a lock; and whoever tries without being entitled is on record.
+#[test]
+fn strangers_do_not_lock_and_their_tries_are_recorded() {
+    let live = format!("{APPROVED} subject: collect\n liz: lock scope:web\n");
+    for act in ["lock principal:sam", "lock scope:db", "lock grant:1", "unlock", "cancel of=1"] {
+        let (house, outcome) = tell(&format!("{live} joe: {act}"));
+        assert!(outcome.is_err(), "{act}");
+        assert!(matches!(house.requests[0], Request::Live(_)), "{act}");
+        assert_eq!(house.world.locks.len(), 1, "{act}");
+        let Body::Refused(refused) = &house.entries.last().unwrap().body else { panic!("{act}") };
+        assert_eq!(refused.by.as_ref().map(|by| by.as_str()), Some("joe"), "{act}");
+    }
 }
 
 /// R13: knowing a request's id or digest gives nothing to whoever is not entitled.

@@ -145,6 +145,29 @@ async fn lists_are_filtered_by_who_asks() {
     assert!(grants[0].entries.is_empty() && grants[0].certificate.is_empty());
 }
 
+/// R34: owners see every lock, anybody else those on themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_are_listed_for_owners_and_for_whoever_they_are_on() {
+    let house = House::open().await;
+    for target in ["principal:mal", "principal:bot", "scope:root-on-host"] {
+        let act = Act::Lock(breakglass_ledger::statement::Lock {
+            by: "ada".parse().expect("a name"),
+            target: target.parse().expect("a target"),
+            until: None,
+            comment: None,
+        });
+        house.submit(key_of("ada").say(&house.say(act))).await.expect("locked");
+    }
+    let seen = async |who: &str| {
+        let question = v1::ListLocksRequest { session: house.session(who) };
+        let answer = house.client().list_locks(question).await.expect("a list").into_inner();
+        answer.locks.into_iter().map(|lock| lock.target).collect::<Vec<_>>()
+    };
+    assert_eq!(seen("ada").await.len(), 3);
+    assert_eq!(seen("mal").await, ["principal:mal"]);
+    assert_eq!(seen("bot").await, ["principal:bot"]);
+}
+
 async fn call(
     house: &House,
     name: &str,
