@@ -5,6 +5,7 @@ mod acts;
 mod crowded;
 mod following;
 mod limited;
+mod reading;
 mod streams;
 mod table;
 

@@ -8,6 +8,7 @@ mod chain;
 mod crash;
 mod delegation;
 mod desk;
+mod eligibility;
 mod emergency;
 mod erasure;
 mod faults;

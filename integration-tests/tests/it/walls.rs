@@ -33,6 +33,7 @@ const HOUSES: &[House] = &[
             ("tokio", &[]),
             ("tonic", &[]),
             ("rusqlite", &[]),
+            ("cedar_policy", &[]),
             ("std::fs", &[]),
             ("std::time", &[]),
         ],
@@ -52,6 +53,7 @@ const HOUSES: &[House] = &[
             ("tonic", &[]),
             ("rusqlite", &[]),
             ("ring", &[]),
+            ("cedar_policy", &["eligibility"]),
             ("std::fs", &[]),
             ("std::time", &[]),
         ],
@@ -76,6 +78,7 @@ const HOUSES: &[House] = &[
             ("web", &["desk", "krl", "crowd"]),
         ],
         confined: &[
+            ("cedar_policy", &[]),
             ("rusqlite", &["store"]),
             ("tonic", &["rpc"]),
             ("breakglass_proto", &["rpc"]),
@@ -93,6 +96,7 @@ const HOUSES: &[House] = &[
         may_name: &["breakglass_ledger", "breakglass_proto", "breakglass_rules"],
         rooms: &[],
         confined: &[
+            ("cedar_policy", &[]),
             ("rusqlite", &[]),
             ("tonic", &["broker", "rpc"]),
             ("ratatui", &["watch"]),

@@ -308,11 +308,45 @@ fn draft(change: &str) -> (Files, Checked) {
     let files = Files {
         authority: authority().into_bytes(),
         people: people_toml(&people).into_bytes(),
-        rules: Vec::new(),
+        rules: rules(change).into_bytes(),
         scopes: scopes.into_bytes(),
     };
     let checked = check(&files).unwrap_or_else(|faults| panic!("{change}: {faults:#?}"));
     (files, checked)
+}
+
+/// Rules that permit everything that is judged, and one more by the name of the change.
+fn rules(change: &str) -> String {
+    let Some(name) = change.strip_prefix("rules:") else { return String::new() };
+    let all = "@id(\"all\")\npermit (principal, action, resource);\n";
+    let when = |action: &str, condition: &str| {
+        format!(
+            "{all}@id(\"{name}\")\nforbid (principal, action == Action::\"{action}\", resource)\n\
+             when {{ {condition} }};\n"
+        )
+    };
+    match name {
+        "all" => all.to_owned(),
+        "no-sam" => when("request", "principal == Principal::\"sam\""),
+        "no-ada" => {
+            when("approve", "principal == Principal::\"ada\" && context.stage == \"app-owner\"")
+        }
+        "no-bob" => when("approve", "principal == Principal::\"bob\""),
+        "no-deny" => when("deny", "principal in resource.approvers"),
+        "no-cancel" => when("cancel", "context.lane == \"normal\""),
+        "no-eve-lock" => when("lock", "principal == Principal::\"eve\""),
+        "no-dan-declare" => when("declare", "principal == Principal::\"dan\""),
+        "no-liz-review" => when("review", "principal == Principal::\"liz\""),
+        "one-live" => when("request", "context.live >= 1"),
+        "short" => when("request", "context.ttl > 300"),
+        "fails" => when("request", "context.ttl * 9223372036854775807 > 0"),
+        "approvals-fail" => when("approve", "context.ttl * 9223372036854775807 > 0"),
+        "only-outage" => when("request", "context.lane == \"outage\" && !context.outage.active"),
+        "reads-only" => {
+            "@id(\"reads\")\npermit (principal, action == Action::\"read\", resource);\n".to_owned()
+        }
+        other => panic!("no rules {other}"),
+    }
 }
 
 fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
@@ -325,6 +359,7 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
     };
     match change {
         "base" => {}
+        rules if rules.starts_with("rules:") => {}
         "bob-left" => people.retain(|person| person.id != "bob"),
         "sam-left" => {
             people.retain(|person| person.id != "sam");

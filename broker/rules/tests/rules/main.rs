@@ -8,6 +8,7 @@
 
 mod chain;
 mod delegation;
+mod eligibility;
 mod folding;
 mod histories;
 mod house;
