@@ -73,7 +73,7 @@ fn files_of(house: &House) -> Files {
 fn next(house: &House, signer: &str) -> v1::GetPolicyAnswer {
     let mut files = files_of(house);
     files.people.extend_from_slice(b"\n# a change\n");
-    let listed = files.manifest(house.policy.version + 1, house.policy.digest);
+    let listed = files.manifest(house.policy.version.saturating_add(1), house.policy.digest);
     let nonce = breakglass_ledger::bytes::Salt::from_bytes([1; 16]);
     let log = house.keys.origin();
     let manifest = Statement::compose(&log, None, Act::Policy(listed), None, nonce).unwrap();
@@ -84,7 +84,7 @@ fn next(house: &House, signer: &str) -> v1::GetPolicyAnswer {
         content: files.content(file).to_vec(),
     };
     v1::GetPolicyAnswer {
-        version: house.policy.version + 1,
+        version: house.policy.version.saturating_add(1),
         digest: manifest.digest().as_bytes().to_vec(),
         manifest: bytes.to_vec(),
         signatures: vec![signature.armored().to_owned()],
@@ -105,7 +105,7 @@ fn a_later_policy_must_be_signed_by_the_authority_of_the_one_seen_before() {
     assert_eq!(forged.exit(), Exit::Tampered);
     assert!(forged.to_string().contains("the authority of the policy before"), "{forged}");
     let second = accept(&state, &log, &next(&house, "pia")).unwrap();
-    assert_eq!(second.version, first.version + 1);
+    assert_eq!(second.version, first.version.saturating_add(1));
     assert_eq!(accept(&state, &log, &policy(&house)).unwrap_err().exit(), Exit::Tampered);
     // A machine that never saw the first has nothing to judge by: the ledger judges there.
     let other = State::open(&dir.path().join("other"), &log).unwrap();

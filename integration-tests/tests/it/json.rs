@@ -36,6 +36,9 @@ fn every_verb_that_is_done_prints_one_json_value() {
     done("pia", &["policy", "check", &policy]);
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../runbooks/sample-policy");
     done("pia", &["policy", "test", sample]);
+    done("pia", &["policy", "diff", sample, sample]);
+    let ask = ["policy", "explain", sample, "--scope=payments-logs", "--who=sam"];
+    done("pia", &ask);
     done("pia", &["policy", "sign", &policy]);
     done("sam", &["completions", "bash"]);
     done("sam", &["man", "approve"]);
