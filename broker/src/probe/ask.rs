@@ -168,6 +168,10 @@ fn of_io(error: &io::Error) -> Option<Finding> {
     if inner.is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some()) {
         return Some(Finding::Tls);
     }
+    // TLS over a connection wraps one I/O error in another, and `source` skips what is wrapped.
+    if let Some(inner) = inner.and_then(|inner| inner.downcast_ref::<io::Error>()) {
+        return of_io(inner);
+    }
     match error.raw_os_error() {
         Some(code) if OURS.contains(&code) => Some(Finding::Prober),
         _ if error.kind() == io::ErrorKind::TimedOut => Some(Finding::Slow),

@@ -20,6 +20,7 @@ mod lessons;
 mod locks;
 mod notify;
 mod offline;
+mod outage;
 mod papers;
 mod policy_tools;
 mod reproductions;

@@ -9,6 +9,9 @@ use breakglass_ledger::time::Timestamp;
 
 use crate::request::FoldError;
 
+/// The word of the decision with which an outage is over.
+const ENDED: &str = "ended";
+
 /// How many people must declare a dependency down before it counts.
 const DECLARERS: usize = 2;
 
@@ -96,6 +99,11 @@ impl Outage {
             (Some(_), _) => self.resolve(at),
             (None, Some(_)) => self.recover(at),
             (None, None) => self.run_out(at),
+        }
+        // The store keeps the entry that ended an outage and forgets those that began it: its own
+        // word must do, or a start would not know what is still to be drained.
+        if self.began.is_none() && body.decision.outcome == ENDED {
+            self.ended = Some(at);
         }
     }
 
