@@ -9,6 +9,7 @@ use crate::clearance::Clearance;
 
 /// What is to be done about a command.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one for each command, moved once and used up")]
 pub enum Verdict {
     /// Write this down. If [`Event::closes`] names an outcome, `closed` follows in the same
     /// transaction.

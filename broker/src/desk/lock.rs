@@ -16,10 +16,12 @@ const UNLOCKS_MAX: usize = 256;
 impl Batch<'_, '_> {
     /// The grant that a statement about a lock needs to be judged by.
     pub(super) fn locked_grant(&self, statement: &Statement) -> Option<RequestId> {
-        let target = match statement.act() {
-            Act::Lock(lock) => &lock.target,
-            Act::Unlock(unlock) => &self.memory.world().locks.get(&unlock.lock)?.target,
-            _ => return None,
+        let target = if let Act::Lock(lock) = statement.act() {
+            &lock.target
+        } else if let Act::Unlock(unlock) = statement.act() {
+            &self.memory.world().locks.get(&unlock.lock)?.target
+        } else {
+            return None;
         };
         if let Target::Grant(id) = target { Some(*id) } else { None }
     }

@@ -63,9 +63,7 @@ impl Sequencer {
             mint.public().clone(),
             Arc::clone(&clock),
             store.readers().clone(),
-            Arc::clone(memory.in_force()),
-            Arc::clone(memory.rules()),
-            Arc::clone(memory.world()),
+            &memory,
             checkpoint.into(),
             Arc::new(lists),
         ));

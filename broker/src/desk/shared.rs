@@ -8,6 +8,7 @@ use breakglass_ledger::time::Timestamp;
 use breakglass_rules::World;
 use breakglass_rules::eligibility::Rules;
 
+use super::memory::Memory;
 use super::{DeskError, Revoking};
 use crate::clock::Clock;
 use crate::mint::{PublicParts, SignedList};
@@ -38,9 +39,7 @@ impl Shared {
         public: PublicParts,
         clock: Arc<dyn Clock>,
         readers: Readers,
-        policy: Arc<Policy>,
-        rules: Arc<Rules>,
-        world: Arc<World>,
+        memory: &Memory,
         checkpoint: Arc<str>,
         lists: Arc<SignedList>,
     ) -> Self {
@@ -48,9 +47,9 @@ impl Shared {
             public,
             clock,
             readers,
-            policy: RwLock::new(policy),
-            rules: RwLock::new(rules),
-            world: RwLock::new(world),
+            policy: RwLock::new(Arc::clone(memory.in_force())),
+            rules: RwLock::new(Arc::clone(memory.rules())),
+            world: RwLock::new(Arc::clone(memory.world())),
             checkpoint: RwLock::new(checkpoint),
             lists: RwLock::new(lists),
             listeners: RwLock::new(Vec::new()),

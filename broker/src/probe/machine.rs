@@ -141,4 +141,5 @@ impl Machine {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod tests;

@@ -51,7 +51,7 @@ pub(super) async fn explained(service: &Service, error: CallError) -> CallError 
         Some(lock) => service.read(move |reader| Ok(view(reader, &lock)?)).await.ok(),
         None => None,
     };
-    CallError::Locked { refusal, seq, lock: shown.map(Box::new) }
+    CallError::Locked { refusal: Box::new(refusal), seq, lock: shown.map(Box::new) }
 }
 
 /// Owners see every lock, because they set and lift them; everybody else those on themselves.

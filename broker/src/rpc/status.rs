@@ -93,7 +93,7 @@ pub(super) enum CallError {
     #[error("{refusal}")]
     Locked {
         /// Which rule, and what to do.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
         /// The `refused` entry.
         seq: Option<u64>,
         /// The lock with its message; `None` if it was lifted meanwhile.

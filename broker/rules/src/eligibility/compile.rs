@@ -40,7 +40,7 @@ pub(super) fn compile(text: &str, policy: Option<&Policy>) -> Result<Compiled, V
         let what = "rules with slots (?principal, ?resource) are not linked; name whom you mean";
         faults.insert(RuleFault::at(text, offset, what));
     }
-    let names = Names::new().map_err(|what| broken(what))?;
+    let names = Names::new().map_err(broken)?;
     let policies = named(text, &parsed, policy, &mut faults);
     faults.extend(validated(text, &schema, &parsed));
     if !faults.is_empty() {

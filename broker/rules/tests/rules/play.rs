@@ -228,13 +228,7 @@ impl Player {
             "declare" => Act::Declare(Declare {
                 by: about.by,
                 dependency: words.bare().unwrap_or("okta").parse().unwrap(),
-                until: match words.get("until") {
-                    Some("-") => None,
-                    seconds => {
-                        let seconds = seconds.map_or(3600, |seconds| seconds.parse().unwrap());
-                        Some(self.house.now.plus(seconds))
-                    }
-                },
+                until: self.declared_until(words),
                 comment: None,
             }),
             "resolve" => Act::Resolve(Resolve {
@@ -264,6 +258,12 @@ impl Player {
             }
             other => panic!("no such act: {other}"),
         }
+    }
+
+    /// An hour from now, unless the words say otherwise; `-` for ever.
+    fn declared_until(&self, words: &Words<'_>) -> Option<Timestamp> {
+        let seconds = words.get("until").unwrap_or("3600");
+        (seconds != "-").then(|| self.house.now.plus(seconds.parse().unwrap()))
     }
 
     /// `principal:sam`, `scope:db`, `host:db-1`; keys by seed and grants by number.

@@ -107,10 +107,6 @@ fn nested_groups_count_in_rules() {
             1,
         )
         .into_bytes();
-    files.scopes = String::from_utf8(files.scopes)
-        .unwrap()
-        .replacen("quorum = 1", "quorum = 1", 1)
-        .into_bytes();
     let policy = check(&files).unwrap().into_policy(1, Digest::ZERO);
     let rules = Rules::of(&policy).unwrap();
     assert_eq!(Asking::of("sam", Action::Request).put(&rules), permitted(&["x"]));
@@ -143,7 +139,8 @@ fn unreadable_rules_permit_nothing() {
 
 #[test]
 fn rules_see_the_circumstances() {
-    let cases: [(&str, fn(&mut Asking)); 8] = [
+    type Change = fn(&mut Asking);
+    let cases: [(&str, Change); 8] = [
         ("context.lane == \"drill\"", |a| a.lane = Lane::Drill),
         ("context.outage.active && context.outage.seconds == 90", |a| a.outage = Some(90)),
         ("context.incident", |a| a.incident = true),
