@@ -155,7 +155,12 @@ fn answer(
         Manner::Flapping if turn.is_multiple_of(2) => (503, String::new()),
         Manner::Redirects => (302, String::new()),
         Manner::Busy => (429, String::new()),
-        _ => said(path, manner, issuer),
+        Manner::Up
+        | Manner::Flapping
+        | Manner::WrongIssuer
+        | Manner::NoKeys
+        | Manner::Hang
+        | Manner::Huge => said(path, manner, issuer),
     };
     let length = body.len();
     write!(

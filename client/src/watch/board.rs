@@ -258,6 +258,8 @@ const OVER_MAX: usize = 20;
 
 /// A board of views as a broker would send them, for the tests of this room.
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 pub(super) mod testing;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod tests;
