@@ -164,9 +164,8 @@ impl Story {
 
     fn causes(&self) -> Vec<Cause> {
         let bodies = self.bodies();
-        let cause = |body: &Body| match body {
-            Body::Revoked(revoked) => Some(revoked.cause),
-            _ => None,
+        let cause = |body: &Body| {
+            if let Body::Revoked(revoked) = body { Some(revoked.cause) } else { None }
         };
         bodies.iter().filter_map(cause).collect()
     }

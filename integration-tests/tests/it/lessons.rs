@@ -368,10 +368,10 @@ fn a_removed_scope_ends_its_grants_also_across_a_crash() {
     let id = dev.done("sam", &ask).lines().next().unwrap().to_owned();
     let serial = dev.json("sam", &["status", &id])["serial"].to_string();
     let file = dev.path("broker/policy/scopes.toml");
-    let scopes = std::fs::read_to_string(&file).unwrap();
+    let scopes = fs::read_to_string(&file).unwrap();
     let without = scopes.replacen("id = \"solo\"", "id = \"former\"", 1);
     assert_ne!(without, scopes);
-    std::fs::write(&file, without).unwrap();
+    fs::write(&file, without).unwrap();
     dev.done("pia", &["policy", "sign", "broker/policy", "--yes"]);
     dev.done("pia", &["policy", "push", "broker/policy", "--yes"]);
     super::locks::kill_and_restart(&mut dev);

@@ -97,6 +97,7 @@ fn one(sink: &Sink, path: &str) -> Post {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "six kinds of channel, each with what it must say")]
 async fn approvers_are_told_by_every_kind_of_channel() {
     let sink = Sink::start(Mood::Works);
     let site = site(&[

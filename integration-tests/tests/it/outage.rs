@@ -235,9 +235,8 @@ fn a_measured_outage_opens_the_lane_and_its_recovery_ends_what_it_opened() {
     refused(house.ask(), "outage lane of directory is closed");
     idp.set(Manner::Unavailable);
     house.is_down("measured down");
-    let began = house.sees("its evidence", |body| match body {
-        Body::OutageBegan(began) => Some(began.clone()),
-        _ => None,
+    let began = house.sees("its evidence", |body| {
+        if let Body::OutageBegan(began) = body { Some(began.clone()) } else { None }
     });
     assert!(began.signed.is_none());
     let evidence = began.evidence.unwrap();
@@ -253,9 +252,8 @@ fn a_measured_outage_opens_the_lane_and_its_recovery_ends_what_it_opened() {
     idp.set(Manner::Up);
     house.is_up("measured up");
     refused(house.ask(), "outage lane of directory is closed");
-    let revoked = house.sees("the grant is revoked", |body| match body {
-        Body::Revoked(revoked) => Some(revoked.clone()),
-        _ => None,
+    let revoked = house.sees("the grant is revoked", |body| {
+        if let Body::Revoked(revoked) = body { Some(revoked.clone()) } else { None }
     });
     assert_eq!(revoked.cause, Cause::OutageEnded);
     let entries = house.entries();
@@ -289,11 +287,10 @@ fn every_way_in_which_a_provider_fails_is_measured_as_down() {
         idp.set(manner);
     }
     for (number, (manner, probe, finding)) in ways.into_iter().enumerate() {
-        let saw = house.sees(&format!("{manner:?} is down"), |body| match body {
-            Body::OutageBegan(began) if began.dependency.as_str() == format!("w{number}") => {
-                began.evidence.clone()
-            }
-            _ => None,
+        let saw = house.sees(&format!("{manner:?} is down"), |body| {
+            let Body::OutageBegan(began) = body else { return None };
+            let meant = began.dependency.as_str() == format!("w{number}");
+            began.evidence.clone().filter(|_| meant)
         });
         let one = saw.iter().find(|one| one.probe.as_str() == probe).unwrap();
         assert_eq!(one.saw.as_str(), finding, "{manner:?}");
@@ -307,9 +304,8 @@ fn an_expired_certificate_is_an_outage_of_its_own_kind_and_a_good_one_is_none() 
     let idp = Idp::with_tls(dir.path(), true);
     let ca = format!("ca-file = '{}'\n", dir.path().join("idp.pem").display());
     let (house, _control) = House::of(&idp, &ca);
-    let saw = house.sees("expired TLS is down", |body| match body {
-        Body::OutageBegan(began) => began.evidence.clone(),
-        _ => None,
+    let saw = house.sees("expired TLS is down", |body| {
+        if let Body::OutageBegan(began) = body { began.evidence.clone() } else { None }
     });
     assert_eq!(
         saw.iter().find(|one| one.probe.as_str() == "discovery").unwrap().saw.as_str(),
@@ -323,12 +319,10 @@ fn cut_off_from_everything_the_daemon_is_blind_and_nothing_is_down() {
     let idp = Idp::plain();
     let (house, control) = House::of(&idp, "");
     drop((idp, control));
-    let watched = house.sees("blind", |body| match body {
-        Body::Config(config) => match &config.what {
-            ConfigChange::Watched(watched) => Some(watched.clone()),
-            _ => None,
-        },
-        _ => None,
+    let watched = house.sees("blind", |body| {
+        let Body::Config(config) = body else { return None };
+        let ConfigChange::Watched(watched) = &config.what else { return None };
+        Some(watched.clone())
     });
     assert_eq!(watched.state, WatchState::Blind);
     let control = watched.evidence.iter().find(|one| one.probe.as_str() == "control-1").unwrap();
@@ -359,12 +353,10 @@ fn a_provider_that_comes_and_goes_is_flapping_and_opens_nothing() {
     house.is_down("once");
     idp.set(Manner::Up);
     house.is_up("and up");
-    let flapping = house.sees("flapping", |body| match body {
-        Body::Config(config) => match &config.what {
-            ConfigChange::Watched(watched) => Some(watched.state),
-            _ => None,
-        },
-        _ => None,
+    let flapping = house.sees("flapping", |body| {
+        let Body::Config(config) = body else { return None };
+        let ConfigChange::Watched(watched) = &config.what else { return None };
+        Some(watched.state)
     });
     assert_eq!(flapping, WatchState::Flapping);
     idp.set(Manner::Flapping);
@@ -392,9 +384,8 @@ fn two_people_declare_an_outage_one_resolves_it_and_killing_the_daemon_changes_n
     refused(house.resolve("eve"), "nothing to resolve");
     // The grace is a second: killed before or after it, the grant ends.
     house.crash();
-    let cause = house.sees("the grant is revoked", |body| match body {
-        Body::Revoked(revoked) => Some(revoked.cause),
-        _ => None,
+    let cause = house.sees("the grant is revoked", |body| {
+        if let Body::Revoked(revoked) = body { Some(revoked.cause) } else { None }
     });
     assert_eq!(cause, Cause::OutageEnded);
     refused(house.ask(), "outage lane of directory is closed");
@@ -407,9 +398,8 @@ fn a_declaration_runs_out_by_the_clock_also_while_the_daemon_is_down() {
     house.declare("ada", 3).unwrap();
     assert_eq!(house.declare("bob", 600).unwrap(), "began");
     house.crash();
-    let ended = house.sees("it runs out", |body| match body {
-        Body::OutageEnded(ended) => Some(ended.clone()),
-        _ => None,
+    let ended = house.sees("it runs out", |body| {
+        if let Body::OutageEnded(ended) = body { Some(ended.clone()) } else { None }
     });
     assert!(ended.signed.is_none() && ended.evidence.is_none());
     assert_eq!(ended.decision.outcome, "ended");
