@@ -234,7 +234,8 @@ fn id(number: u64) -> RequestId {
     RequestId::new(1_795_341_600_000 + number, random)
 }
 
-const SCOPE: &str = r#"[[scope]]
+/// A scope; NUMBER stands for its own.
+pub(crate) const SCOPE: &str = r#"[[scope]]
 id = "host-NUMBER"
 title = "Root on the hosts of cell NUMBER"
 purpose = "Repair a host when the identity provider is down"

@@ -13,8 +13,10 @@
 )]
 
 mod acts;
+mod bare;
 mod cast;
 mod child;
+mod decide;
 mod echo;
 mod filling;
 mod growth;
@@ -46,8 +48,9 @@ pub(crate) enum Extent {
 /// A part of the report, by the name it is asked for, in the order it is measured.
 type Section = (&'static str, fn(Extent, &mut Report));
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     ("parts", parts::measure),
+    ("decide", decide::measure),
     ("acts", acts::measure),
     ("quiet", quiet::measure),
     ("lists", lists::measure),
@@ -94,7 +97,7 @@ fn main() -> ExitCode {
 
 fn usage(why: &str) -> ExitCode {
     eprintln!(
-        "{why}\nusage: [--quick|--full] [--json FILE] [parts|acts|quiet|lists|proof|growth]…"
+        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|lists|proof|growth]…"
     );
     ExitCode::SUCCESS
 }
