@@ -37,6 +37,13 @@ fn approving_at_3_am_is_as_its_runbook_says() {
 }
 
 #[test]
+fn an_outage_is_declared_and_resolved_as_its_runbook_says() {
+    let mut place = Rehearsal::new();
+    let _broker = broker(&place);
+    rehearse(&mut place, "outage.md");
+}
+
+#[test]
 fn the_ledger_is_verified_as_its_runbook_says() {
     let mut place = Rehearsal::new();
     let _broker = broker(&place);
@@ -237,7 +244,7 @@ fn names() -> Vec<String> {
     let mut names: Vec<String> =
         names.filter(|name| name.ends_with(".md") && name != "README.md").collect();
     names.sort();
-    assert!(names.len() >= 3, "{names:?}");
+    assert!(names.len() >= 4, "{names:?}");
     names
 }
 
