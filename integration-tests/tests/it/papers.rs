@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAPERS: [&str; 7] = [
+const PAPERS: [&str; 8] = [
     "README.md",
     "CHANGELOG.md",
     "broker/ARCHITECTURE.md",
     "runbooks/README.md",
     "runbooks/break-glass.md",
     "runbooks/approve-at-3am.md",
+    "runbooks/outage.md",
     "runbooks/verify-the-ledger.md",
 ];
 
@@ -76,7 +77,7 @@ fn every_mutant_of_the_rules_is_listed_and_still_applies() {
             .unwrap();
         assert!(tried.status.success(), "{name}: {}", String::from_utf8_lossy(&tried.stdout));
     }
-    assert!(count >= 46, "{count} mutants");
+    assert!(list.contains(&format!("Each of the {count} patches ")), "{count} mutants");
 }
 
 /// The anchors of a paper's headings, as they are made from them.
