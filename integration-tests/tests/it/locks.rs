@@ -15,9 +15,15 @@ fn live(dev: &Dev, out: &str) -> String {
 
 /// `SIGKILL`, and a new daemon over the same ledger at the same addresses.
 pub(super) fn kill_and_restart(dev: &mut Dev) {
+    kill_for(dev, || ());
+}
+
+/// The same, with `meanwhile` while no daemon runs.
+pub(super) fn kill_for(dev: &mut Dev, meanwhile: impl FnOnce()) {
     let daemon = dev.daemon.take().unwrap();
     let (rpc, web) = (daemon.rpc.to_string(), daemon.web.to_string());
     drop(daemon.kill());
+    meanwhile();
     let mut serve = breakglassd();
     serve.arg("serve").arg("--state").arg(dev.path("broker/state"));
     serve.args(["--listen", &rpc, "--web", &web]);

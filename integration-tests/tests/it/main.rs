@@ -5,6 +5,7 @@
 mod audit;
 mod broken_parts;
 mod chain;
+mod chain_wire;
 mod crash;
 mod delegation;
 mod desk;
