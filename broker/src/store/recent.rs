@@ -10,7 +10,6 @@ use rusqlite::{Connection, OptionalExtension};
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, Entry};
-use breakglass_rules::World;
 
 use super::check::compare;
 use super::connection::scratch;
@@ -121,12 +120,8 @@ impl Reader {
     }
 }
 
-/// Whether what the entry continues was read too. Locks and outages stand as long as they like, so
-/// theirs may begin earlier.
+/// Whether what the entry continues was read too.
 fn is_whole(again: &Connection, entry: &Entry) -> Result<bool, StoreError> {
-    if World::follows(&entry.body) {
-        return Ok(false);
-    }
     let of = if let Body::Reviewed(reviewed) = &entry.body {
         Some(reviewed.request)
     } else {
@@ -144,8 +139,14 @@ fn is_whole(again: &Connection, entry: &Entry) -> Result<bool, StoreError> {
 /// minutes until it closes, and an hour for a sweep that was late.
 pub const RECENT_SECONDS: u64 = 86_400 + 43_200 + 300 + 3_600;
 
-/// Tables that say exactly what the entries from `?from` on say.
-const ROWS: [(&str, &str); 3] = [
+/// Tables that say exactly what the entries from `?from` on say. A ground that fell away is kept only
+/// as long as another stands, which may be older.
+const ROWS: [(&str, &str); 4] = [
+    (
+        "standing_entry",
+        "SELECT seq, kind, name, ground, until FROM standing_entry
+         WHERE seq >= ?from AND (kind = 'lock' OR ground <> '') ORDER BY seq",
+    ),
     (
         "request",
         "SELECT seq, id, digest, subject, scope, by, state, due, serial, lane, issued, ended, review

@@ -7,7 +7,7 @@ use breakglass_broker::store::{GuardPolicy, RECENT_SECONDS, Store, StoreError};
 use breakglass_integration_tests::desk::{House, sample_files};
 use breakglass_integration_tests::people::{Person, ask};
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::statement::{About, Act, Collect, Kind};
+use breakglass_ledger::statement::{About, Act, Collect, Kind, Lock};
 use breakglass_ledger::tree::leaf_hash;
 
 /// Request, both approvals; answers the request's digest and whose key it is for.
@@ -167,6 +167,26 @@ fn a_statement_that_the_database_forgets_is_noticed() {
     house.restart();
     let told = house.desk().recheck(&|| false).unwrap_err();
     let drift = matches!(told, DeskError::Store(StoreError::Drift { table: "statement" }));
+    assert!(drift, "{told:?}");
+    assert!(!house.desk().minting());
+}
+
+/// A lock that the database hides is a lock: who took it away is noticed after the next start.
+#[test]
+fn a_lock_that_the_database_hides_is_noticed() {
+    let mut house = House::sample();
+    let target = "principal:sam".parse().unwrap();
+    let by = "ada".parse().unwrap();
+    house
+        .act(&Person::named("ada"), Act::Lock(Lock { by, target, until: None, comment: None }))
+        .unwrap();
+    house.restart();
+    house.desk().recheck(&|| false).unwrap();
+    house.stop();
+    change(&house, "DELETE FROM standing_entry");
+    house.restart();
+    let told = house.desk().recheck(&|| false).unwrap_err();
+    let drift = matches!(told, DeskError::Store(StoreError::Drift { table: "standing_entry" }));
     assert!(drift, "{told:?}");
     assert!(!house.desk().minting());
 }
