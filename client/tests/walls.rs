@@ -10,7 +10,8 @@ const CONFINED: &[(&str, &str)] = &[
     ("tokio", "broker"),
     ("prost", "broker"),
     ("rcgen", "broker"),
-    ("jiff", "output policy screen verbs"),
+    ("jiff", "output policy screen verbs watch"),
+    ("ratatui", "watch"),
     ("clap_complete", "cli verbs"),
 ];
 

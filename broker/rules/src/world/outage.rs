@@ -43,7 +43,7 @@ pub struct Declared {
 }
 
 impl Outage {
-    /// Since when it is down at `now`: measured, or by the word of [two](DECLARERS) people that
+    /// Since when it is down at `now`: measured, or by the word of two people that
     /// stands; `None` if it is not.
     #[must_use]
     pub fn active(&self, now: Timestamp) -> Option<Timestamp> {
