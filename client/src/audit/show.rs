@@ -123,18 +123,30 @@ pub(crate) fn what(body: &Body) -> String {
             format!("{}: {} {}", refused.act, refused.refusal.number, refused.refusal.name)
         }
         Body::Escalated(escalated) => format!("stage {}", escalated.stage),
+        Body::Locked(_) => match said.as_ref().map(Statement::act) {
+            Some(Act::Lock(lock)) => match lock.until {
+                Some(until) => format!("{} until {until}", lock.target),
+                None => format!("{} until unlocked", lock.target),
+            },
+            _ => String::new(),
+        },
+        Body::Unlocked(unlocked) => format!("lock {}", unlocked.lock),
+        Body::OutageBegan(began) => format!("{} {}", began.dependency, began.decision.outcome),
+        Body::OutageEnded(ended) => format!("{} {}", ended.dependency, ended.decision.outcome),
+        Body::Reviewed(reviewed) => match said.as_ref().map(Statement::act) {
+            Some(Act::Review(review)) => format!("{} {}", reviewed.request, review.verdict),
+            _ => reviewed.request.to_string(),
+        },
+        Body::Drill(drill) => {
+            let outcome = if drill.passed { "passed" } else { "not passed" };
+            format!("{} {outcome}", drill.scope)
+        }
         Body::Denied(_)
         | Body::Withdrawn(_)
         | Body::Lapsed(_)
         | Body::PickedUp(_)
         | Body::Used(_)
         | Body::Applied(_)
-        | Body::Locked(_)
-        | Body::Unlocked(_)
-        | Body::OutageBegan(_)
-        | Body::OutageEnded(_)
-        | Body::Reviewed(_)
-        | Body::Drill(_)
         | Body::Anchor(_)
         | Body::Keys(_)
         | Body::Reconciled(_)
@@ -144,3 +156,35 @@ pub(crate) fn what(body: &Body) -> String {
 
 /// Most rows of a table: it is laid out in memory, and nobody reads more.
 const ROWS_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use breakglass_ledger::entry::Entry;
+
+    use super::*;
+
+    #[test]
+    fn every_entry_that_changes_something_besides_a_request_says_what() {
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/ledger/vectors/lanes/entries.jsonl");
+        let entries = std::fs::read_to_string(path).unwrap();
+        let mut said = Vec::new();
+        for line in entries.lines() {
+            let body = Entry::parse(line.as_bytes()).unwrap().body;
+            said.push(format!("{} {}", body.type_name(), what(&body)));
+        }
+        for (kind, words) in [
+            ("outage-began", "began"),
+            ("outage-ended", "ended"),
+            ("locked", ":"),
+            ("unlocked", "lock "),
+            ("reviewed", "req-"),
+            ("drill", "passed"),
+            ("escalated", "stage "),
+        ] {
+            let of_kind = |one: &&String| one.starts_with(&format!("{kind} "));
+            let found = said.iter().find(|one| of_kind(one) && one.contains(words));
+            assert!(found.is_some(), "{kind}: {said:#?}");
+        }
+    }
+}
