@@ -1,6 +1,7 @@
 //! `breakglass watch` as approvers use it: in a real terminal, and in a pipe.
 
 use std::fs;
+use std::io::Write as _;
 use std::process::Stdio;
 
 use breakglass_integration_tests::daemon::{Daemon, breakglassd};
@@ -10,6 +11,12 @@ use breakglass_integration_tests::wait::until;
 use serde_json::Value;
 
 const SIZE: (u16, u16) = (120, 32);
+
+/// Into the output of the run, also of one that passes: what people see is part of what is proved.
+fn show(what: &str, screen: &str) {
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "{what}:\n{screen}").unwrap();
+}
 
 fn asked(dev: &Dev, scope: &str) -> String {
     let words = ["request", scope, "--reason", "payments are stuck", "--incident", "INC-4711"];
@@ -25,7 +32,7 @@ fn row(screen: &str, scope: &str) -> String {
 /// The terminal is as it was: no table, a cursor at the prompt's place, echo and lines.
 fn is_as_it_was(terminal: &Terminal) {
     let screen = terminal.shows(&["ended with 0", "icanon"]);
-    println!("after it:\n{screen}");
+    show("after it", &screen);
     assert!(!screen.contains("wait for you"), "{screen}");
     let words: Vec<&str> = screen.split_whitespace().collect();
     assert!(words.contains(&"echo") && words.contains(&"icanon"), "{screen}");
@@ -36,17 +43,17 @@ fn is_as_it_was(terminal: &Terminal) {
 fn a_request_appears_is_approved_by_a_key_and_its_row_moves_on() {
     let mut dev = Dev::start();
     let terminal = Terminal::of(&dev.client("ada", &["watch"]), SIZE);
-    println!("nothing yet:\n{}", terminal.shows(&["0 of 0 wait for you", "watching at"]));
+    show("nothing yet", &terminal.shows(&["0 of 0 wait for you", "watching at"]));
     let id = asked(&dev, "root-on-host");
     let screen = terminal.shows(&["1 of 1 wait for you", "waits for you", &id]);
-    println!("it appears:\n{screen}");
+    show("it appears", &screen);
     let first = row(&screen, "root-on-host");
     assert!(first.starts_with("> sam root-on-host"), "{first}");
     assert!(first.ends_with("1 app-owner, 1 security waits for you"), "{first}");
 
     terminal.press(&["Enter"]);
     let screen = terminal.shows(&["approve this as ada? [y/N]"]);
-    println!("the approval screen:\n{screen}");
+    show("the approval screen", &screen);
     for part in ["“payments are stuck”", "INC-4711", "bg-root", "bound to", "silence", "policy"]
     {
         assert!(screen.contains(part), "no {part} in\n{screen}");
@@ -59,7 +66,7 @@ fn a_request_appears_is_approved_by_a_key_and_its_row_moves_on() {
     let _ = terminal.shows(&["approve this as ada? [y/N]"]);
     terminal.press(&["y"]);
     let screen = terminal.shows(&["approved (entry", "waits for others"]);
-    println!("after y:\n{screen}");
+    show("after y", &screen);
     assert!(row(&screen, "root-on-host").ends_with("1 security waits for others"), "{screen}");
     assert!(screen.contains("0 of 1 wait for you"), "{screen}");
 
@@ -67,20 +74,20 @@ fn a_request_appears_is_approved_by_a_key_and_its_row_moves_on() {
     let daemon = dev.daemon.take().unwrap();
     let (rpc, web) = (daemon.rpc.to_string(), daemon.web.to_string());
     daemon.stop();
-    println!("the broker is gone:\n{}", terminal.shows(&["line lost, trying again in"]));
+    show("the broker is gone", &terminal.shows(&["line lost, trying again in"]));
     let mut serve = breakglassd();
     serve.arg("serve").arg("--state").arg(dev.path("broker/state"));
     serve.args(["--listen", &rpc, "--web", &web]);
     dev.daemon = Some(Daemon::start(&mut serve).unwrap());
     dev.done("bob", &["approve", &id, "--yes"]);
     let screen = terminal.shows(&["back at", "nothing was missed"]);
-    println!("it is back:\n{screen}");
+    show("it is back", &screen);
     until("the row moves on", LONG, || {
         row(&terminal.screen(), "root-on-host").ends_with("- approved").then_some(())
     });
     dev.done("sam", &["collect", &id, "--out", "credential"]);
     let screen = terminal.shows(&[" live"]);
-    println!("it is live:\n{screen}");
+    show("it is live", &screen);
 
     // Another one is denied, with a reason.
     let other = asked(&dev, "quick");
@@ -89,7 +96,7 @@ fn a_request_appears_is_approved_by_a_key_and_its_row_moves_on() {
     let _ = terminal.shows(&["deny, because:", &other]);
     terminal.press(&["n", "o", "t", "Space", "n", "o", "w", "Enter"]);
     let screen = terminal.shows(&["denied (entry", "denied by ada"]);
-    println!("the other is denied:\n{screen}");
+    show("the other is denied", &screen);
     assert_eq!(dev.says("sam", &["status", &other]).code, 4);
     terminal.press(&["q"]);
     is_as_it_was(&terminal);
