@@ -285,7 +285,7 @@ impl Eye {
             .map(|line| line.split_once(": ").unwrap())
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        assert!(self.now < seconds(lines["expires"].trim_end_matches('Z')), "expired");
+        assert!(self.now <= seconds(lines["expires"].trim_end_matches('Z')), "expired");
         assert!(self.said.insert(sha256(&statement)), "one statement, two outcomes");
         Spoken { act: act.to_owned(), lines, key: key.to_openssh().unwrap() }
     }
