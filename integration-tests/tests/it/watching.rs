@@ -129,9 +129,20 @@ fn in_a_pipe_each_thing_that_happens_is_a_line() {
         until("what waits is listed", LONG, || said(name).contains(&before).then_some(()));
     }
     let id = asked(&dev, "quick");
+    for name in ["lines", "json"] {
+        until("the request is told", LONG, || said(name).contains(&id).then_some(()));
+    }
     dev.done("bob", &["deny", &id, "--reason", "not now", "--yes"]);
     for name in ["lines", "json"] {
-        until("the end is told", LONG, || said(name).contains("closed").then_some(()));
+        let is_told = |line: &str| {
+            let is_closing = line.contains("  closed  ") || line.contains("\"kind\":\"closed\"");
+            is_closing && line.contains(&id)
+        };
+        until("the end is told", LONG, || {
+            let said = said(name);
+            // Only whole lines: the file is read while it is written.
+            (said.ends_with('\n') && said.lines().any(is_told)).then_some(())
+        });
     }
     let lines = said("lines");
     println!("{lines}");
