@@ -12,7 +12,7 @@ use breakglass_proto::v1;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::limits::{FEED_MAX, FEED_ROWS};
-use super::reads::view;
+use super::reads::view_until;
 use super::service::Service;
 use super::status::CallError;
 use super::view::in_list;
@@ -106,7 +106,8 @@ impl Kept {
 }
 
 impl Happening {
-    /// The view of its request, as in lists; `None` if it is about none.
+    /// The view of its request as this entry left it, without what lists leave out; `None` if it is
+    /// about none. Whoever reads late is told the same as everybody.
     ///
     /// # Errors
     ///
@@ -118,7 +119,9 @@ impl Happening {
         let Some(row) = &self.about else { return Ok(None) };
         let made = self.view.get_or_try_init(async || {
             let (policy, now, row) = (service.desk.policy(), service.desk.now(), row.clone());
-            service.read(move |reader| Ok(in_list(view(reader, &policy, &row, now)?))).await
+            let last = self.seq;
+            let read = move |reader: &Reader| view_until(reader, &policy, &row, last, now);
+            service.read(move |reader| Ok(in_list(read(reader)?))).await
         });
         made.await.cloned().map(Some)
     }

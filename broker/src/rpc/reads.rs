@@ -17,7 +17,7 @@ use super::service::Service;
 use super::session::{Session, Who};
 use super::status::CallError;
 use super::view::{Story, Times, in_list};
-use crate::store::{Cursor, Reader, RequestRow, State, StoreError};
+use crate::store::{Cursor, Reader, RequestRow, StoreError};
 
 /// Which requests a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,13 +116,30 @@ pub(super) fn view(
     row: &RequestRow,
     now: Timestamp,
 ) -> Result<v1::RequestView, StoreError> {
-    let records = reader.grant_entries(row.id)?;
+    view_until(reader, policy, row, u64::MAX, now)
+}
+
+/// The same view, as entry `last` left the request: what came after it is told with its own entry.
+/// Only a review is told as soon as there is one.
+///
+/// # Errors
+///
+/// [`StoreError`] if its entries do not read back.
+pub(super) fn view_until(
+    reader: &Reader,
+    policy: &Policy,
+    row: &RequestRow,
+    last: u64,
+    now: Timestamp,
+) -> Result<v1::RequestView, StoreError> {
+    let mut records = reader.grant_entries(row.id)?;
+    records.retain(|record| record.seq <= last);
     let story = Story::read(&records)?;
     let story = story.ok_or(StoreError::Damaged { what: "the entries of a request" })?;
     let texts = reader.texts_for(&story.commitments())?;
     let times = Times { head: reader.head().time.second(), now };
     let mut view = story.view(policy, texts, times);
-    if row.serial.is_some() && matches!(row.state, State::Ended | State::Closed) {
+    if row.serial.is_some() && matches!(view.state(), v1::State::Ended | v1::State::Closed) {
         view.review = reader.review_of(row.id)?.map(|found| found.to_string()).unwrap_or_default();
     }
     Ok(view)

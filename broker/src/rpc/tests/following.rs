@@ -94,6 +94,32 @@ async fn a_stream_goes_on_where_another_broke_off_without_gap_or_repetition() {
     assert_eq!(beyond.code(), Code::OutOfRange);
 }
 
+/// A line said "requested" and how it had ended, to whoever read it late.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_late_is_told_as_it_was() {
+    let house = House::open().await;
+    let begin = house.size() - 1;
+    let (_, request) = house.asked().await;
+    house.submit(house.approving(request, "ada", "app-owner")).await.expect("approved");
+    house.submit(house.approving(request, "bob", "security")).await.expect("approved");
+    house.submit(house.collecting(request)).await.expect("collected");
+    let mut stream = house.follow("ada", Some(begin)).await.expect("a stream");
+    let mut stood = Vec::new();
+    for _ in 0..4 {
+        let event = next(&mut stream).await;
+        let view = event.request.expect("a view");
+        let given: usize = view.stages.iter().map(|stage| stage.given.len()).sum();
+        stood.push((event.kind, view.state(), given));
+    }
+    let expected = [
+        ("requested", v1::State::Pending, 0),
+        ("approved", v1::State::Pending, 1),
+        ("approved", v1::State::Approved, 2),
+        ("issued", v1::State::Live, 2),
+    ];
+    assert_eq!(stood, expected.map(|(kind, state, given)| (kind.to_owned(), state, given)));
+}
+
 /// R34: a stream tells nobody what a look would not show them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_tells_only_what_its_reader_may_read() {
