@@ -86,7 +86,7 @@ fn every_verdict_ends_the_program_with_its_own_code() {
     is(&verified(&silent), 12, "unproven", Some("E_OPENING_MISSING"));
     let mut house = House::eventful();
     let target = "db1".parse().unwrap();
-    house.record(Reconciled { target, matched: 3, unlogged: vec![4711] });
+    house.record(Reconciled { signed: None, target, matched: 3, unlogged: vec![4711] });
     is(&verified(&house.export()), 13, "suspect", Some("F_UNLOGGED_CREDENTIAL"));
 }
 

@@ -16,7 +16,7 @@ pub use body::{
     Requested, Reviewed, Revoked, Unlocked, Used, Withdrawn,
 };
 pub use form::{DEPTH_MAX, Form, check_form};
-pub use outside::{EVIDENCE_MAX, Evidence, Notified, WatchState, Watched};
+pub use outside::{EVIDENCE_MAX, Evidence, Notified, Overdue, WatchState, Watched};
 pub use part::{
     Cause, ConfigChange, Context, Decision, KeyRole, Link, Numbered, OutageState, Outcome, Signed,
 };

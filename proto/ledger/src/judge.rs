@@ -14,6 +14,7 @@ mod escalation;
 mod grant;
 mod history;
 mod issue;
+mod landing;
 mod limits;
 mod lock;
 mod narrow;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use deadline::Deadlines;
 use grant::{Grant, State};
 use history::{History, is_live};
+use landing::Landing;
 use outage::OutageEnd;
 use review::DrillOwed;
 use world::World;
@@ -87,6 +89,7 @@ pub struct Judge<'a> {
     one_grant: bool,
     world: World,
     history: History,
+    landing: Landing,
     outage_ends: BTreeMap<DependencyId, OutageEnd>,
     drill_owed: Option<DrillOwed>,
     open: HashMap<RequestId, Grant>,
@@ -130,6 +133,7 @@ impl<'a> Judge<'a> {
         if !matches!(entry.body, Body::Refused(_)) {
             self.check_actor(case, out);
         }
+        self.landing.note(case);
         match (&entry.body, entry.grant()) {
             (Body::Requested(body), _) => self.requested(case, body, out),
             (_, Some(link)) => self.continued(case, link, out),
@@ -180,10 +184,8 @@ impl<'a> Judge<'a> {
             }
             Body::Policy(_) => self.policy_changed(case),
             Body::Refused(body) => request::refused(case, body, out),
-            Body::Reconciled(body) if !body.unlogged.is_empty() => {
-                let detail = format!("{} reports serials {:?}", body.target, body.unlogged);
-                case.find(out, Code::UnloggedCredential, detail);
-            }
+            Body::Reconciled(body) => self.landing.reconciled(case, body, out),
+            Body::Applied(_) => self.landing.applied(case, out),
             Body::Locked(_) => self.locked(case, out),
             Body::Unlocked(body) => self.unlocked(case, body, out),
             Body::OutageBegan(body) => self.began(case, body, out),
@@ -191,8 +193,6 @@ impl<'a> Judge<'a> {
             Body::Reviewed(body) => self.reviewed(case, body, out),
             Body::Genesis(_)
             | Body::Keys(_)
-            | Body::Reconciled(_)
-            | Body::Applied(_)
             | Body::Drill(_)
             | Body::Anchor(_)
             | Body::Config(_)
@@ -249,7 +249,10 @@ impl<'a> Judge<'a> {
             Body::Lapsed(_) => end::lapsed(case, grant, out),
             Body::Issued(body) => self.issued_to(case, grant, body, out),
             Body::PickedUp(_) => credential::picked_up(case, grant, out),
-            Body::Used(_) => credential::used(case, grant, out),
+            Body::Used(_) => {
+                landing::is_its_own(case, out);
+                credential::used(case, grant, out);
+            }
             Body::Revoked(body) => {
                 self.count(grant, false);
                 self.check_cause(case, grant, body, out);

@@ -24,7 +24,7 @@ pub use bodies::{
 };
 pub use error::{Rule, StatementError};
 pub use field::{INCIDENT_MAX, INTEGER_MAX};
-pub use lists::{DELEGATION_MAX, FILE_NAME_MAX, FILES_MAX};
+pub use lists::{DELEGATION_MAX, FILE_NAME_MAX, FILES_MAX, Maybe};
 pub use target::{ParseTargetError, Serial, Target};
 pub use words::{ActKind, Canary, Kind, Lane, List, ParseWordError, ReviewVerdict};
 

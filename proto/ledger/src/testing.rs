@@ -8,6 +8,7 @@
 
 mod certificate;
 mod export;
+mod hosts;
 mod keys;
 mod lanes;
 mod special;

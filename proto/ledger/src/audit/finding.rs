@@ -153,6 +153,7 @@ codes! {
     LockInvalid = "E_LOCK_INVALID", Decisions, Tampered, "A lock was set, lifted or carried out as it may not be.";
     DrillMismatch = "E_DRILL_MISMATCH", Decisions, Tampered, "The result of a drill is missing, or is not what happened.";
     ContextMismatch = "E_CONTEXT_MISMATCH", Decisions, Tampered, "A decision says to have seen what the ledger does not show.";
+    ReportInvalid = "E_REPORT_INVALID", Decisions, Tampered, "A host's report was accepted that cannot be true or is not the host's to make.";
     RulesForbid = "E_RULES_FORBID", Decisions, Tampered, "The policy's rules do not permit what was done.";
     RulesMismatch = "E_RULES_MISMATCH", Decisions, Tampered, "A decision names other rules than those that determined it.";
     RulesUnjudged = "E_RULES_UNJUDGED", Decisions, Unproven, "The policy has rules, and nobody here could judge by them.";
@@ -242,7 +243,7 @@ mod tests {
             E_BLOB_MISSING E_OPENING_MISSING E_CASE_INCOMPLETE E_LANE_CLOSED E_LIMIT_EXCEEDED \
             E_REVIEW_MISSING E_REVIEW_INVALID E_ESCALATION_INVALID E_DELEGATION E_OUTAGE_INVALID \
             E_LOCKED E_LOCK_INVALID E_DRILL_MISMATCH E_CONTEXT_MISMATCH E_RULES_FORBID \
-            E_RULES_MISMATCH E_RULES_UNJUDGED";
+            E_RULES_MISMATCH E_RULES_UNJUDGED E_REPORT_INVALID";
         let mut published: Vec<_> = published.split_whitespace().collect();
         let mut ours: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
         published.sort_unstable();

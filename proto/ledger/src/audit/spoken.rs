@@ -114,7 +114,7 @@ fn acts_of(body: &Body) -> &[ActKind] {
         Body::Escalated(_) => &[ActKind::Escalate],
         Body::Issued(_) => &[ActKind::Collect],
         Body::PickedUp(_) => &[ActKind::Pickup],
-        Body::Used(_) => &[ActKind::Use],
+        Body::Used(_) | Body::Reconciled(_) => &[ActKind::Use],
         Body::Revoked(_) => &[ActKind::Drop, ActKind::Cancel, ActKind::Lock],
         Body::Applied(_) => &[ActKind::Applied],
         Body::Locked(_) => &[ActKind::Lock],
@@ -130,7 +130,6 @@ fn acts_of(body: &Body) -> &[ActKind] {
         | Body::Drill(_)
         | Body::Anchor(_)
         | Body::Keys(_)
-        | Body::Reconciled(_)
         | Body::Config(_) => &[],
     }
 }

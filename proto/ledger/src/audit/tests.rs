@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::bundle::Opening;
-use crate::entry::{Anchor, Applied, Config, ConfigChange, Entry, Numbered, Reconciled, Refused};
-use crate::statement::{Act, Canary, List, Seen};
+use crate::entry::{Anchor, Config, ConfigChange, Entry, Numbered, Reconciled, Refused};
+use crate::statement::{Act, Canary, Seen};
 use crate::testing::{Export, House, Keys, files_of, relink};
 
 mod cases;
@@ -387,7 +387,7 @@ fn an_endless_bundle_is_given_up() {
 fn a_credential_that_only_a_target_knows_makes_the_ledger_suspect() {
     let mut house = eventful();
     let target = "db1".parse().unwrap();
-    let seq = house.record(Reconciled { target, matched: 3, unlogged: vec![4711] });
+    let seq = house.record(Reconciled { signed: None, target, matched: 3, unlogged: vec![4711] });
     assert_eq!(first(&house.verify()), (Code::UnloggedCredential, Some(seq), Verdict::Suspect));
 }
 

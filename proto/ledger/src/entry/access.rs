@@ -3,7 +3,8 @@
 
 use super::body::{
     Applied, Approved, Body, Closed, Denied, Escalated, Issued, Lapsed, Locked, OutageBegan,
-    OutageEnded, PickedUp, Refused, Requested, Reviewed, Revoked, Unlocked, Used, Withdrawn,
+    OutageEnded, PickedUp, Reconciled, Refused, Requested, Reviewed, Revoked, Unlocked, Used,
+    Withdrawn,
 };
 use super::part::{Decision, Link, Signed};
 
@@ -60,7 +61,8 @@ impl Body {
             | Self::Revoked(Revoked { signed, .. })
             | Self::Unlocked(Unlocked { signed, .. })
             | Self::OutageBegan(OutageBegan { signed, .. })
-            | Self::OutageEnded(OutageEnded { signed, .. }) => signed.as_ref(),
+            | Self::OutageEnded(OutageEnded { signed, .. })
+            | Self::Reconciled(Reconciled { signed, .. }) => signed.as_ref(),
             Self::Genesis(_)
             | Self::Policy(_)
             | Self::Lapsed(_)
@@ -68,7 +70,6 @@ impl Body {
             | Self::Drill(_)
             | Self::Anchor(_)
             | Self::Keys(_)
-            | Self::Reconciled(_)
             | Self::Config(_) => None,
         }
     }

@@ -273,6 +273,8 @@ bodies! {
 
     /// What a target reports was compared with the ledger.
     Reconciled = "reconciled" {
+        /// The host's report of a use that no open grant takes, if it is about that one use.
+        signed: Option<Signed> = "statement",
         /// The target.
         target: TargetId = "target",
         /// Credentials the target saw and the ledger knows.

@@ -78,6 +78,19 @@ fn bounded<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Evidence>, D
     Err(serde::de::Error::custom("more evidence than there can be probes"))
 }
 
+/// A target that has not reported a list with a revocation in it, although it should have by now.
+/// Said once until it reports one that holds everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overdue {
+    /// The `revoked` entry, by `seq`.
+    pub entry: u64,
+    /// The target.
+    pub target: crate::principal::TargetId,
+    /// Version of the list that it last reported.
+    pub version: u64,
+}
+
 /// What became of one notice: written once, when it was delivered or given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::Digest;
 use crate::entry::EntryError;
 use crate::entry::fields::{Part, Read, Written};
-use crate::entry::outside::{Notified, Watched};
+use crate::entry::outside::{Notified, Overdue, Watched};
 use crate::id::RequestId;
 use crate::principal::{PrincipalId, PrincipalKind, StageId};
 use crate::statement::Lane;
@@ -265,6 +265,8 @@ pub enum ConfigChange {
     },
     /// What became of a notice.
     Notified(Notified),
+    /// A target has not put a revocation into force in time.
+    Overdue(Overdue),
     /// Another version of the broker took over.
     Software {
         /// Name and version.

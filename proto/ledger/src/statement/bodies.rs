@@ -3,6 +3,7 @@
 use super::error::StatementError;
 use super::field::Field;
 use super::lines::Lines;
+use super::lists::Maybe;
 use super::target::{Serial, Target};
 use super::words::{Canary, Kind, Lane, List, ReviewVerdict};
 use crate::bytes::Digest;
@@ -169,6 +170,10 @@ acts! {
         digest: Digest = "digest",
         /// What became of the revoked canary at the target.
         canary: Canary = "canary",
+        /// Milliseconds from when the list was made until it was in force, by the host's clock.
+        latency: Maybe = "latency",
+        /// Sessions of grants that are over which the agent ended since its report before.
+        ended: Maybe = "ended",
     }
 
     /// A host has seen a credential used.

@@ -221,7 +221,7 @@ impl Value for Option<PublicKey> {
 }
 
 /// A decimal number without sign and leading zeros.
-fn decimal(text: &str) -> Option<u64> {
+pub(super) fn decimal(text: &str) -> Option<u64> {
     let has_leading_zero = text.len() > 1 && text.starts_with('0');
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if is_digits && !has_leading_zero { text.parse().ok() } else { None }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::{Rule, StatementError};
-use super::field::{Field, Value};
+use super::field::{Field, INTEGER_MAX, Value, decimal};
 use super::lines::{Lines, put_line};
 use super::words::Kind;
 use crate::bytes::Digest;
@@ -47,6 +47,25 @@ impl Field for Vec<PrincipalId> {
     fn put(&self, key: &'static str, out: &mut String) {
         if !self.is_empty() {
             put_line(out, key, &write_list(self));
+        }
+    }
+}
+
+/// A number from 0 to [`INTEGER_MAX`] on a line of its own, or no line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Maybe(pub Option<u64>);
+
+impl Field for Maybe {
+    fn take(lines: &mut Lines<'_>, key: &'static str) -> Result<Self, StatementError> {
+        const RULE: &str = "a decimal number from 0 to 2^53 - 1, without leading zeros";
+        let Some(text) = lines.take_if(key) else { return Ok(Self(None)) };
+        let number = decimal(text).filter(|number| *number <= INTEGER_MAX);
+        number.map(|number| Self(Some(number))).ok_or(StatementError::new(key, Rule::Value(RULE)))
+    }
+
+    fn put(&self, key: &'static str, out: &mut String) {
+        if let Some(number) = self.0 {
+            put_line(out, key, &number.to_string());
         }
     }
 }

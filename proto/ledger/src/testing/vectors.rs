@@ -11,9 +11,9 @@ use crate::bytes::{Digest, Salt};
 use crate::entry::{
     Anchor, Applied, Approved, Body, Cause, Closed, Config, ConfigChange, Context, Decision,
     Denied, Drill, Entry, Escalated, Evidence, Genesis, Issued, KeyRole, Keys, Lapsed, Link,
-    Locked, Notified, Numbered, OutageBegan, OutageEnded, OutageState, Outcome, PickedUp, Policy,
-    Reconciled, Refused, Requested, Reviewed, Revoked, Signed, Unlocked, Used, WatchState, Watched,
-    Withdrawn,
+    Locked, Notified, Numbered, OutageBegan, OutageEnded, OutageState, Outcome, Overdue, PickedUp,
+    Policy, Reconciled, Refused, Requested, Reviewed, Revoked, Signed, Unlocked, Used, WatchState,
+    Watched, Withdrawn,
 };
 use crate::id::RequestId;
 use crate::principal::{PrincipalKind, StageId};
@@ -165,10 +165,12 @@ pub fn config_examples() -> Vec<(&'static str, ConfigChange)> {
         entry: 7,
         notice: Salt::from_bytes([3; 16]),
     };
+    let overdue = Overdue { entry: 7, target: "db1".parse().expect("good"), version: 5 };
     vec![
         ("software", ConfigChange::Software { version: "breakglassd 1.0.0".to_owned() }),
         ("watched", ConfigChange::Watched(watched)),
         ("notified", ConfigChange::Notified(notified)),
+        ("overdue", ConfigChange::Overdue(overdue)),
     ]
 }
 
@@ -258,7 +260,13 @@ fn bodies() -> Vec<Body> {
             .into(),
         Anchor { checkpoint: "o/0\n1\nr=\n".to_owned(), cosignatures: vec![text()] }.into(),
         Keys { role: KeyRole::SshCa, key: text() }.into(),
-        Reconciled { target: "db1".parse().expect("good"), matched: 2, unlogged: vec![77] }.into(),
+        Reconciled {
+            signed: Some(signed()),
+            target: "db1".parse().expect("good"),
+            matched: 0,
+            unlogged: vec![77],
+        }
+        .into(),
         Config { what: ConfigChange::Erased { text: digest } }.into(),
     ]
 }

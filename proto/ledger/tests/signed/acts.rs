@@ -8,7 +8,8 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{
     About, Act, Applied, Approve, Ask, Canary, Collect, Declare, Kind, Lane, List, Lock, Manifest,
-    Pickup, Resolve, Review, ReviewVerdict, Seen, Serial, Session, Statement, Target, Unlock, Use,
+    Maybe, Pickup, Resolve, Review, ReviewVerdict, Seen, Serial, Session, Statement, Target,
+    Unlock, Use,
 };
 use breakglass_ledger::time::{Timestamp, Ttl};
 use proptest::collection::{btree_map, vec};
@@ -115,9 +116,13 @@ fn security() -> impl Strategy<Value = Act> {
 
 fn hosts() -> impl Strategy<Value = Act> {
     let list = (select(List::ALL), 1..1_u64 << 53, digest(), select(Canary::ALL));
+    let maybe = || option::of(0..1_u64 << 53).prop_map(Maybe);
+    let told = (maybe(), maybe());
     prop_oneof![
-        (name(), name(), list).prop_map(|(by, target, (list, version, digest, canary))| {
-            Act::Applied(Applied { by, target, list, version, digest, canary })
+        (name(), name(), list, told).prop_map(|(by, target, list, (latency, ended))| {
+            let (list, version, digest, canary) = list;
+            let applied = Applied { by, target, list, version, digest, canary, latency, ended };
+            Act::Applied(applied)
         }),
         (name(), name(), any::<u64>(), instant()).prop_map(|(by, target, serial, at)| Act::Use(
             Use { by, target, serial: Serial(serial), at }

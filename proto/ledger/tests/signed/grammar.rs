@@ -30,9 +30,9 @@ fn key_of(line: &str) -> &str {
     line.split_once(": ").map_or("act", |(key, _)| key)
 }
 
-/// `on-behalf-of` may be absent and `file` repeats; every other line stands exactly once.
+/// `on-behalf-of`, `latency` and `ended` may be absent and `file` repeats; every other line stands exactly once.
 fn is_single(line: &str) -> bool {
-    !matches!(key_of(line), "on-behalf-of" | "file")
+    !matches!(key_of(line), "on-behalf-of" | "latency" | "ended" | "file")
 }
 
 #[test]

@@ -187,21 +187,10 @@ fn a_refused_act_blamed_on_another() {
 /// A host's report, and a refusal of one: not by a person who approves.
 #[test]
 fn a_report_is_by_whom_it_names() {
-    let mut house = House::new();
-    let report = |house: &House, signer: &str| {
-        let applied = crate::statement::Applied {
-            by: "ann".parse().unwrap(),
-            target: "db1".parse().unwrap(),
-            list: List::Krl,
-            version: 1,
-            digest: Digest::of(b"krl"),
-            canary: Canary::Refused,
-        };
-        Applied { signed: house.said(signer, Act::Applied(applied)) }
-    };
-    house.record(report(&house, "ann"));
+    let mut house = House::hosted();
+    house.applied("db-1", "db-1", 1, Canary::Refused);
     assert_eq!(house.verify().findings, []);
-    house.record(report(&house, "eve"));
+    house.applied_by("eve", "db-1", "db-1", 2, Canary::Refused);
     assert_eq!(first(&house.verify()).0, Code::KeyUnknown);
 }
 

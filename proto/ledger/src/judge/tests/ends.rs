@@ -159,25 +159,3 @@ fn an_owner_and_an_approver_may_cancel() {
         assert_eq!(house.verify().findings, [], "{who}");
     }
 }
-
-#[test]
-fn a_use_after_the_revocation_makes_the_ledger_suspect() {
-    use crate::entry::Used;
-    use crate::statement::{Serial, Use};
-    let mut house = House::new();
-    let id = house.emergency();
-    let serial = house.size() - 2;
-    house.drop_grant(id, "sam");
-    house.pass(5);
-    let used = Use {
-        by: "ann".parse().unwrap(),
-        target: "db1".parse().unwrap(),
-        serial: Serial(serial),
-        at: house.now,
-    };
-    let signed = house.said("ann", Act::Use(used));
-    house.record(Used { link: house.link(id), signed });
-    let report = house.verify();
-    assert_eq!(codes(&report), [Code::UseAfterRevoke]);
-    assert_eq!(report.verdict, Verdict::Suspect);
-}
