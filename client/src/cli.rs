@@ -4,6 +4,7 @@ mod acts;
 mod examples;
 mod policy;
 mod standing;
+pub mod ways;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +81,12 @@ pub enum Verb {
     /// Fetch the credential of an approved request
     #[command(after_help = examples::COLLECT)]
     Collect(CollectArgs),
+    /// Log in with the credential you hold; at the end it can be given back
+    #[command(after_help = examples::SSH)]
+    Ssh(ways::SshArgs),
+    /// Run a program with the credential you hold in its environment
+    #[command(after_help = examples::EXEC)]
+    Exec(ways::ExecArgs),
     /// Give a credential back before it expires
     #[command(after_help = examples::DROP)]
     Drop(Commented),

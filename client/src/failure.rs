@@ -34,10 +34,12 @@ pub enum Exit {
     Unproven,
     /// Verified, with findings.
     Suspect,
+    /// A program that was run with a credential ended with this code.
+    Child(u8),
 }
 
 impl Exit {
-    /// Every way to end, in the order of the codes.
+    /// Every way in which our own verbs end, in the order of the codes.
     pub const ALL: [Self; 13] = [
         Self::Done,
         Self::Internal,
@@ -71,6 +73,7 @@ impl Exit {
             Self::Malformed => 11,
             Self::Unproven => 12,
             Self::Suspect => 13,
+            Self::Child(code) => code,
         }
     }
 
@@ -91,6 +94,7 @@ impl Exit {
             Self::Malformed => "malformed",
             Self::Unproven => "unproven",
             Self::Suspect => "suspect",
+            Self::Child(_) => "child",
         }
     }
 }

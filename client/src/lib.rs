@@ -7,6 +7,7 @@ pub mod agent;
 pub mod asked;
 pub mod audit;
 pub mod broker;
+pub mod child;
 pub mod cli;
 pub mod client;
 pub mod clock;

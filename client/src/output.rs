@@ -162,6 +162,21 @@ impl Output {
         }
     }
 
+    /// One line on stderr while another program has the terminal: it may be in raw mode, where a
+    /// line feed alone does not go back to column one.
+    pub fn interrupt(&mut self, line: &str) {
+        let (line, end) = (clean(line), if self.is_terminal { "\r\n" } else { "\n" });
+        let begin = if self.is_terminal { end } else { "" };
+        let _ = write!(self.stderr, "{begin}{line}{end}");
+        let _ = self.stderr.flush();
+    }
+
+    /// Whether there is a person to ask.
+    #[must_use]
+    pub const fn may_ask(&self) -> bool {
+        self.may_ask
+    }
+
     /// Whether progress lines are rewritten in place.
     #[must_use]
     pub const fn is_live(&self) -> bool {

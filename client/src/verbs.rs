@@ -12,6 +12,7 @@ mod policy;
 mod request;
 mod wait;
 mod watch;
+mod ways;
 
 use breakglass_ledger::time::Timestamp;
 use clap::CommandFactory;
@@ -49,6 +50,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Outage(verb) => outage::run(&mut client(cli, out)?, verb),
         Verb::Grants => look::grants(&mut client(cli, out)?),
         Verb::Approve(arguments) => approve::approve(&mut client(cli, out)?, arguments),
+        Verb::Ssh(arguments) => ways::ssh(&mut client(cli, out)?, arguments),
+        Verb::Exec(arguments) => ways::exec(&mut client(cli, out)?, arguments),
         Verb::Drop(about) => acts::give_back(&mut client(cli, out)?, about),
         Verb::Withdraw(about) => acts::withdraw(&mut client(cli, out)?, about),
         Verb::Deny(about) => acts::deny(&mut client(cli, out)?, about),

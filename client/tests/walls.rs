@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// Each outside crate and the only room that may name it.
 const CONFINED: &[(&str, &str)] = &[
     ("tonic", "broker"),
-    ("tokio", "broker"),
+    ("tokio", "broker child"),
+    ("rustix", "child"),
     ("prost", "broker"),
     ("rcgen", "broker"),
     ("jiff", "output policy screen verbs watch"),

@@ -117,19 +117,28 @@ impl Sshd {
         })
     }
 
-    fn target(&self) -> String {
+    /// What `ssh` takes after the host, so that it knows this one and nothing else of this machine.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let known = format!("UserKnownHostsFile={}", self.dir.path().join("known_hosts").display());
+        let mut words = vec!["-F".to_owned(), "none".to_owned()];
+        words.extend(["-p".to_owned(), self.port.to_string()]);
+        for option in [known.as_str()].into_iter().chain(CLIENT_OPTIONS) {
+            words.extend(["-o".to_owned(), option.to_owned()]);
+        }
+        words
+    }
+
+    /// Whom and where to log in.
+    #[must_use]
+    pub fn target(&self) -> String {
         format!("{}@127.0.0.1", self.user)
     }
 
     /// `ssh` that knows this host and nothing else of this machine.
     fn ssh(&self) -> Command {
-        let known = self.dir.path().join("known_hosts");
         let mut ssh = Command::new("ssh");
-        ssh.args(["-F", "none", "-p", &self.port.to_string()]);
-        ssh.arg("-o").arg(format!("UserKnownHostsFile={}", known.display()));
-        for option in CLIENT_OPTIONS {
-            ssh.args(["-o", option]);
-        }
+        ssh.args(self.arguments());
         ssh.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
         ssh
     }

@@ -46,6 +46,25 @@ Examples:
     breakglass collect req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --out ./key
     ssh -i ./key/id root@db1.example.com";
 
+pub(super) const SSH: &str = "\
+Examples:
+  By the one grant you hold; what comes after the host goes to ssh as it is:
+    breakglass ssh root@db1.example.com
+    breakglass ssh --drop root@db1.example.com systemctl restart postgresql
+  Of several grants, one by its scope, or by its id:
+    breakglass ssh --scope payments-db-admin root@db1.example.com -p 2222
+    breakglass ssh req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d root@db1.example.com
+  It never asks for a grant: without one it ends with code 6 and prints the command to type, with
+  code 3 while one is pending. Otherwise the code is that of ssh.";
+
+pub(super) const EXEC: &str = "\
+Examples:
+  breakglass exec -- sh -c 'scp -i \"$BREAKGLASS_SSH_KEY\" dump.sql root@db1.example.com:'
+  breakglass exec req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --drop -- ./repair --all
+  The program has BREAKGLASS_REQUEST, BREAKGLASS_SCOPE and BREAKGLASS_EXPIRES_AT (seconds since 1970),
+  and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE. The code is that
+  of the program, 127 if there is none of that name, 126 if it cannot be run.";
+
 pub(super) const DROP: &str = "\
 Examples:
   breakglass drop req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d

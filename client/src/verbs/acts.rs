@@ -56,8 +56,18 @@ pub(super) fn withdraw(client: &mut Client<'_>, about: &Commented) -> Result<Exi
 /// Gives a credential back. The local copies go first: whatever the broker says, this machine is
 /// done with it. Only its answer makes it revoked.
 pub(super) fn give_back(client: &mut Client<'_>, about: &Commented) -> Result<Exit, Failure> {
-    let request = digest_of(client, about.id)?;
-    let holding = client.state().holding(about.id);
+    let receipt = hand_back(client, about.id, about.reason.as_deref())?;
+    report(client, about.id, &receipt)
+}
+
+/// The same without a word on stdout.
+pub(super) fn hand_back(
+    client: &mut Client<'_>,
+    id: RequestId,
+    reason: Option<&str>,
+) -> Result<Receipt, Failure> {
+    let request = digest_of(client, id)?;
+    let holding = client.state().holding(id);
     if let Some(credential) = holding.certificate()?.and_then(|line| Credential::read(&line).ok()) {
         match credential.take_back() {
             Ok(()) => client.out.say("ssh-agent no longer holds it"),
@@ -65,7 +75,7 @@ pub(super) fn give_back(client: &mut Client<'_>, about: &Commented) -> Result<Ex
             Err(error) => client.out.say(&format!("could not be taken out of ssh-agent: {error}")),
         }
     }
-    let outcome = say(client, about.id, request, about.reason.as_deref(), Act::Drop);
+    let outcome = speak(client, request, reason, Act::Drop);
     match &outcome {
         Ok(_) => {
             holding.forget()?;
@@ -100,6 +110,10 @@ fn say(
     act: impl FnOnce(About) -> Act,
 ) -> Result<Exit, Failure> {
     let receipt = speak(client, request, reason, act)?;
+    report(client, id, &receipt)
+}
+
+fn report(client: &mut Client<'_>, id: RequestId, receipt: &Receipt) -> Result<Exit, Failure> {
     // R32: the word comes from the recorded entry, not from what was asked for.
     let outcome = receipt.entry.body.type_name();
     client.out.result(

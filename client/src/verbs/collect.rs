@@ -30,12 +30,20 @@ pub(super) fn collect_verb(client: &mut Client<'_>, args: &CollectArgs) -> Resul
     collect(client, args.id, &args.place)
 }
 
+/// What was fetched, and how to use it.
+pub(super) struct Fetched {
+    /// The credential.
+    pub(super) credential: Credential,
+    /// The ssh command without the host.
+    ssh: Vec<String>,
+}
+
 /// Fetches the credential of `id`, checks it, puts it in its place, and confirms the pickup.
-pub(super) fn collect(
+pub(super) fn fetch(
     client: &mut Client<'_>,
     id: RequestId,
     place: &Place,
-) -> Result<Exit, Failure> {
+) -> Result<Fetched, Failure> {
     let held = Held::of(client, id)?;
     let act = Act::Collect(Collect { request: held.statement.digest(), kind: Kind::Ssh });
     let receipt = client.act_with(&held.signer, act, None)?;
@@ -44,6 +52,16 @@ pub(super) fn collect(
     client.state().holding(id).keep_certificate(&credential.line, receipt.hash)?;
     let ssh = put(client, id, &credential, key, place)?;
     confirm(client, &held, &receipt);
+    Ok(Fetched { credential, ssh })
+}
+
+/// Fetches the credential of `id` and says how to use it.
+pub(super) fn collect(
+    client: &mut Client<'_>,
+    id: RequestId,
+    place: &Place,
+) -> Result<Exit, Failure> {
+    let Fetched { credential, ssh } = fetch(client, id, place)?;
     let now = clock::now();
     client.out.say(&format!(
         "serial {}, opens {}, ends {}\nlog in with: {} LOGIN@HOST\ngive it back with: breakglass \

@@ -32,4 +32,5 @@ mod sshd;
 mod stock_tools;
 mod walls;
 mod watching;
+mod ways;
 mod wire;

@@ -1,0 +1,60 @@
+//! Arguments of the ways in: programs run with a credential that is on this machine.
+
+use std::ffi::OsString;
+
+use breakglass_ledger::id::RequestId;
+use breakglass_ledger::principal::ScopeId;
+use clap::{Args, ValueHint};
+
+/// What happens to the grant when the program has ended.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Afterwards {
+    /// Give the credential back at the end, without asking
+    #[arg(long, conflicts_with = "keep")]
+    pub drop: bool,
+    /// Keep it at the end, without asking; without a terminal that is what happens
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// Where to log in, and by which grant.
+#[derive(Debug, Args)]
+pub struct SshArgs {
+    /// By the grant of this scope, if you hold several
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Option<ScopeId>,
+    /// What happens at the end.
+    #[command(flatten)]
+    pub afterwards: Afterwards,
+    /// A request's id if you hold several, the host, and whatever else ssh takes
+    #[arg(
+        value_name = "[ID] [USER@]HOST [ARGUMENT",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_hint = ValueHint::Hostname
+    )]
+    pub words: Vec<OsString>,
+}
+
+/// What to run, and by which grant.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// By the grant of this request, if you hold several: req-…
+    #[arg(value_name = "ID")]
+    pub id: Option<RequestId>,
+    /// By the grant of this scope, if you hold several
+    #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+    pub scope: Option<ScopeId>,
+    /// What happens at the end.
+    #[command(flatten)]
+    pub afterwards: Afterwards,
+    /// The program and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        last = true,
+        value_hint = ValueHint::CommandWithArguments
+    )]
+    pub command: Vec<OsString>,
+}
