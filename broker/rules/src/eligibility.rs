@@ -10,6 +10,7 @@ mod context;
 mod entities;
 mod fault;
 mod permit;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod verifier;
@@ -21,7 +22,7 @@ use breakglass_ledger::principal::{PrincipalId, ScopeId};
 use cedar_policy::{Entities, PolicySet};
 
 pub use fault::RuleFault;
-pub use permit::may_read;
+pub use reading::{concerns, exports, may_read, read};
 pub use verifier::CedarJudge;
 
 pub(crate) use permit::{Matter, others_alive, permit};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use breakglass_ledger::entry::Body;
-use breakglass_ledger::policy::{Members, Policy, Stage};
-use breakglass_ledger::principal::{PrincipalId, PrincipalKind, ScopeId};
+use breakglass_ledger::policy::Policy;
+use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Ask, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::World;
@@ -65,20 +65,17 @@ impl Access {
             Who::Subject(request) => *request == row.id,
             Who::Signer(_) => false,
             Who::Principal(reader) => {
-                *reader == row.by || concerns(&self.policy, reader, &row.scope)
+                eligibility::concerns(&self.policy, reader, &row.by, &row.scope)
             }
         }
     }
 
     /// Whether `who` may export the whole ledger: every enrolled person, if the rules permit them
-    /// `export`, and every signer of the policy, because a record that only its keepers may check
-    /// proves nothing. Programs may not: they would carry everything everywhere.
+    /// `export`, and every signer of the policy.
     pub(super) fn may_export_all(&self, who: &Who) -> bool {
         match who {
             Who::Principal(reader) => {
-                let principal = self.policy.principal(reader);
-                principal.is_some_and(|principal| principal.kind == PrincipalKind::Human)
-                    && self.permits(reader, None)
+                eligibility::exports(&self.policy, reader) && self.permits(reader, None)
             }
             Who::Signer(_) => true,
             Who::Subject(_) => false,
@@ -99,15 +96,6 @@ fn asked(reader: &Reader, row: &RequestRow) -> Result<Ask, StoreError> {
         Statement::parse(requested.signed.statement.as_bytes()).map_err(|_| damaged())?;
     let Act::Request(ask) = statement.act() else { return Err(damaged()) };
     Ok(ask.clone())
-}
-
-/// Whether `reader` approves or owns `scope`. A scope that left the policy concerns nobody.
-fn concerns(policy: &Policy, reader: &PrincipalId, scope: &ScopeId) -> bool {
-    let Some(scope) = policy.scope(scope) else { return false };
-    let among = |members: &Members| policy.is_member(reader, members);
-    // Those to whom a stage would be passed on read it before: what they decide, they have to know.
-    let asked = |stage: &Stage| stage.approvers.iter().chain(&stage.escalate).any(among);
-    scope.stages().iter().any(asked) || scope.owned_by().any(among)
 }
 
 /// Whether `who` may read the policy in force: everybody in it. A subject key reads one request.

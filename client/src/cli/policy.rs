@@ -99,7 +99,7 @@ pub struct ExplainArgs {
     /// Who acts
     #[arg(long, value_name = "NAME")]
     pub who: Option<PrincipalId>,
-    /// What they want to do: request, approve, collect, deny, cancel, withdraw or drop
+    /// What they want to do: request, approve, collect, deny, cancel, withdraw, drop, escalate, review or read
     #[arg(long, value_name = "ACTION", default_value = "request")]
     pub action: Action,
     /// The scope that the request is for

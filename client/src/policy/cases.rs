@@ -4,21 +4,28 @@
 //! [[case]]
 //! name = "nobody approves what they asked for"
 //! who = "ada"
-//! action = "approve"        # request (the default), approve, collect, deny, cancel, withdraw, drop
+//! action = "approve"        # request is the default
 //! scope = "payments-logs"
 //! requester = "ada"
 //! expect = "refuse"         # or "allow"
 //! refusal = "self-approval" # which refusal exactly
 //! ```
 //!
+//! The actions on a request are request, approve, collect, deny, cancel, withdraw, drop, escalate, review and
+//! read; besides, one can lock and unlock a `target`, declare and resolve an outage of a `dependency`, and
+//! export the record.
+//!
 //! It is no part of the signed policy: it says what its authors meant, not what is law. A case that
 //! could not mean what it says (an unknown name, a refusal beside `allow`) is a fault, not a pass.
 
+mod beside;
+mod check;
 mod read;
 
 use breakglass_ledger::policy::Policy;
 use breakglass_rules::Refusal;
 
+use super::aside::Aside;
 use super::hearing::{Hearing, Said, Yes};
 use super::question::{Action, Question};
 use crate::failure::Failure;
@@ -33,9 +40,18 @@ pub struct Case {
     /// The line of its header, from 1.
     pub line: usize,
     /// What is asked.
-    pub question: Question,
+    pub question: Asked,
     /// What is expected.
     pub expected: Expected,
+}
+
+/// What a case asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Whether somebody may act on a request.
+    Request(Box<Question>),
+    /// Whether somebody may do something else.
+    Aside(Box<Aside>),
 }
 
 /// What a case expects.
@@ -76,7 +92,10 @@ pub struct Ran {
 pub fn run(policy: &Policy, cases: Vec<Case>) -> Result<Vec<Ran>, Failure> {
     let hearing = Hearing::of(policy)?;
     let ran = cases.into_iter().map(|case| {
-        let said = hearing.ask(&case.question)?;
+        let said = match &case.question {
+            Asked::Request(question) => hearing.ask(question)?,
+            Asked::Aside(aside) => hearing.ask_aside(aside)?,
+        };
         let wrong = wrong(&case, &said);
         Ok(Ran { case, said, wrong })
     });
@@ -92,6 +111,13 @@ fn wrong(case: &Case, said: &Said) -> Option<String> {
         }
         (Expected::Refuse { .. }, Said::Yes(_)) => {
             Some("expected to be refused, but allowed".to_owned())
+        }
+        (Expected::Allow { .. }, Said::Hidden(why)) => {
+            Some(format!("expected to be allowed, but kept from them: {why}"))
+        }
+        (Expected::Refuse { refusal, rules }, Said::Hidden(_)) => {
+            let mut names = refusal.iter().chain(rules);
+            names.next().map(|name| format!("refused by the lists of the scopes, not as {name}"))
         }
         (_, Said::Before { who, action, refusal }) => Some(before(who, *action, refusal)),
     }

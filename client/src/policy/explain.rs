@@ -64,17 +64,17 @@ pub fn explain(hearing: &Hearing<'_>, question: &Question) -> Result<Explanation
         Said::No(refusal) if question.action == Action::Request => {
             put_right(hearing, &question, refusal)?
         }
-        Said::Yes(_) | Said::No(_) | Said::Before { .. } => (Vec::new(), None),
+        Said::Yes(_) | Said::No(_) | Said::Before { .. } | Said::Hidden(_) => (Vec::new(), None),
     };
     let is_helped = instead.is_some();
     let others = match &said {
-        Said::No(_) if !is_helped => others(hearing, &question)?,
-        Said::Yes(_) | Said::No(_) | Said::Before { .. } => Vec::new(),
+        Said::No(_) | Said::Hidden(_) if !is_helped => others(hearing, &question)?,
+        Said::Yes(_) | Said::No(_) | Said::Before { .. } | Said::Hidden(_) => Vec::new(),
     };
     let asked = instead.as_ref().unwrap_or(&question);
     let can_be_asked = match &said {
         Said::Yes(_) => true,
-        Said::No(_) => is_helped || question.action != Action::Request,
+        Said::No(_) | Said::Hidden(_) => is_helped || question.action != Action::Request,
         Said::Before { action, .. } => *action != Action::Request,
     };
     let stages = if can_be_asked { supposed_stages(hearing, asked)? } else { Vec::new() };
@@ -98,7 +98,7 @@ fn put_right(
                 also.push(next.clone());
                 refusal = next;
             }
-            Said::Before { .. } => return Ok((also, None)),
+            Said::Before { .. } | Said::Hidden(_) => return Ok((also, None)),
         }
     }
     Ok((also, None))
@@ -142,7 +142,8 @@ fn others(hearing: &Hearing<'_>, question: &Question) -> Result<Vec<PrincipalId>
     let Some(scope) = policy.scope(&question.scope) else { return Ok(Vec::new()) };
     let named = match question.action {
         Action::Request => scope.requesters.clone(),
-        Action::Approve | Action::Deny | Action::Cancel => {
+        Action::Review => scope.owned_by().cloned().collect(),
+        Action::Approve | Action::Deny | Action::Cancel | Action::Escalate | Action::Read => {
             let approvers = scope.stages().iter().flat_map(|stage| &stage.approvers);
             approvers.chain(scope.owned_by()).cloned().collect()
         }
@@ -196,7 +197,7 @@ pub fn stages(
     let missing = match hearing.collect(pending, terms)? {
         Said::No(Refusal::NotApprovedYet { missing }) => Some(missing.0),
         Said::Yes(_) => Some(Vec::new()),
-        Said::No(_) | Said::Before { .. } => None,
+        Said::No(_) | Said::Before { .. } | Said::Hidden(_) => None,
     };
     let mut sheets = Vec::new();
     for stage in scope.stages() {
@@ -217,7 +218,7 @@ pub fn stages(
             }
             match hearing.approval(pending, terms, who, &stage.name)? {
                 Said::No(refusal) => may_not.push((who.clone(), refusal)),
-                Said::Yes(_) | Said::Before { .. } => may.push(who.clone()),
+                Said::Yes(_) | Said::Before { .. } | Said::Hidden(_) => may.push(who.clone()),
             }
         }
         let (name, quorum) = (stage.name.clone(), stage.quorum);

@@ -4,20 +4,24 @@
 //! is judged by `decide` in its turn. Only signatures are left out: rules see keys, and the keys are
 //! those that the policy gives to each.
 
+mod aside;
+mod judging;
+mod reading;
 mod supposed;
 
 use breakglass_ledger::bytes::Salt;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Policy, Scope};
 use breakglass_ledger::principal::{Origin, PrincipalId, StageId};
-use breakglass_ledger::statement::{About, Act, Approve, Collect, Kind, Seen, Statement};
-use breakglass_ledger::time::Timestamp;
-use breakglass_rules::eligibility::{Rules, may_read};
-use breakglass_rules::{
-    Command, Event, Facts, Live, Pending, Refusal, Request, SeenVerdict, Verdict, decide,
+use breakglass_ledger::statement::{
+    About, Act, Approve, Collect, Kind, Review, ReviewVerdict, Seen, Statement,
 };
+use breakglass_ledger::time::Timestamp;
+use breakglass_rules::eligibility::Rules;
+use breakglass_rules::{Pending, Refusal, Request};
 
-use supposed::{Beyond, live};
+pub use supposed::Beyond;
+use supposed::{live, over};
 
 use super::question::{Action, Question, Terms};
 use crate::failure::{Exit, Failure};
@@ -38,6 +42,8 @@ pub enum Said {
         /// Why.
         refusal: Refusal,
     },
+    /// It is kept from whoever wants to read it: nothing is recorded, so it has no number.
+    Hidden(&'static str),
 }
 
 /// On what grounds something is allowed.
@@ -57,6 +63,7 @@ pub struct Hearing<'p> {
     log: Origin,
     subject: PublicKey,
     stranger: PublicKey,
+    known: Option<Beyond>,
 }
 
 impl<'p> Hearing<'p> {
@@ -86,7 +93,15 @@ impl<'p> Hearing<'p> {
             let first = faults.first().map(ToString::to_string).unwrap_or_default();
             Failure::usage(first, "correct rules.cedar; `breakglass policy check` tells all faults")
         })?;
-        Ok(Self { policy, rules, then, log, subject: key(SUBJECT)?, stranger: key(STRANGER)? })
+        let (subject, stranger) = (key(SUBJECT)?, key(STRANGER)?);
+        Ok(Self { policy, rules, then, log, subject, stranger, known: None })
+    }
+
+    /// The same hearing, where what is true besides a request is `known` and not for its terms to
+    /// suppose.
+    #[must_use]
+    pub fn knowing(self, known: Beyond) -> Self {
+        Self { known: Some(known), ..self }
     }
 
     /// The policy.
@@ -116,14 +131,17 @@ impl<'p> Hearing<'p> {
             None => return Err(Failure::usage("whose request?", "name its requester")),
         };
         let asked_at = question.terms.at.minus(question.terms.waited);
-        if let Said::No(refusal) = self.request(requester, question, asked_at)? {
+        // Whatever is locked was locked last.
+        let terms = Terms { locked: Vec::new(), ..question.terms.clone() };
+        let before = Question { terms, ..question.clone() };
+        if let Said::No(refusal) = self.request(requester, &before, asked_at)? {
             let (who, action) = (requester.clone(), Action::Request);
             return Ok(Said::Before { who, action, refusal });
         }
         let mut pending = self.pending(requester, question, asked_at)?;
         for (stage, approvers) in &question.terms.approvals {
             for who in approvers {
-                if let Said::No(refusal) = self.approval(&pending, &question.terms, who, stage)? {
+                if let Said::No(refusal) = self.approval(&pending, &before.terms, who, stage)? {
                     let (who, action) = (who.clone(), Action::Approve);
                     return Ok(Said::Before { who, action, refusal });
                 }
@@ -146,17 +164,30 @@ impl<'p> Hearing<'p> {
             Action::Cancel => Act::Cancel(about),
             Action::Withdraw => Act::Withdraw(about),
             Action::Drop => Act::Drop(about),
+            Action::Escalate => Act::Escalate(about),
+            Action::Review => {
+                let (request, verdict) = (pending.asked.statement, ReviewVerdict::Justified);
+                Act::Review(Review { request, by: who.clone(), verdict, comment: None })
+            }
+            Action::Read => return Ok(self.reading(who, &pending.asked.ask, &question.terms)),
         };
-        let request = if question.action == Action::Drop {
-            Request::Live(live(pending, question.terms.at))
-        } else {
-            Request::Pending(pending)
+        let request = match question.action {
+            Action::Drop => Request::Live(live(pending, question.terms.at)),
+            Action::Review => Request::Ended(over(pending, question.terms.at)),
+            Action::Request
+            | Action::Approve
+            | Action::Collect
+            | Action::Deny
+            | Action::Cancel
+            | Action::Withdraw
+            | Action::Escalate
+            | Action::Read => Request::Pending(pending),
         };
         let statement = self.statement(act, question.terms.at)?;
         Ok(self.judge(&question.terms, Some(&request), &statement, self.key_of(who)))
     }
 
-    fn request(
+    pub(super) fn request(
         &self,
         who: &PrincipalId,
         question: &Question,
@@ -207,82 +238,6 @@ impl<'p> Hearing<'p> {
         Ok(self.judge(terms, Some(&Request::Pending(pending.clone())), &statement, key))
     }
 
-    /// Whether the rules let `who` read the request of `question`, made by `requester`. Whom the
-    /// scope's data lets read is for the asker to judge as well.
-    #[must_use]
-    pub fn may_read(
-        &self,
-        who: &PrincipalId,
-        requester: &PrincipalId,
-        question: &Question,
-    ) -> bool {
-        let (ask, at) = (self.wish(requester, question), question.terms.at);
-        let world = self.beyond(&question.terms, &ask).world;
-        may_read(&self.rules, self.policy, &world, at, who, Some(&ask))
-    }
-
-    /// The one place where the rules are asked.
-    fn judge(
-        &self,
-        terms: &Terms,
-        request: Option<&Request>,
-        statement: &Statement,
-        key: &PublicKey,
-    ) -> Said {
-        let ask = match (statement.act(), request) {
-            (Act::Request(ask), _) => Some(ask),
-            (_, request) => request.map(|request| &request.asked().ask),
-        };
-        let beyond = ask.map(|ask| self.beyond(terms, ask)).unwrap_or_default();
-        let facts = self.facts(terms, &beyond, request);
-        match decide(&facts, &Command::Statement { statement, key, user_verified: true }) {
-            Ok(verdict) => Said::Yes(grounds(verdict)),
-            Err(refusal) => Said::No(refusal),
-        }
-    }
-
-    fn facts<'a>(
-        &'a self,
-        terms: &Terms,
-        beyond: &'a Beyond,
-        request: Option<&'a Request>,
-    ) -> Facts<'a> {
-        Facts {
-            now: terms.at,
-            head_time: terms.at,
-            log: &self.log,
-            policy: self.policy,
-            rules: &self.rules,
-            policy_at_request: self.then,
-            world: &beyond.world,
-            request,
-            live_in_scope: terms.live,
-            open_duplicate: None,
-            id_taken: false,
-            subject_used: false,
-            recorded: None,
-            seen_ok: SeenVerdict::Ours,
-            history: &beyond.history,
-            can_revoke: true,
-        }
-    }
-
-    /// What the rules say to a live grant going on, now that the policy is this one.
-    #[must_use]
-    pub fn rejudge(&self, grant: Live, terms: &Terms) -> Said {
-        let beyond = self.beyond(terms, &grant.asked.ask);
-        let request = Request::Live(grant);
-        match decide(&self.facts(terms, &beyond, Some(&request)), &Command::Rejudge) {
-            Ok(Verdict::Record(_, decision) | Verdict::Change(_, decision)) => {
-                Said::Yes(Yes { rules: decision.rules, missing: None })
-            }
-            Ok(Verdict::Sign(_) | Verdict::Again { .. }) => {
-                Said::Yes(Yes { rules: Vec::new(), missing: None })
-            }
-            Err(refusal) => Said::No(refusal),
-        }
-    }
-
     /// The stage of the question's approval.
     fn stage_of(&self, question: &Question) -> Result<StageId, Failure> {
         if let Some(stage) = &question.terms.stage {
@@ -298,31 +253,16 @@ impl<'p> Hearing<'p> {
     }
 
     /// The key that `who` signs with; nobody's if the policy gives them none.
-    fn key_of(&self, who: &PrincipalId) -> &PublicKey {
+    pub(super) fn key_of(&self, who: &PrincipalId) -> &PublicKey {
         let principal = self.policy.principal(who);
         principal.and_then(|principal| principal.keys.first()).unwrap_or(&self.stranger)
     }
 
-    fn statement(&self, act: Act, at: Timestamp) -> Result<Statement, Failure> {
+    pub(super) fn statement(&self, act: Act, at: Timestamp) -> Result<Statement, Failure> {
         let (seen, expires) = (Some(Seen::NOTHING), Some(at.plus(60)));
         let statement =
             Statement::compose(&self.log, seen, act, expires, Salt::from_bytes([0; 16]));
         statement.map_err(|error| Failure::usage(error.to_string(), "correct the question"))
-    }
-}
-
-fn grounds(verdict: Verdict) -> Yes {
-    match verdict {
-        Verdict::Record(Event::Approved { missing, .. }, decision) => {
-            Yes { rules: decision.rules, missing: Some(missing) }
-        }
-        Verdict::Record(_, decision) | Verdict::Change(_, decision) => {
-            Yes { rules: decision.rules, missing: None }
-        }
-        Verdict::Sign(clearance) => {
-            Yes { rules: clearance.decision().rules.clone(), missing: Some(0) }
-        }
-        Verdict::Again { .. } => Yes { rules: Vec::new(), missing: None },
     }
 }
 

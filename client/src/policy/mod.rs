@@ -3,6 +3,7 @@
 //! Whatever is said here about who may do what comes from the broker's own rules: the same
 //! `decide`, asked about a request that is in no ledger. There is no second opinion to go wrong.
 
+pub mod aside;
 pub mod cases;
 pub mod diff;
 pub mod explain;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
-use breakglass_ledger::statement::Lane;
+use breakglass_ledger::statement::{Lane, ReviewVerdict, Target};
 use breakglass_ledger::time::{Timestamp, Ttl};
 
 /// What somebody wants to do with a request.
@@ -25,11 +25,17 @@ pub enum Action {
     Withdraw,
     /// Give the credential back.
     Drop,
+    /// Ask the next approvers of a stage that nobody answers.
+    Escalate,
+    /// Say what a use that is over was.
+    Review,
+    /// See it.
+    Read,
 }
 
 impl Action {
     /// All of them, in the order of a request's life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Request,
         Self::Approve,
         Self::Collect,
@@ -37,6 +43,9 @@ impl Action {
         Self::Cancel,
         Self::Withdraw,
         Self::Drop,
+        Self::Escalate,
+        Self::Review,
+        Self::Read,
     ];
 
     /// The word on the command line and in `tests.toml`.
@@ -50,6 +59,9 @@ impl Action {
             Self::Cancel => "cancel",
             Self::Withdraw => "withdraw",
             Self::Drop => "drop",
+            Self::Escalate => "escalate",
+            Self::Review => "review",
+            Self::Read => "read",
         }
     }
 
@@ -139,6 +151,10 @@ pub struct Terms {
     /// For lane emergency: seconds that the requester's ordinary request waits without any approval;
     /// `None` if there is none.
     pub unanswered: Option<u64>,
+    /// What is locked.
+    pub locked: Vec<Target>,
+    /// For a review: what the last review of the use found; `None` if there was none.
+    pub reviewed: Option<ReviewVerdict>,
 }
 
 impl Terms {
@@ -161,6 +177,8 @@ impl Terms {
         is_unreviewed: false,
         drill_age: None,
         unanswered: None,
+        locked: Vec::new(),
+        reviewed: None,
     };
 }
 

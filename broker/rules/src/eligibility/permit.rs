@@ -1,7 +1,6 @@
 //! The question as the rest of the law puts it: may this principal do this, on these facts?
 
 use breakglass_ledger::audit::{Answer, Circumstances};
-use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
 use breakglass_ledger::statement::Ask;
 use breakglass_ledger::time::Timestamp;
@@ -10,7 +9,6 @@ use super::{Action, Question, Rules};
 use crate::decide::Facts;
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::world::World;
 
 /// What an act is about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,40 +47,21 @@ pub(crate) fn permit(
     }
     let scope = about.ask.map(|ask| &ask.scope).or(about.scope);
     let circumstances = circumstances(facts, about);
-    let question = Question { principal: who, action, scope, circumstances };
+    answered(facts.rules, &Question { principal: who, action, scope, circumstances })
+}
+
+/// The ids of the rules that permit what `question` asks.
+pub(super) fn answered(rules: &Rules, question: &Question<'_>) -> Result<Vec<String>, Refusal> {
     let named = |rules: Vec<String>| rules.iter().map(|id| format!("cedar:{id}")).collect();
-    match facts.rules.judge(&question) {
+    match rules.judge(question) {
         Answer::Permitted { rules } => Ok(named(rules)),
         Answer::Forbidden { rules } => {
-            let (by, action, rules) = (who.clone(), action.name(), named(rules));
+            let (by, action) = (question.principal.clone(), question.action.name());
+            let rules = named(rules);
             Err(Refusal::RulesForbid { by, action, rules })
         }
         Answer::Unreadable { what } => Err(Refusal::RulesUnreadable { what }),
     }
-}
-
-/// Whether the rules let `who` read the request `ask`, or with `None` export the whole record.
-///
-/// For doors that hold no facts; whom the scope's data lets read is theirs to judge as well.
-#[must_use]
-pub fn may_read(
-    rules: &Rules,
-    policy: &Policy,
-    world: &World,
-    now: Timestamp,
-    who: &PrincipalId,
-    ask: Option<&Ask>,
-) -> bool {
-    if rules.is_none() {
-        return true;
-    }
-    let dependency = ask.and_then(|ask| policy.scope(&ask.scope)?.outage.as_ref());
-    let outage_since = dependency.and_then(|dependency| world.down_since(dependency, now));
-    let matter = Matter { ask, outage_since, ..Matter::default() };
-    let action = if ask.is_some() { Action::Read } else { Action::Export };
-    let (scope, circumstances) = (ask.map(|ask| &ask.scope), told(matter, now));
-    let question = Question { principal: who, action, scope, circumstances };
-    matches!(rules.judge(&question), Answer::Permitted { .. })
 }
 
 fn circumstances<'a>(facts: &Facts<'_>, about: Matter<'a>) -> Circumstances<'a> {
@@ -97,7 +76,7 @@ fn circumstances<'a>(facts: &Facts<'_>, about: Matter<'a>) -> Circumstances<'a> 
 }
 
 /// What the act itself tells.
-fn told(about: Matter<'_>, at: Timestamp) -> Circumstances<'_> {
+pub(super) fn told(about: Matter<'_>, at: Timestamp) -> Circumstances<'_> {
     let ask = about.ask;
     let depth = ask.map_or(0, |ask| ask.on_behalf_of.len());
     Circumstances {

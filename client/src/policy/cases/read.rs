@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use breakglass_ledger::policy::{Policy, Scope};
-use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
-use breakglass_ledger::statement::Lane;
+use breakglass_ledger::principal::{DependencyId, PrincipalId, ScopeId, StageId};
+use breakglass_ledger::statement::{Lane, ReviewVerdict, Target};
 use breakglass_ledger::time::{Timestamp, Ttl};
-use breakglass_rules::Refusal;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Case, Expected};
+use super::check::{check_expected, check_fit, check_names};
+use super::{Asked, Case, Expected, beside};
 use crate::output::parse_duration;
+use crate::policy::aside::Deed;
 use crate::policy::question::{Action, Question, Terms, at};
 
 /// The file's name, beside the four.
@@ -48,53 +49,60 @@ struct Sheet {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Raw {
-    name: String,
-    who: PrincipalId,
+pub(super) struct Raw {
+    pub(super) name: String,
+    pub(super) who: PrincipalId,
     #[serde(default = "request")]
-    action: Action,
-    scope: ScopeId,
-    requester: Option<PrincipalId>,
-    stage: Option<StageId>,
+    pub(super) action: String,
+    pub(super) scope: Option<ScopeId>,
+    pub(super) requester: Option<PrincipalId>,
+    pub(super) target: Option<String>,
+    pub(super) dependency: Option<DependencyId>,
+    #[serde(default)]
+    pub(super) declared: Vec<PrincipalId>,
+    #[serde(default)]
+    pub(super) locked: Vec<Target>,
+    pub(super) reviewed: Option<ReviewVerdict>,
+    pub(super) stage: Option<StageId>,
     #[serde(default = "normal")]
-    lane: Lane,
+    pub(super) lane: Lane,
     ttl: Option<Length>,
     incident: Option<String>,
     #[serde(default = "yes")]
     reason: bool,
     #[serde(default)]
-    on_behalf_of: Vec<PrincipalId>,
-    at: Option<String>,
-    weekday: Option<String>,
-    hour: Option<u32>,
+    pub(super) on_behalf_of: Vec<PrincipalId>,
+    pub(super) at: Option<String>,
+    pub(super) weekday: Option<String>,
+    pub(super) hour: Option<u32>,
     waited: Option<Length>,
     #[serde(default)]
-    approvals: BTreeMap<StageId, Vec<PrincipalId>>,
+    pub(super) approvals: BTreeMap<StageId, Vec<PrincipalId>>,
     #[serde(default)]
     live: u32,
-    outage: Option<Length>,
+    pub(super) outage: Option<Length>,
     budget_used: Option<Length>,
     rested: Option<Length>,
     #[serde(default)]
     unreviewed: bool,
     drill_age: Option<Length>,
-    unanswered: Option<Length>,
-    expect: Expect,
-    refusal: Option<String>,
+    pub(super) unanswered: Option<Length>,
+    pub(super) expect: Expect,
+    pub(super) refusal: Option<String>,
     #[serde(default)]
     rules: Vec<String>,
-    missing: Option<u64>,
+    pub(super) missing: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Expect {
+pub(super) enum Expect {
     Allow,
     Refuse,
 }
 
-const fn request() -> Action {
-    Action::Request
+fn request() -> String {
+    Action::Request.name().to_owned()
 }
 
 const fn normal() -> Lane {
@@ -107,7 +115,7 @@ const fn yes() -> bool {
 
 /// A length of time as people write it, in seconds.
 #[derive(Clone, Copy)]
-struct Length(u64);
+pub(super) struct Length(pub(super) u64);
 
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -145,8 +153,54 @@ pub fn read(text: &str, policy: &Policy) -> Result<Vec<Case>, Vec<CaseFault>> {
 }
 
 fn case(raw: Raw, line: usize, policy: &Policy, wrong: &mut dyn FnMut(String)) -> Option<Case> {
+    let (name, rules) = (raw.name.clone(), raw.rules.clone());
     check_names(&raw, policy, wrong);
-    check_fit(&raw, wrong);
+    check_expected(&raw, wrong);
+    let expected = match raw.expect {
+        Expect::Allow => Expected::Allow { rules, missing: raw.missing },
+        Expect::Refuse => Expected::Refuse { refusal: raw.refusal.clone(), rules },
+    };
+    let question = match raw.action.parse::<Action>() {
+        Ok(action) => Asked::Request(Box::new(about_request(raw, action, policy, wrong)?)),
+        Err(_) if Deed::NAMES.contains(&raw.action.as_str()) => {
+            let name = raw.action.clone();
+            Asked::Aside(Box::new(beside::aside(raw, &name, policy, wrong)?))
+        }
+        Err(_) => {
+            let known = Action::ALL.map(Action::name).join(", ");
+            let beside = Deed::NAMES.join(", ");
+            wrong(format!("there is no action {}; write one of: {known}, {beside}", raw.action));
+            return None;
+        }
+    };
+    Some(Case { name, line, question, expected })
+}
+
+/// What the case asks about a request: `action` on it.
+fn about_request(
+    raw: Raw,
+    action: Action,
+    policy: &Policy,
+    wrong: &mut dyn FnMut(String),
+) -> Option<Question> {
+    check_fit(&raw, action, wrong);
+    let Some(id) = raw.scope.clone() else {
+        wrong(format!("{action} is about a scope; add scope = …"));
+        return None;
+    };
+    if let Some(scope) = policy.scope(&id)
+        && action == Action::Approve
+        && raw.stage.is_none()
+        && Scope::stages(scope).len() != 1
+    {
+        wrong(format!("{id} has not one stage; say which with stage = …"));
+    }
+    let (who, terms) = (raw.who.clone(), terms(raw, wrong)?);
+    Some(Question { who, action, scope: id, terms })
+}
+
+/// What the case says about the request, and about what is true besides.
+pub(super) fn terms(raw: Raw, wrong: &mut dyn FnMut(String)) -> Option<Terms> {
     let instant = match instant(&raw) {
         Ok(instant) => instant,
         Err(what) => {
@@ -161,7 +215,7 @@ fn case(raw: Raw, line: usize, policy: &Policy, wrong: &mut dyn FnMut(String)) -
             return None;
         }
     };
-    let terms = Terms {
+    Some(Terms {
         requester: raw.requester,
         stage: raw.stage,
         lane: raw.lane,
@@ -179,78 +233,9 @@ fn case(raw: Raw, line: usize, policy: &Policy, wrong: &mut dyn FnMut(String)) -
         is_unreviewed: raw.unreviewed,
         drill_age: raw.drill_age.map(|length| length.0),
         unanswered: raw.unanswered.map(|length| length.0),
-    };
-    let question = Question { who: raw.who, action: raw.action, scope: raw.scope, terms };
-    let rules = raw.rules;
-    let expected = match raw.expect {
-        Expect::Allow => Expected::Allow { rules, missing: raw.missing },
-        Expect::Refuse => Expected::Refuse { refusal: raw.refusal, rules },
-    };
-    Some(Case { name: raw.name, line, question, expected })
-}
-
-/// A name that nobody has would make many a case pass for the wrong reason.
-fn check_names(raw: &Raw, policy: &Policy, wrong: &mut dyn FnMut(String)) {
-    let approvers = raw.approvals.values().flatten();
-    let people = [Some(&raw.who), raw.requester.as_ref()].into_iter().flatten();
-    for who in people.chain(&raw.on_behalf_of).chain(approvers) {
-        if policy.principal(who).is_none() {
-            wrong(format!("{who} is not in people.toml; correct the name"));
-        }
-    }
-    let Some(scope) = policy.scope(&raw.scope) else {
-        if raw.refusal.as_deref() != Some("scope-unknown") {
-            wrong(format!("{} is not in scopes.toml; correct the name", raw.scope));
-        }
-        return;
-    };
-    for stage in raw.approvals.keys().chain(&raw.stage) {
-        if scope.stage(stage).is_none() && raw.refusal.as_deref() != Some("stage-unknown") {
-            wrong(format!("{} has no stage {stage}; correct the name", raw.scope));
-        }
-    }
-    if raw.action == Action::Approve && raw.stage.is_none() && Scope::stages(scope).len() != 1 {
-        wrong(format!("{} has not one stage; say which with stage = …", raw.scope));
-    }
-}
-
-/// Fields that do not go together would be obeyed in part.
-fn check_fit(raw: &Raw, wrong: &mut dyn FnMut(String)) {
-    if raw.name.trim().is_empty() {
-        wrong("the name is empty; say what the case is about".to_owned());
-    }
-    if raw.requester.is_none() && !raw.action.is_the_requesters() {
-        wrong(format!("{} is about somebody's request; add requester = …", raw.action));
-    }
-    if raw.action == Action::Request && raw.requester.is_some() {
-        wrong("who asks is the requester; leave requester out".to_owned());
-    }
-    if raw.action != Action::Approve && raw.stage.is_some() {
-        wrong("only an approval has a stage; leave it out".to_owned());
-    }
-    if raw.action == Action::Request && !raw.approvals.is_empty() {
-        wrong("nobody has approved before it is asked; leave approvals out".to_owned());
-    }
-    if raw.expect == Expect::Allow && raw.refusal.is_some() {
-        wrong("what is allowed is not refused; leave refusal out".to_owned());
-    }
-    if raw.expect == Expect::Refuse && raw.missing.is_some() {
-        wrong("what is refused counts nothing; leave missing out".to_owned());
-    }
-    if let Some(name) = &raw.refusal
-        && !Refusal::ALL.iter().any(|(_, known)| known == name)
-    {
-        wrong(format!("there is no refusal {name}; correct the name"));
-    }
-    if raw.unanswered.is_some() && raw.lane != Lane::Emergency {
-        wrong(
-            "only lane emergency follows a request that nobody answers; leave unanswered out"
-                .to_owned(),
-        );
-    }
-    if raw.at.is_some() && (raw.weekday.is_some() || raw.hour.is_some()) {
-        wrong("at says day and hour already; leave weekday and hour out".to_owned());
-    }
+        locked: raw.locked,
+        reviewed: raw.reviewed,
+    })
 }
 
 fn instant(raw: &Raw) -> Result<Timestamp, String> {

@@ -93,7 +93,7 @@ pub fn standing(
         let live = live(&hearing, old, &grant, ttl);
         let ends = match hearing.rejudge(live, &terms) {
             Said::Yes(yes) => Some(yes.rules.join(", ")),
-            Said::No(_) | Said::Before { .. } => None,
+            Said::No(_) | Said::Before { .. } | Said::Hidden(_) => None,
         };
         standings.push(Standing { grant, ends });
     }

@@ -79,6 +79,7 @@ impl Explanation {
             Said::Before { who, action, refusal } => {
                 format!("it never comes to that. {who} is refused to {action}: {}", named(refusal))
             }
+            Said::Hidden(why) => format!("NO: {why}"),
         }
     }
 
@@ -99,6 +100,7 @@ impl Explanation {
                     lines.line("the rule", &reason_of(policy, &self.question, &id));
                 }
             }
+            Said::Hidden(_) => {}
         }
     }
 
@@ -138,6 +140,7 @@ impl Explanation {
             Said::Yes(yes) => ("yes", None, yes.rules.as_slice(), yes.missing),
             Said::No(refusal) => ("no", Some(refusal), [].as_slice(), None),
             Said::Before { refusal, .. } => ("before", Some(refusal), [].as_slice(), None),
+            Said::Hidden(_) => ("no", None, [].as_slice(), None),
         };
         let because = rules
             .iter()
@@ -213,7 +216,13 @@ fn question(question: &Question, scope: Option<&Scope>) -> String {
             format!("may {who} approve {of}{id}{title}{}?", stage.unwrap_or_default())
         }
         Action::Collect => format!("may {who} collect {id}{title}?"),
-        Action::Deny | Action::Cancel | Action::Withdraw | Action::Drop => {
+        Action::Deny
+        | Action::Cancel
+        | Action::Withdraw
+        | Action::Drop
+        | Action::Escalate
+        | Action::Review
+        | Action::Read => {
             format!("may {who} {action} {of}{id}{title}?")
         }
     }

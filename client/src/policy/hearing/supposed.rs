@@ -1,37 +1,52 @@
 //! What a question supposes: a request that was never made, and what is true besides.
 
 use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::entry::Outcome;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Scope, Stage};
 use breakglass_ledger::principal::{PrincipalId, StageId};
-use breakglass_ledger::statement::{Act, Ask, Kind, Lane, commitment};
+use breakglass_ledger::statement::{Act, Ask, Kind, Lane, Target, commitment};
 use breakglass_ledger::time::{Timestamp, Ttl};
-use breakglass_rules::{Asked, Given, History, Issued, Live, Outage, Pending, Request, World};
+use breakglass_rules::{
+    Asked, Ended, Given, History, Issued, Live, Lock, Outage, Pending, Request, World,
+};
 
 use super::Hearing;
 use crate::failure::Failure;
 use crate::policy::question::{Question, Terms};
 
 /// What is true besides the request.
-#[derive(Default)]
-pub(super) struct Beyond {
-    pub(super) world: World,
-    pub(super) history: History,
+#[derive(Clone, Debug, Default)]
+pub struct Beyond {
+    /// What is locked, and what is down.
+    pub world: World,
+    /// What was done with the scope before.
+    pub history: History,
+    /// Grants of the scope that are alive.
+    pub live: u32,
 }
 
 impl Hearing<'_> {
-    /// What `terms` say is true besides `ask`.
+    /// What is known to be true besides `ask`, or what `terms` say is.
     pub(super) fn beyond(&self, terms: &Terms, ask: &Ask) -> Beyond {
-        Beyond { world: self.world(terms, ask), history: self.history(terms, ask) }
+        let (world, history) = match &self.known {
+            Some(known) => return known.clone(),
+            None => (self.world(terms, ask), self.history(terms, ask)),
+        };
+        Beyond { world, history, live: terms.live }
     }
 
-    /// Whether the dependency of the scope is measured down, and since when.
+    /// Whether the dependency of the scope is measured down, and since when; and what is locked.
     fn world(&self, terms: &Terms, ask: &Ask) -> World {
         let mut world = World::default();
         let dependency = self.policy.scope(&ask.scope).and_then(|scope| scope.outage.clone());
         if let (Some(dependency), Some(seconds)) = (dependency, terms.outage) {
             let measured = Some(terms.at.minus(seconds));
             world.outages.insert(dependency, Outage { measured, ..Outage::default() });
+        }
+        for target in &terms.locked {
+            let lock = lock_on(target, &ask.by);
+            world.locks.insert(lock.statement, lock);
         }
         world
     }
@@ -54,6 +69,7 @@ impl Hearing<'_> {
             unreviewed: terms.is_unreviewed.then(|| RequestId::new(0, [1; 10])),
             drill_age: terms.drill_age,
             waiting,
+            reviewed: terms.reviewed,
             ..History::NONE
         }
     }
@@ -134,6 +150,18 @@ pub(super) fn live(pending: Pending, at: Timestamp) -> Live {
         policy: asked.policy,
     };
     Live { asked, given, issued, picked_up: None }
+}
+
+/// The same once its time is over.
+pub(super) fn over(pending: Pending, at: Timestamp) -> Ended {
+    let Live { asked, given, issued, picked_up } = live(pending, at);
+    Ended { asked, given, outcome: Outcome::Revoked, issued: Some(issued), picked_up }
+}
+
+/// A lock on `target` that stands; who set it is of no importance to the rules.
+pub(super) fn lock_on(target: &Target, by: &PrincipalId) -> Lock {
+    let statement = Digest::of(target.to_string().as_bytes());
+    Lock { statement, seq: 0, by: by.clone(), target: target.clone(), until: None, comment: None }
 }
 
 /// What people ask for when they say nothing else: the default of `breakglass request`.

@@ -35,7 +35,7 @@ pub(super) fn explain_verb(
     out.result(&text, &explanation.to_json(&policy))?;
     Ok(match explanation.said {
         Said::Yes(_) => Exit::Done,
-        Said::No(_) | Said::Before { .. } => Exit::Refused,
+        Said::No(_) | Said::Before { .. } | Said::Hidden(_) => Exit::Refused,
     })
 }
 

@@ -70,6 +70,7 @@ fn outcome(ran: &Ran) -> (String, String) {
         Said::No(no) | Said::Before { refusal: no, .. } => {
             ("refused".to_owned(), format!("{} ({})", no.name(), no.number()))
         }
+        Said::Hidden(why) => ("refused".to_owned(), (*why).to_owned()),
     }
 }
 
@@ -77,6 +78,7 @@ fn to_json(ran: &Ran) -> Value {
     let (outcome, rules, refusal) = match &ran.said {
         Said::Yes(yes) => ("allow", yes.rules.as_slice(), None),
         Said::No(no) | Said::Before { refusal: no, .. } => ("refuse", [].as_slice(), Some(no)),
+        Said::Hidden(_) => ("refuse", [].as_slice(), None),
     };
     let refusal = refusal
         .map(|no| json!({ "number": no.number(), "name": no.name(), "what": no.to_string() }));

@@ -169,6 +169,7 @@ fn waiting(
             lines.line("now", &refusal.to_string());
             if refusal.name() == "not-approved-yet" { Exit::Pending } else { Exit::Refused }
         }
+        Said::Hidden(_) => Exit::Refused,
     };
     let left = duration(asked.lapses.since(terms.at));
     lines.line("silence", &format!("lapses in {left} unless it is collected"));
@@ -189,6 +190,7 @@ fn alive(hearing: &Hearing<'_>, live: &Live, terms: &Terms, lines: &mut Lines) -
         Said::No(refusal) | Said::Before { refusal, .. } => {
             lines.line("policy", &refusal.to_string());
         }
+        Said::Hidden(_) => {}
     }
     Exit::Done
 }
