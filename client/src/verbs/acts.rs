@@ -56,16 +56,18 @@ pub(super) fn withdraw(client: &mut Client<'_>, about: &Commented) -> Result<Exi
 /// Gives a credential back. The local copies go first: whatever the broker says, this machine is
 /// done with it. Only its answer makes it revoked.
 pub(super) fn give_back(client: &mut Client<'_>, about: &Commented) -> Result<Exit, Failure> {
-    let receipt = hand_back(client, about.id, about.reason.as_deref())?;
-    report(client, about.id, &receipt)
+    hand_back(client, about.id, about.reason.as_deref(), |client, receipt| {
+        report(client, about.id, receipt)
+    })
 }
 
-/// The same without a word on stdout.
+/// The same, with `report` for what goes to stdout.
 pub(super) fn hand_back(
     client: &mut Client<'_>,
     id: RequestId,
     reason: Option<&str>,
-) -> Result<Receipt, Failure> {
+    report: impl FnOnce(&mut Client<'_>, &Receipt) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
     let request = digest_of(client, id)?;
     let holding = client.state().holding(id);
     if let Some(credential) = holding.certificate()?.and_then(|line| Credential::read(&line).ok()) {
@@ -75,7 +77,8 @@ pub(super) fn hand_back(
             Err(error) => client.out.say(&format!("could not be taken out of ssh-agent: {error}")),
         }
     }
-    let outcome = speak(client, request, reason, Act::Drop);
+    let outcome =
+        speak(client, request, reason, Act::Drop).and_then(|receipt| report(client, &receipt));
     match &outcome {
         Ok(_) => {
             holding.forget()?;

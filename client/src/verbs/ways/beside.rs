@@ -64,7 +64,7 @@ fn give_back(
             return Ok(());
         }
     }
-    acts::hand_back(client, live.id, None).map(drop)
+    acts::hand_back(client, live.id, None, |_, _| Ok(Exit::Done)).map(drop)
 }
 
 /// What is left to say about the end.
