@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::wait::{SOON, until};
+use crate::wait::{SOON, nap, until};
 
 /// A daemon with its doors open. Killed when dropped.
 pub struct Daemon {
@@ -122,6 +122,19 @@ impl Daemon {
     #[must_use]
     pub fn log(&self) -> String {
         self.heard.err()
+    }
+
+    /// Waits until its log has this.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the log if it never has.
+    pub fn logs(&self, words: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(words) {
+            assert!(begun.elapsed() < SOON, "no {words:?} in {}", self.log());
+            nap();
+        }
     }
 
     /// `SIGKILL`, at once.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::daemon::{Daemon, program};
+use crate::daemon::{Daemon, breakglassd, program};
+use crate::idp::keep_port;
 use crate::sshd::{Lets, Sshd};
 use crate::wait::until;
 
@@ -48,6 +49,38 @@ impl Dev {
         let dir = tempfile::tempdir().expect("a directory");
         let daemon = Daemon::dev(&dir.path().join("broker")).expect("the daemon starts");
         Self { daemon: Some(daemon), dir }
+    }
+
+    /// The broker stops as it is asked to, `meanwhile` is done, and it is back at the same addresses.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not run, or does not come back.
+    pub fn while_stopped<T>(&mut self, meanwhile: impl FnOnce(&Self) -> T) -> T {
+        self.while_gone(|daemon| drop(daemon.stop()), meanwhile)
+    }
+
+    /// The same after `SIGKILL`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not run, or does not come back.
+    pub fn while_killed<T>(&mut self, meanwhile: impl FnOnce(&Self) -> T) -> T {
+        self.while_gone(|daemon| drop(daemon.kill()), meanwhile)
+    }
+
+    fn while_gone<T>(&mut self, end: impl FnOnce(Daemon), meanwhile: impl FnOnce(&Self) -> T) -> T {
+        let daemon = self.daemon.take().expect("the broker runs");
+        let (rpc, web) = (daemon.rpc, daemon.web);
+        end(daemon);
+        // Until it is back, nobody else is given its ports.
+        let _kept = [rpc, web].map(keep_port);
+        let done = meanwhile(self);
+        let mut serve = breakglassd();
+        serve.arg("serve").arg("--state").arg(self.path("broker/state"));
+        serve.args(["--listen", &rpc.to_string(), "--web", &web.to_string()]);
+        self.daemon = Some(Daemon::start(&mut serve).expect("the broker is back"));
+        done
     }
 
     /// A path that belongs to this test.

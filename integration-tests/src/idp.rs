@@ -3,12 +3,14 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio::net::TcpSocket;
 
 /// How it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub struct Idp {
     pub issuer: String,
     manner: Arc<Mutex<Manner>>,
     stop: Arc<AtomicBool>,
+    asked: Arc<AtomicU64>,
 }
 
 impl Idp {
@@ -81,26 +84,33 @@ impl Idp {
         let issuer = format!("{scheme}://{address}");
         let manner = Arc::new(Mutex::new(Manner::Up));
         let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(AtomicU64::new(0));
         let (now, stopped, name) = (Arc::clone(&manner), Arc::clone(&stop), issuer.clone());
+        let turns = Arc::clone(&asked);
         std::thread::spawn(move || {
-            let mut turn = 0_u64;
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                turn = turn.saturating_add(1);
+                let turn = turns.fetch_add(1, Ordering::SeqCst).saturating_add(1);
                 let manner = *now.lock().unwrap_or_else(PoisonError::into_inner);
                 let (name, tls) = (name.clone(), tls.clone());
                 std::thread::spawn(move || serve(stream, tls, manner, turn, &name));
             }
         });
-        Self { address, issuer, manner, stop }
+        Self { address, issuer, manner, stop, asked }
     }
 
     /// From now on it behaves like this.
     pub fn set(&self, manner: Manner) {
         *self.manner.lock().unwrap_or_else(PoisonError::into_inner) = manner;
+    }
+
+    /// How often it was asked so far.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -109,6 +119,72 @@ impl Drop for Idp {
         self.stop.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(self.address));
     }
+}
+
+/// Something that is always there: it takes every connection and hangs up.
+pub struct Control {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    taking: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Listens on loopback.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no port.
+    #[must_use]
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let taking = std::thread::spawn(move || {
+            // One that only listens is full after some hundred connections that nobody takes.
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::SeqCst) || stream.is_err() {
+                    return;
+                }
+            }
+        });
+        Self { address, stop, taking: Some(taking) }
+    }
+
+    /// Ends it: from now on connections to its address are refused, until the answer is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Panics if its port cannot be kept.
+    #[must_use]
+    pub fn end(self) -> TcpSocket {
+        let address = self.address;
+        drop(self);
+        keep_port(address)
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        drop(self.taking.take().map(JoinHandle::join));
+    }
+}
+
+/// Keeps an address from being given to anybody: connections to it are refused, and only who asks
+/// for it by number can listen there.
+///
+/// # Panics
+///
+/// Panics if somebody listens there.
+#[must_use]
+pub fn keep_port(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("an option");
+    socket.bind(address).expect("an address of our own");
+    socket
 }
 
 /// A client that hung up is no fault of ours.

@@ -169,7 +169,7 @@ trap '[ -z "$REHEARSAL_SERVING" ] || kill $REHEARSAL_SERVING; wait' EXIT
 serves() {
   REHEARSAL_SERVING="$REHEARSAL_SERVING $1"
   SERVED=$2
-  for _ in $(seq 600); do
+  for _ in $(seq 1200); do
     if grep -qE 'ready|serving' "$2"; then return 0; fi
     kill -0 "$1" || return 1
     sleep 0.05

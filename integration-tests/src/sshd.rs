@@ -62,16 +62,7 @@ impl Sshd {
         write(dir.path(), "principals", &lines(&lets.principals));
         let key = dir.path().join("host_key");
         said(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
-        // A port that was free a moment ago may be taken by now; then the next one is tried.
-        let started = (0..PORTS_TRIED).find_map(|_| {
-            let port = free_port();
-            configure(dir.path(), lets, port);
-            listening(dir.path(), port).map(|child| (child, port))
-        });
-        if started.is_none() {
-            eprintln!("{}", fs::read_to_string(dir.path().join("log")).unwrap_or_default());
-        }
-        let (child, port) = started.expect("sshd listens (what it logged is printed above)");
+        let (child, port) = listening(dir.path(), |port| configure(dir.path(), lets, port));
         let public = fs::read_to_string(dir.path().join("host_key.pub")).expect("a key");
         write(dir.path(), "known_hosts", &format!("[127.0.0.1]:{port} {public}"));
         Self { dir, child, port, user }
@@ -224,8 +215,27 @@ fn configure(dir: &Path, lets: &Lets, port: u16) {
     }
 }
 
+/// An sshd that listens, and on which port; `configure` writes `sshd_config` in `dir` for a port, and
+/// what it logs is in `log` there.
+///
+/// # Panics
+///
+/// Panics if it listens on none of many ports.
+pub fn listening(dir: &Path, configure: impl Fn(u16)) -> (Child, u16) {
+    // A port that was free a moment ago may be taken by now; then the next one is tried.
+    let started = (0..PORTS_TRIED).find_map(|_| {
+        let port = free_port();
+        configure(port);
+        listens(dir, port).map(|child| (child, port))
+    });
+    if started.is_none() {
+        eprintln!("{}", fs::read_to_string(dir.join("log")).unwrap_or_default());
+    }
+    started.expect("sshd listens (what it logged is printed above)")
+}
+
 /// An sshd that listens on `port`; `None` if it ended instead.
-fn listening(dir: &Path, port: u16) -> Option<Child> {
+fn listens(dir: &Path, port: u16) -> Option<Child> {
     let log = dir.join("log");
     let mut child = Command::new(program())
         .arg("-D")

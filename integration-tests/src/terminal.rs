@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Instant;
 
-use crate::wait::{SOON, until};
+use crate::wait::{SOON, nap};
 
 /// A tmux server of its own with one window. Ended when dropped.
 pub struct Terminal {
@@ -82,15 +83,27 @@ impl Terminal {
     /// Panics with the last screen if it never has.
     #[must_use]
     pub fn shows(&self, parts: &[&str]) -> String {
-        let mut last = String::new();
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            until(&format!("the screen shows {parts:?}"), SOON, || {
-                last = self.screen();
-                parts.iter().all(|part| last.contains(part)).then(|| last.clone())
-            })
-        }));
-        let missing = || unreachable!("{parts:?} not all on the screen:\n{}", self.screen());
-        found.unwrap_or_else(|_| missing())
+        self.comes_to(&format!("{parts:?}"), |screen| {
+            parts.iter().all(|part| screen.contains(part))
+        })
+    }
+
+    /// Waits until the screen `is_so`; answers it.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the last screen if it never is.
+    #[must_use]
+    pub fn comes_to(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let begun = Instant::now();
+        loop {
+            let screen = self.screen();
+            if is_so(&screen) {
+                return screen;
+            }
+            assert!(begun.elapsed() < SOON, "the screen never shows {what}:\n{screen}");
+            nap();
+        }
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {

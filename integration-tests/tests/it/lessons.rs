@@ -14,6 +14,7 @@ use breakglass_integration_tests::dev::Dev;
 use breakglass_integration_tests::dice::Dice;
 use breakglass_integration_tests::evidence::{Evidence, trust};
 use breakglass_integration_tests::people::{Person, ask};
+use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_ledger::audit::{Code, Verdict};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, Entry};
@@ -375,16 +376,14 @@ fn a_removed_scope_ends_its_grants_also_across_a_crash() {
     fs::write(&file, without).unwrap();
     dev.done("pia", &["policy", "sign", "broker/policy", "--yes"]);
     dev.done("pia", &["policy", "push", "broker/policy", "--yes"]);
-    super::locks::kill_and_restart(&mut dev);
+    dev.while_killed(|_| ());
     let ended = dev.says("sam", &["status", &id]);
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(ended.err.contains("policy-changed"), "{ended:?}");
-    let listed = std::process::Command::new("ssh-keygen")
-        .arg("-Qlf")
-        .arg(dev.revoked())
-        .arg(dev.path("out/id-cert.pub"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&listed.stdout).into_owned();
-    assert!(told.contains("REVOKED"), "serial {serial}: {told}");
+    until(&format!("the list names serial {serial}"), SOON, || {
+        let mut ask = std::process::Command::new("ssh-keygen");
+        ask.arg("-Qlf").arg(dev.revoked()).arg(dev.path("out/id-cert.pub"));
+        let told = String::from_utf8_lossy(&ask.output().unwrap().stdout).into_owned();
+        told.contains("REVOKED").then_some(())
+    });
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use breakglass_integration_tests::daemon::{Daemon, breakglassd};
 use breakglass_integration_tests::dev::{Dev, Said};
 
 /// An address at which nobody answers: whoever uses it reaches no broker.
@@ -34,22 +33,16 @@ fn refused(dev: &Dev, file: &str, code: i32, why: &str) {
 fn an_approval_is_made_without_a_broker_and_sent_by_somebody_else() {
     let mut dev = Dev::start();
     let id = saved(&dev);
-    let daemon = dev.daemon.take().unwrap();
-    let (rpc, web) = (daemon.rpc.to_string(), daemon.web.to_string());
-    daemon.stop();
-    let said = approved(&dev, "ada", "yes-of-ada");
-    for part in ["payments are stuck", "INC-1", "bg-root", "as of the file", "NOT sent"] {
-        assert!(said.err.contains(part), "no {part} in {said:?}");
-    }
-    approved(&dev, "bob", "yes-of-bob");
-    let own = dev.says("sam", &["approve", "case", "--offline", "own", "--yes"]);
-    assert_eq!(own.code, 5, "nobody approves their own: {own:?}");
-    assert_eq!(dev.says("sam", &["submit", "yes-of-ada"]).code, 7, "no broker yet");
-
-    let mut serve = breakglassd();
-    serve.arg("serve").arg("--state").arg(dev.path("broker/state"));
-    serve.args(["--listen", &rpc, "--web", &web]);
-    dev.daemon = Some(Daemon::start(&mut serve).unwrap());
+    dev.while_stopped(|dev| {
+        let said = approved(dev, "ada", "yes-of-ada");
+        for part in ["payments are stuck", "INC-1", "bg-root", "as of the file", "NOT sent"] {
+            assert!(said.err.contains(part), "no {part} in {said:?}");
+        }
+        approved(dev, "bob", "yes-of-bob");
+        let own = dev.says("sam", &["approve", "case", "--offline", "own", "--yes"]);
+        assert_eq!(own.code, 5, "nobody approves their own: {own:?}");
+        assert_eq!(dev.says("sam", &["submit", "yes-of-ada"]).code, 7, "no broker yet");
+    });
     // The requester is as good a messenger as any.
     assert_eq!(dev.done("sam", &["submit", "yes-of-ada"]), "approved");
     let sent = dev.json("eve", &["submit", "yes-of-bob"]);

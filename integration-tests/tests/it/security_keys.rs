@@ -1,7 +1,6 @@
 //! People who sign with FIDO security keys: through the real agent, to the real daemon.
 
 use std::process::Command;
-use std::time::Duration;
 
 use breakglass_client::agent::Agent;
 use breakglass_client::broker::{Broker, BrokerError, Pinned};
@@ -10,6 +9,7 @@ use breakglass_integration_tests::people::{Person, ask, say};
 use breakglass_integration_tests::security_key::{KeyAgent, SecurityKeys};
 use breakglass_integration_tests::signers::claims;
 use breakglass_integration_tests::site::Site;
+use breakglass_integration_tests::wait::SOON;
 use breakglass_ledger::key::{KeyType, PublicKey};
 use breakglass_ledger::policy::sample;
 use breakglass_ledger::sshsig::{assemble, to_be_signed};
@@ -77,7 +77,7 @@ impl Office {
             addresses: vec![self.daemon.rpc.to_string()],
             ca: self.site.ca(),
             kept_size: 0,
-            answer_within: Duration::from_secs(20),
+            answer_within: SOON,
         };
         Broker::connect(pinned, &|_| Ok(())).unwrap()
     }

@@ -1,9 +1,9 @@
 //! People at work while the daemon is killed under them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::policy::Files;
@@ -12,6 +12,7 @@ use breakglass_proto::v1;
 use tonic::Status;
 
 use breakglass_integration_tests::people::Person;
+use breakglass_integration_tests::wait::SOON;
 use breakglass_integration_tests::wire::{Wire, refusal};
 
 use super::dice::Dice;
@@ -28,6 +29,8 @@ pub(super) struct Life {
     said: Arc<HashSet<Digest>>,
     policy: (u64, Digest),
     over: AtomicBool,
+    /// Acts that were answered.
+    answers: AtomicU64,
 }
 
 impl Life {
@@ -37,7 +40,7 @@ impl Life {
         said: Arc<HashSet<Digest>>,
         policy: (u64, Digest),
     ) -> Self {
-        Self { wire, known, said, policy, over: AtomicBool::new(false) }
+        Self { wire, known, said, policy, over: AtomicBool::new(false), answers: AtomicU64::new(0) }
     }
 
     /// From here on the daemon may be gone.
@@ -45,9 +48,21 @@ impl Life {
         self.over.store(true, Ordering::SeqCst);
     }
 
+    /// Waits until so many acts were answered in this life: on a busy machine a moment is too short
+    /// for any.
+    pub(super) async fn heard(&self, answers: u64) {
+        let begun = Instant::now();
+        while self.answers.load(Ordering::SeqCst) < answers {
+            assert!(begun.elapsed() < SOON, "nobody is answered any more");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Gives an act in; `None` if the rules say no.
     async fn give(&self, act: v1::SubmitRequest) -> Result<Option<v1::SubmitAnswer>, Gone> {
-        match self.wire.submit(act).await {
+        let answer = self.wire.submit(act).await;
+        self.answers.fetch_add(1, Ordering::SeqCst);
+        match answer {
             Ok(answer) => {
                 self.known.lock().unwrap().answered(&answer);
                 Ok(Some(answer))

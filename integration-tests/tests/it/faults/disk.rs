@@ -22,6 +22,10 @@ use breakglass_integration_tests::wire::{Wire, refusal};
 
 use super::{credential, give_back, minting, site, sound};
 
+/// How long the credentials live, in seconds: to be waited for, and longer than a slow machine takes
+/// from the last that is recorded to the first that is not.
+const LIFE: u32 = 8;
+
 /// Who may ask, each for one credential at a time.
 const ASKERS: [&str; 4] = ["sam", "tom", "kim", "lou"];
 
@@ -39,10 +43,7 @@ async fn a_full_disk_stops_granting_and_loses_nothing() {
         daemon,
         || fill(&ballast),
         || fs::remove_file(&ballast).unwrap(),
-        |log| {
-            assert!(log.contains("the disk is full: nothing was recorded"), "{log}");
-            assert!(log.contains("free space, the daemon continues by itself"), "{log}");
-        },
+        &["the disk is full: nothing was recorded", "free space, the daemon continues by itself"],
     )
     .await;
 }
@@ -65,9 +66,7 @@ async fn a_disk_that_takes_no_more_stops_granting_and_nothing_is_lost() {
         daemon,
         || limit("4096"),
         || limit("unlimited"),
-        |log| {
-            assert!(log.contains("committing a batch"), "{log}");
-        },
+        &["committing a batch"],
     )
     .await;
 }
@@ -79,16 +78,16 @@ async fn stops_and_goes_on(
     daemon: Daemon,
     fill: impl Fn(),
     free: impl Fn(),
-    said: impl Fn(&str),
+    said: &[&str],
 ) {
     let wire = Wire::to(site, &daemon).await;
-    let (_, first) = credential(&wire, "sam", 3).await.unwrap();
+    let (_, first) = credential(&wire, "sam", LIFE).await.unwrap();
     fill();
     // What still fits is recorded and acknowledged; then comes an error, and never a credential.
     let mut acknowledged = vec![first];
     let failed = loop {
         let who = ASKERS[acknowledged.len() % ASKERS.len()];
-        match credential(&wire, who, 3).await {
+        match credential(&wire, who, LIFE).await {
             Ok((_, answer)) => acknowledged.push(answer),
             Err(status) if refusal(&status).is_some() => {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -100,7 +99,7 @@ async fn stops_and_goes_on(
     assert_eq!(failed.code(), Code::Internal, "{failed}");
     // Credentials come due and cannot be ended: nobody gets another until they are.
     minting(site, &daemon, NotServing).await;
-    said(&daemon.log());
+    said.iter().for_each(|words| daemon.logs(words));
     free();
     minting(site, &daemon, Serving).await;
     until("what came due is ended", SOON, || {
@@ -131,7 +130,7 @@ async fn lists_that_cannot_be_written_stop_minting_but_not_revoking() {
 
     give_back(&wire, "sam", sams).await.unwrap();
     minting(&site, &daemon, NotServing).await;
-    assert!(daemon.log().contains("minting stops"), "{}", daemon.log());
+    daemon.logs("minting stops");
     let status = credential(&wire, "kim", 600).await.expect_err("a broker that cannot revoke");
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     assert_eq!(refusal(&status).unwrap().name, "cannot-revoke", "{status}");

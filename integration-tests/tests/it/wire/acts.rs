@@ -117,7 +117,7 @@ async fn an_approval_for_another_request_does_not_carry_over() {
 /// R27: nothing revives a request whose time is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_approval_is_refused() {
-    let bench = Bench::new().await;
+    let bench = Bench::hasty().await;
     let (request, subject) = bench.asked(&Person::named("sam"), "quick").await;
     bench.comes("closed");
     let policy = bench.policy().await;

@@ -32,7 +32,7 @@ pub(super) struct Bench {
 }
 
 /// The sample policy: sam (two keys), tom and kim ask, ada (two keys) leads, bob and eve are security.
-/// Requests of `quick` lapse after two seconds, and of `solo` one may be alive.
+/// Of `solo` one may be alive.
 pub(super) fn files() -> Files {
     let people = ["pia", "sam", "tom", "kim", "ada", "bob", "eve"].map(Person::named);
     let second = ["sam", "ada"].map(|name| Person::numbered(name, 1));
@@ -42,9 +42,18 @@ pub(super) fn files() -> Files {
     let scopes = String::from_utf8(files.scopes).unwrap();
     let (hosts, rest) = scopes.split_once("id = \"quick\"").unwrap();
     let (quick, solo) = rest.split_once("id = \"solo\"").unwrap();
-    let quick = quick.replace("pending-max = \"10m\"", "pending-max = \"2s\"");
     let solo = solo.replace("live-max = 10\n", "live-max = 1\n");
     files.scopes = format!("{hosts}id = \"quick\"{quick}id = \"solo\"{solo}").into_bytes();
+    files
+}
+
+/// The same, but requests of `quick` lapse after two seconds.
+fn hasty() -> Files {
+    let mut files = files();
+    let scopes = String::from_utf8(files.scopes).unwrap();
+    let (before, quick) = scopes.split_once("id = \"quick\"").unwrap();
+    let quick = quick.replacen("pending-max = \"10m\"", "pending-max = \"2s\"", 1);
+    files.scopes = format!("{before}id = \"quick\"{quick}").into_bytes();
     files
 }
 
@@ -53,8 +62,17 @@ impl Bench {
         Self::limited(ROOMY).await
     }
 
+    /// Where requests of `quick` lapse after two seconds.
+    pub(super) async fn hasty() -> Self {
+        Self::under(hasty(), ROOMY).await
+    }
+
     pub(super) async fn limited(limits: &str) -> Self {
-        let site = Site::under(files());
+        Self::under(files(), limits).await
+    }
+
+    async fn under(files: Files, limits: &str) -> Self {
+        let site = Site::under(files);
         let daemon = site.serve_with(limits, &[]).unwrap();
         let wire = Wire::to(&site, &daemon).await;
         Self { site, daemon, wire }
