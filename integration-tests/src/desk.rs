@@ -12,6 +12,7 @@ use breakglass_broker::mint::Mint;
 use breakglass_broker::store::{GuardPolicy, Store};
 use breakglass_ledger::audit::Report;
 use breakglass_ledger::bytes::{Digest, Salt};
+use breakglass_ledger::entry::{Body, Entry};
 use breakglass_ledger::policy::{Files, sample};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Seen, Statement, commitment};
@@ -278,6 +279,23 @@ impl House {
             from = last.seq + 1;
             entries.extend(page.into_iter().map(|record| record.bytes));
         }
+    }
+
+    /// What every entry says, in order.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one is not in form.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<Body> {
+        let entries = self.entries().into_iter();
+        entries.map(|bytes| Entry::parse(&bytes).expect("in form").body).collect()
+    }
+
+    /// The type of every entry, in order.
+    #[must_use]
+    pub fn types(&self) -> Vec<&'static str> {
+        self.bodies().iter().map(Body::type_name).collect()
     }
 
     /// The moment the house began.

@@ -140,15 +140,6 @@ impl Story {
         issued
     }
 
-    fn types(&self) -> Vec<&'static str> {
-        self.bodies().iter().map(Body::type_name).collect()
-    }
-
-    fn bodies(&self) -> Vec<Body> {
-        let entries = self.house.entries();
-        entries.iter().map(|bytes| Entry::parse(bytes).unwrap().body).collect()
-    }
-
     /// The daemon is gone without a word and comes back.
     fn crash(&mut self) {
         self.house.restart();
@@ -175,9 +166,9 @@ fn an_unanswered_stage_is_passed_on_in_time_and_whom_it_was_passed_on_to_approve
     let mut story = Story::asked();
     assert_eq!(refusal(story.approve("eve", "app-owner")), "approver-not-entitled");
     story.house.pass(299);
-    assert!(!story.types().contains(&"escalated"));
+    assert!(!story.house.types().contains(&"escalated"));
     story.house.pass(1);
-    assert_eq!(story.types().last(), Some(&"escalated"));
+    assert_eq!(story.house.types().last(), Some(&"escalated"));
     story.approve("eve", "app-owner").unwrap();
     story.approve("bob", "security").unwrap();
     story.collect().unwrap();
@@ -197,11 +188,11 @@ fn what_is_to_be_passed_on_is_known_after_a_restart_and_done_once() {
     story.house.pass(0);
     story.crash();
     story.house.pass(10);
-    let escalated = story.types().iter().filter(|name| **name == "escalated").count();
+    let escalated = story.house.types().iter().filter(|name| **name == "escalated").count();
     assert_eq!(escalated, 1);
     // The ends of the request come as ever.
     story.house.pass(900);
-    assert_eq!(story.types()[4..], ["lapsed", "closed"]);
+    assert_eq!(story.house.types()[4..], ["lapsed", "closed"]);
     story.end();
 }
 
@@ -210,7 +201,7 @@ fn a_new_policy_changes_when_a_stage_that_waits_is_passed_on() {
     let mut story = Story::asked();
     story.house.push(files(|hot| hot.replace("within = \"5m\"", "within = \"1m\""))).unwrap();
     story.house.pass(60);
-    assert_eq!(story.types().last(), Some(&"escalated"));
+    assert_eq!(story.house.types().last(), Some(&"escalated"));
     story.house.push(files(|hot| hot.replace("principal:eve", "principal:bob"))).unwrap();
     assert_eq!(refusal(story.approve("eve", "app-owner")), "approver-not-entitled");
     story.end();
@@ -223,7 +214,7 @@ fn people_pass_a_stage_on_before_its_time() {
     assert_eq!(refusal(story.about("bob", Act::Escalate)), "nothing-to-escalate");
     story.approve("eve", "app-owner").unwrap();
     story.house.pass(300);
-    assert_eq!(story.types()[2..], ["requested", "escalated", "refused", "approved"]);
+    assert_eq!(story.house.types()[2..], ["requested", "escalated", "refused", "approved"]);
     story.end();
 }
 
@@ -259,7 +250,7 @@ fn an_emergency_is_cancelled_inside_its_delay() {
     story.about("bob", Act::Cancel).unwrap();
     story.house.pass(1);
     assert_eq!(refusal(story.collect()), "wrong-state");
-    assert!(!story.types().contains(&"issued"));
+    assert!(!story.house.types().contains(&"issued"));
     story.end();
 }
 
@@ -274,7 +265,7 @@ fn a_policy_without_the_emergency_lane_ends_a_live_emergency_also_after_a_restar
         lanes.replace("[scope.emergency]\nafter = \"10m\"\nttl-max = \"5m\"\ndelay = \"2m\"\n", "")
     };
     story.house.push(files(without)).unwrap();
-    let bodies = story.bodies();
+    let bodies = story.house.bodies();
     let Some(Body::Revoked(revoked)) = bodies.last() else { panic!("it goes on") };
     assert_eq!(revoked.cause, Cause::PolicyChanged);
     // Its review is still due.
@@ -296,7 +287,7 @@ fn a_drill_is_marked_in_its_certificate_and_its_result_is_written_down() {
     story.house.pass(600);
     story.crash();
     story.house.pass(300);
-    let bodies = story.bodies();
+    let bodies = story.house.bodies();
     let [.., Body::Closed(_), Body::Drill(drill)] = bodies.as_slice() else { panic!("no result") };
     assert!(drill.passed);
     // It cost neither pause nor budget nor review.
@@ -309,7 +300,7 @@ fn a_drill_that_nobody_answers_is_not_passed() {
     let mut story = Story::new();
     story.ask("sam", Lane::Drill, 600).unwrap();
     story.house.pass(1200);
-    let bodies = story.bodies();
+    let bodies = story.house.bodies();
     let [.., Body::Closed(_), Body::Drill(drill)] = bodies.as_slice() else { panic!("no result") };
     assert!(!drill.passed);
     story.end();
@@ -358,7 +349,7 @@ fn whatever_is_passed_on_still_lapses() {
     story.about("sam", Act::Escalate).unwrap();
     story.crash();
     story.house.pass(1200);
-    assert_eq!(story.types().last(), Some(&"closed"));
+    assert_eq!(story.house.types().last(), Some(&"closed"));
     assert_eq!(story.house.desk().next_due(), None);
     story.end();
 }

@@ -11,7 +11,7 @@ use breakglass_integration_tests::people::{Person, ask};
 use breakglass_ledger::audit::{TrustFile, verify};
 use breakglass_ledger::bundle::Bundle;
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::entry::{Body, Cause, Entry, Evidence};
+use breakglass_ledger::entry::{Body, Cause, Evidence};
 use breakglass_ledger::policy::Files;
 use breakglass_ledger::statement::{
     Act, Approve, Ask, Collect, Declare, Kind, Lane, Lock, Resolve, Unlock,
@@ -157,13 +157,8 @@ impl Story {
         self.house.submit(&Person::named("eve"), statement).map(|_| digest)
     }
 
-    fn bodies(&self) -> Vec<Body> {
-        let entries = self.house.entries();
-        entries.iter().map(|bytes| Entry::parse(bytes).unwrap().body).collect()
-    }
-
     fn causes(&self) -> Vec<Cause> {
-        let bodies = self.bodies();
+        let bodies = self.house.bodies();
         let cause = |body: &Body| {
             if let Body::Revoked(revoked) = body { Some(revoked.cause) } else { None }
         };
@@ -179,7 +174,7 @@ impl Story {
         assert_eq!(self.causes(), causes);
         let report = self.house.audit();
         assert_eq!(report.findings, []);
-        let kinds: Vec<_> = self.bodies().iter().map(Body::type_name).collect();
+        let kinds = self.house.types();
         let closed = kinds.iter().filter(|kind| **kind == "closed").count();
         assert_eq!(closed, causes.len(), "{kinds:?}");
     }
