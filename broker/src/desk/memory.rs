@@ -123,17 +123,14 @@ impl Memory {
         Ok(self.requests.get(&id))
     }
 
-    /// A request that waits may have been denied, or collected, in an entry that the database hides.
-    /// One whose time is over anyway needs no proof of that.
+    /// A request that waits may have been denied, or collected, in an entry that the database hides;
+    /// one whose time is over as well: it must not end a second time.
     fn nothing_hidden(
         &mut self,
         store: &impl Anchored,
         request: &Request,
     ) -> Result<(), DeskError> {
         let Request::Pending(Pending { asked, .. }) = request else { return Ok(()) };
-        if asked.lapses <= store.head().time.second() {
-            return Ok(());
-        }
         let newest = request.next_link().gseq.saturating_sub(1);
         self.recall.check(store.read(), request.id(), asked.seq, newest)
     }

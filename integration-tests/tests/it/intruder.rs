@@ -1,12 +1,17 @@
 //! Somebody who can write the database, and has none of the broker's keys: what they change makes
 //! the broker mint nothing.
 
+use std::path::Path;
+
 use breakglass_broker::desk::{Desk, DeskError, Parts};
 use breakglass_broker::krl;
-use breakglass_broker::store::{GuardPolicy, RECENT_SECONDS, Store, StoreError};
+use breakglass_broker::store::{GuardPolicy, Head, RECENT_SECONDS, Store, StoreError};
 use breakglass_integration_tests::desk::{House, sample_files};
 use breakglass_integration_tests::people::{Person, ask};
-use breakglass_ledger::bytes::Digest;
+use breakglass_integration_tests::record::rows;
+use breakglass_ledger::bytes::{Digest, Salt};
+use breakglass_ledger::entry::{Anchor, Body, Entry};
+use breakglass_ledger::note::{Checkpoint, SignedCheckpoint};
 use breakglass_ledger::statement::{About, Act, Collect, Kind, Lock};
 use breakglass_ledger::tree::leaf_hash;
 
@@ -78,6 +83,26 @@ fn a_denial_hidden_from_the_broker_that_wrote_it_still_counts() {
     change(&house, HIDE_THE_DENIAL);
     let told = collect(&mut house, &asked).unwrap_err();
     assert!(matches!(told, DeskError::Ledger { what } if what.contains("hides")), "{told:?}");
+}
+
+/// A request has one end, also if its time is over by now: the clock does not write another beside
+/// one that the database hides, and says that it cannot.
+#[test]
+fn a_denial_that_the_database_hides_is_not_followed_by_a_second_end() {
+    let mut house = House::sample();
+    let asked = approved(&mut house, "subject");
+    let lapses = house.now().plus(900).unix_seconds();
+    deny(&mut house, asked.0);
+    house.stop();
+    let hide = HIDE_THE_DENIAL.replace("99999999999", &lapses.to_string());
+    change(&house, &hide);
+    house.restart();
+    house.clock.advance(7200);
+    // The first pass writes an anchor: from then on the head itself is later than the request.
+    for _ in 0..2 {
+        assert_eq!(house.sweep().unwrap().unreadable, 1);
+    }
+    assert_eq!(house.types()[5..], ["denied", "closed", "anchor"]);
 }
 
 /// An approval made up, with the leaf hash that fits it.
@@ -189,6 +214,115 @@ fn a_lock_that_the_database_hides_is_noticed() {
     let drift = matches!(told, DeskError::Store(StoreError::Drift { table: "standing_entry" }));
     assert!(drift, "{told:?}");
     assert!(!house.desk().minting());
+}
+
+/// The tables of `of` in the place of the house's own, in one transaction.
+fn swap_in(house: &House, of: &Path) {
+    let database = rusqlite::Connection::open(house.ledger().join("ledger.db")).unwrap();
+    let tables: Vec<String> = {
+        let mut names =
+            database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+        let rows = names.query_map((), |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).filter(|name: &String| !name.starts_with("sqlite")).collect()
+    };
+    database.execute("ATTACH ?1 AS other", [of.to_str().unwrap()]).unwrap();
+    let swaps = tables.iter().map(|table| {
+        format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM other.{table};")
+    });
+    let swaps: String = swaps.collect();
+    database.execute_batch(&format!("BEGIN IMMEDIATE; {swaps} COMMIT")).unwrap();
+}
+
+/// A ledger as it stands now, in a directory of its own.
+fn copy(house: &House) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let database = rusqlite::Connection::open(house.ledger().join("ledger.db")).unwrap();
+    let to = dir.path().join("ledger.db");
+    database.execute("VACUUM INTO ?1", [to.to_str().unwrap()]).unwrap();
+    std::fs::copy(house.ledger().join("guard"), dir.path().join("guard")).unwrap();
+    dir
+}
+
+/// A transaction fails, so that the broker reads again where the database ends; then whatever it is
+/// asked to write, it does not.
+fn goes_no_further(house: &mut House, asked: &(Digest, Person)) {
+    let size = rows(&house.ledger()).len();
+    house.dice.run_out_after(0);
+    let told = collect(house, asked).unwrap_err();
+    assert!(matches!(told, DeskError::Entropy(_) | DeskError::Store(_)), "{told:?}");
+    house.dice.run_out_after(u64::MAX);
+    for _ in 0..2 {
+        let told = collect(house, asked).unwrap_err();
+        let is_ours = matches!(told, DeskError::Store(_) | DeskError::Ledger { .. });
+        assert!(is_ours, "{told:?}");
+        house.sweep().unwrap_err();
+    }
+    assert_eq!(
+        rows(&house.ledger()).len(),
+        size,
+        "something was written after what somebody else wrote"
+    );
+}
+
+/// The database as it was before the denial, under the daemon that wrote it, all of it signed.
+#[test]
+fn a_head_that_somebody_else_wrote_is_never_signed_over() {
+    let mut house = House::sample();
+    let asked = approved(&mut house, "subject");
+    let older = copy(&house);
+    deny(&mut house, asked.0);
+    swap_in(&house, &older.path().join("ledger.db"));
+    goes_no_further(&mut house, &asked);
+}
+
+/// The same with one entry more than the daemon wrote, all hashes in their places; what is missing is
+/// the signature.
+#[test]
+fn an_entry_that_somebody_else_appended_is_never_signed_over() {
+    let mut house = House::sample();
+    let asked = approved(&mut house, "subject");
+    deny(&mut house, asked.0);
+    let longer = copy(&house);
+    let public = house.desk().public().clone();
+    let mut store = Store::open(longer.path(), &public.log, GuardPolicy::Require).unwrap();
+    let note = store.reader().unwrap().newest_checkpoint().unwrap().to_owned();
+    let (checkpoint, cosignatures) = SignedCheckpoint::parse(&note).unwrap().to_parts();
+    store
+        .write(|tx| {
+            tx.append(&Entry {
+                seq: tx.size(),
+                time: tx.time(),
+                prev: tx.hash(),
+                salt: Salt::from_bytes([9; 16]),
+                log: public.origin.clone(),
+                body: Body::Anchor(Anchor { checkpoint, cosignatures }),
+            })?;
+            let (_, signature) = note.split_once("\n\n").unwrap();
+            let (origin, Head { size, root, .. }) = (public.origin.clone(), tx.head());
+            let body = Checkpoint { origin, size, root }.body();
+            tx.put_checkpoint(&format!("{body}\n{signature}"))
+        })
+        .unwrap();
+    drop(store);
+    swap_in(&house, &longer.path().join("ledger.db"));
+    goes_no_further(&mut house, &asked);
+}
+
+/// Between the check of the newest end and the reading of what is derived.
+#[test]
+fn a_database_that_changes_while_the_broker_starts_stops_the_start() {
+    let mut house = House::sample();
+    let asked = approved(&mut house, "subject");
+    let older = copy(&house);
+    deny(&mut house, asked.0);
+    house.stop();
+    let mint = house.mint();
+    let store = Store::open(&house.ledger(), &mint.public().log, GuardPolicy::Require).unwrap();
+    swap_in(&house, &older.path().join("ledger.db"));
+    let (clock, entropy) = (house.clock.clone(), house.dice.clone());
+    let told = Desk::start(Parts { store, mint, clock, entropy }).err().expect("refused");
+    let is_seen = matches!(told, DeskError::Ledger { what } if what.contains("somebody else"));
+    assert!(is_seen, "{told:?}");
 }
 
 /// Nothing is wrong, also when older entries are out of sight and only the newer ones are read.
