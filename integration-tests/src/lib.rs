@@ -14,6 +14,7 @@ pub mod dice;
 pub mod evidence;
 pub mod export;
 pub mod grant;
+pub mod hosts;
 pub mod idp;
 pub mod paper;
 pub mod people;

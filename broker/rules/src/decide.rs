@@ -11,11 +11,12 @@ use breakglass_ledger::time::Timestamp;
 
 use crate::eligibility::Rules;
 use crate::history::History;
+use crate::landing::Landing;
 use crate::refusal::Refusal;
 use crate::request::{Live, Pending, Request};
 use crate::verdict::Verdict;
 use crate::world::World;
-use crate::{approve, ask, collect, ending, escalation, grounds, lock, outage, review};
+use crate::{approve, ask, collect, ending, escalation, grounds, landing, lock, outage, review};
 
 /// All that a decision may depend on besides the command. Read in the transaction that records it.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,8 @@ pub struct Facts<'a> {
     pub world: &'a World,
     /// What happened before with the scope.
     pub history: &'a History,
+    /// For what a host reports: what is known about it.
+    pub landing: &'a Landing,
     /// Whether the sweep works: a broker that cannot revoke must not grant.
     pub can_revoke: bool,
 }
@@ -195,7 +198,9 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
         Act::Review(said) => review::review(facts, said),
         Act::Lock(said) => lock::lock(facts, said),
         Act::Unlock(said) => lock::unlock(facts, said, key),
-        Act::Applied(_) | Act::Use(_) | Act::Session(_) | Act::Policy(_) => {
+        Act::Applied(said) => landing::applied(facts, said),
+        Act::Use(said) => landing::used(facts, said),
+        Act::Session(_) | Act::Policy(_) => {
             Err(Refusal::NotSupportedYet { what: statement.act().kind().name() })
         }
     }
@@ -222,7 +227,10 @@ fn not_too_long(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal>
 
 /// A retry of an act whose answer is worth repeating gets it again; any other is told.
 fn again(statement: &Statement, seq: u64) -> Result<Verdict, Refusal> {
-    if matches!(statement.act().kind(), ActKind::Request | ActKind::Collect) {
+    if matches!(
+        statement.act().kind(),
+        ActKind::Request | ActKind::Collect | ActKind::Applied | ActKind::Use
+    ) {
         return Ok(Verdict::Again { seq });
     }
     Err(Refusal::Repeated { seq })

@@ -99,6 +99,9 @@ pub(crate) mod rule {
     /// A lock counts until the second it names.
     pub(crate) const LOCKED_UNTIL: &str = "locked-until";
 
+    /// A host reports of a target of its own.
+    pub(crate) const HOST: &str = "host";
+
     /// The lock of this entry covers it.
     pub(crate) fn lock(seq: u64) -> String {
         format!("lock:{seq}")

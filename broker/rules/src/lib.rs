@@ -18,6 +18,7 @@ mod ending;
 mod escalation;
 mod grounds;
 mod history;
+mod landing;
 mod lock;
 mod outage;
 mod refusal;
@@ -33,6 +34,10 @@ mod world;
 pub use clearance::Clearance;
 pub use decide::{Command, Facts, SeenVerdict, decide, refused};
 pub use history::{Held, History, used};
+pub use landing::{
+    Landing, Reported, STRANGER_WINDOW_SECONDS, STRANGERS_MAX, TARGETS_MAX, USE_AHEAD_SECONDS,
+    USE_WINDOW_SECONDS, unlogged,
+};
 pub use lock::LOCK_MAX_SECONDS;
 pub use outage::{DECLARATION_MAX_SECONDS, drain_due};
 pub use refusal::{Missing, Refusal};

@@ -2,7 +2,7 @@
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Cause, Decision, Outcome};
-use breakglass_ledger::principal::{DependencyId, StageId};
+use breakglass_ledger::principal::{DependencyId, StageId, TargetId};
 use breakglass_ledger::time::Timestamp;
 
 use crate::clearance::Clearance;
@@ -50,6 +50,15 @@ pub enum Change {
     },
     /// Something was locked. Live grants that it covers end in the same transaction.
     Locked,
+    /// A host enforces a list.
+    Applied,
+    /// A host saw a credential used that belongs to no open grant.
+    Reconciled {
+        /// Where.
+        target: TargetId,
+        /// Its serial, if the ledger does not know it.
+        unlogged: Option<u64>,
+    },
     /// A lock was lifted, or is over.
     Unlocked {
         /// Digest of the lock's statement.
@@ -65,6 +74,8 @@ impl Change {
             Self::OutageBegan { .. } => "outage-began",
             Self::OutageEnded { .. } => "outage-ended",
             Self::Locked => "locked",
+            Self::Applied => "applied",
+            Self::Reconciled { .. } => "reconciled",
             Self::Unlocked { .. } => "unlocked",
         }
     }
@@ -98,6 +109,8 @@ pub enum Event {
     Lapsed,
     /// The holder confirmed that the credential arrived.
     PickedUp,
+    /// A host saw the credential used.
+    Used,
     /// The grant ended; its credential belongs on the revocation list.
     Revoked {
         /// Why.
@@ -131,6 +144,7 @@ impl Event {
             | Self::Approved { .. }
             | Self::Escalated { .. }
             | Self::PickedUp
+            | Self::Used
             | Self::Reviewed
             | Self::Revoked { .. }
             | Self::Closed { .. } => None,
@@ -148,6 +162,7 @@ impl Event {
             Self::Withdrawn => "withdrawn",
             Self::Lapsed => "lapsed",
             Self::PickedUp => "picked-up",
+            Self::Used => "used",
             Self::Revoked { .. } => "revoked",
             Self::Reviewed => "reviewed",
             Self::Closed { .. } => "closed",

@@ -23,6 +23,8 @@ use crate::store::{Anchored, PAGE_ROWS_MAX, StoreError};
 pub(super) enum Task {
     /// A stage of this request has waited `within`.
     Escalate(RequestId),
+    /// The revocation of this entry should be in force at every target by now.
+    Landing(u64),
 }
 
 /// What is to be looked at, and when.
@@ -33,6 +35,16 @@ impl Agenda {
     /// Looks at `task` at `at`, once however often this is said.
     pub(super) fn add(&mut self, at: Timestamp, task: Task) {
         self.0.insert((at, task));
+    }
+
+    /// The same, instead of an earlier landing that is looked at in that second.
+    pub(super) fn replace(&mut self, at: Timestamp, task: Task) {
+        let is_landing =
+            |(when, what): &&(Timestamp, Task)| *when == at && matches!(what, Task::Landing(_));
+        if let Some(before) = self.0.iter().rev().find(is_landing).cloned() {
+            self.0.remove(&before);
+        }
+        self.add(at, task);
     }
 
     /// When the next look is due.
@@ -69,6 +81,7 @@ impl Memory {
     pub(super) fn plan(&mut self, store: &impl Anchored) -> Result<(), DeskError> {
         self.agenda = Agenda::default();
         self.plan_drains(store)?;
+        self.plan_landing(store)?;
         let policy = Arc::clone(self.in_force());
         let hurries = |scope: &ScopeId| {
             let stages = policy.scope(scope).map_or(&[][..], |scope| scope.stages());

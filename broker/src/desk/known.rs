@@ -10,7 +10,7 @@ use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_ledger::tree;
 use breakglass_rules::eligibility::Rules;
-use breakglass_rules::{Facts, History, Request, SeenVerdict, World};
+use breakglass_rules::{Facts, History, Landing, Request, SeenVerdict, World};
 
 use super::DeskError;
 use super::batch::Batch;
@@ -36,6 +36,7 @@ pub(super) struct Known {
     seen_ok: SeenVerdict,
     world: Arc<World>,
     pub(super) history: History,
+    pub(super) landing: Landing,
     can_revoke: bool,
 }
 
@@ -63,6 +64,7 @@ impl Known {
             seen_ok: self.seen_ok,
             world: &self.world,
             history: &self.history,
+            landing: &self.landing,
             can_revoke: self.can_revoke,
         }
     }
@@ -78,11 +80,23 @@ impl Batch<'_, '_> {
                 None => None,
             },
         };
+        if let Some(known) = self.known_of_report(statement.act())? {
+            return self.known_of_statement(known, statement);
+        }
         let mut known = self.known_of(request)?;
         if let Act::Request(ask) = statement.act() {
             self.learn_of_others(&mut known, ask)?;
         }
         self.remember(&mut known, statement.act())?;
+        self.known_of_statement(known, statement)
+    }
+
+    /// The same, with what there is to know about the statement as such.
+    fn known_of_statement(
+        &self,
+        mut known: Known,
+        statement: &Statement,
+    ) -> Result<Known, DeskError> {
         if let Some(expires) = statement.expires() {
             known.recorded = self.tx.statement_seq(statement.digest(), expires)?;
         }
@@ -123,6 +137,7 @@ impl Batch<'_, '_> {
             seen_ok: SeenVerdict::Ours,
             world: Arc::clone(self.memory.world()),
             history: History { drill_age, ..History::NONE },
+            landing: Landing::NONE,
             can_revoke: self.can_revoke && !self.sweep_is_late()?,
         })
     }

@@ -16,6 +16,7 @@ use breakglass_rules::{Pending, Request, World};
 
 use super::DeskError;
 use super::agenda::Agenda;
+use super::published::Lists;
 use super::recall::{self, Recall};
 use crate::store::Anchored;
 
@@ -44,6 +45,10 @@ pub(super) struct Memory {
     emergencies: BTreeSet<ScopeId>,
     /// Deadlines beyond the store's.
     pub(super) agenda: Agenda,
+    /// Which lists were published.
+    pub(super) lists: Lists,
+    /// Whether any host ever reported.
+    pub(super) has_targets: bool,
 }
 
 impl Memory {
@@ -67,6 +72,8 @@ impl Memory {
             lists_changed: true,
             emergencies: store.read().unreviewed_emergencies()?.into_iter().collect(),
             agenda: Agenda::default(),
+            lists: Lists::default(),
+            has_targets: false,
         };
         memory.plan(store)?;
         Ok(memory)
@@ -171,9 +178,11 @@ impl Memory {
             return Ok(());
         }
         self.recall.note(entry, None);
+        self.has_targets |= matches!(entry.body, Body::Applied(_));
         if let Body::Revoked(revoked) = &entry.body {
             self.revoked.insert(revoked.serial);
             self.lists_changed = true;
+            self.expect_landing(entry.time.second(), entry.seq);
             if revoked.decision.context.lane == Some(Lane::Emergency) {
                 let request = self.request(store, revoked.link.grant)?;
                 let scope = request.map(|request| request.asked().ask.scope.clone());

@@ -12,9 +12,11 @@ mod enforce;
 mod found;
 mod history;
 mod known;
+mod landing;
 mod lock;
 mod memory;
 mod outage;
+mod published;
 mod recall;
 mod recheck;
 mod record;
@@ -43,6 +45,7 @@ use crate::mint::{Mint, MintError, PublicParts, SignedList};
 use crate::store::{Reader, Store, StoreError};
 
 pub use self::found::found;
+pub use self::landing::LANDING_MAX_SECONDS;
 pub use self::memory::read_policy;
 pub use self::outage::Probed;
 

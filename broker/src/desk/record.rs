@@ -1,9 +1,9 @@
 //! From what the rules decided to what is written down.
 
 use breakglass_ledger::entry::{
-    Approved, Body, Closed, Decision, Denied, Escalated, Evidence, Issued, Lapsed, Link, Locked,
-    Numbered, OutageBegan, OutageEnded, PickedUp, Refused, Requested, Reviewed, Revoked, Signed,
-    Unlocked, Withdrawn,
+    Applied, Approved, Body, Closed, Decision, Denied, Escalated, Evidence, Issued, Lapsed, Link,
+    Locked, Numbered, OutageBegan, OutageEnded, PickedUp, Reconciled, Refused, Requested, Reviewed,
+    Revoked, Signed, Unlocked, Used, Withdrawn,
 };
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::{Act, Statement};
@@ -40,6 +40,7 @@ pub(super) fn body(
         Event::Withdrawn => Body::Withdrawn(Withdrawn { link, signed: signed?, decision }),
         Event::Lapsed => Body::Lapsed(Lapsed { link, decision }),
         Event::PickedUp => Body::PickedUp(PickedUp { link, signed: signed? }),
+        Event::Used => Body::Used(Used { link, signed: signed? }),
         Event::Revoked { cause, serial, valid_before } => {
             Body::Revoked(Revoked { link, signed, decision, cause, serial, valid_before })
         }
@@ -64,6 +65,12 @@ pub(super) fn change(
         }
         Change::OutageEnded { dependency } => {
             Body::OutageEnded(OutageEnded { signed, decision, dependency, evidence })
+        }
+        Change::Applied => Body::Applied(Applied { signed: signed? }),
+        Change::Reconciled { target, unlogged } => {
+            let matched = u64::from(unlogged.is_none());
+            let unlogged = breakglass_rules::unlogged(unlogged);
+            Body::Reconciled(Reconciled { signed, target, matched, unlogged })
         }
         Change::Locked => Body::Locked(Locked { signed: signed?, decision }),
         Change::Unlocked { lock } => Body::Unlocked(Unlocked { signed, decision, lock }),

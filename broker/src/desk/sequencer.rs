@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use breakglass_ledger::note::Checkpoint;
+use breakglass_ledger::statement::List;
 use breakglass_ledger::time::Timestamp;
 
 use super::batch::{Batch, Draft};
@@ -57,6 +58,7 @@ impl Sequencer {
         let mut memory = Memory::load(&durable, origin)?;
         let serials = memory.changed_lists().unwrap_or_default();
         let lists = sign_lists(&mint, durable.head(), &serials)?;
+        memory.lists.note(List::Krl, lists.version, &lists.krl);
         let missing = DeskError::Ledger { what: "it has no checkpoint" };
         let checkpoint = durable.newest_checkpoint().ok_or(missing)?;
         let shared = Arc::new(Shared::new(
@@ -170,7 +172,10 @@ impl Sequencer {
             let signed = sign_lists(&self.mint, head, &serials);
             self.shared.report(Revoking::Lists, signed.is_ok());
             match signed {
-                Ok(lists) => self.shared.show_lists(Arc::new(lists)),
+                Ok(lists) => {
+                    self.memory.lists.note(List::Krl, lists.version, &lists.krl);
+                    self.shared.show_lists(Arc::new(lists));
+                }
                 Err(error) => {
                     crate::report::fault("signing the lists", &error);
                     self.memory.lists_failed();
@@ -184,7 +189,9 @@ impl Sequencer {
     /// outcome was unknown may be durable, and a revocation in it must reach the hosts.
     fn recover(&mut self) -> Result<(), DeskError> {
         let durable = checked(&self.store)?;
+        let published = std::mem::take(&mut self.memory.lists);
         self.memory = Memory::load(&durable, self.mint.public().origin.clone())?;
+        self.memory.lists = published;
         self.stale = false;
         let checkpoint = durable.newest_checkpoint().map(str::to_owned);
         let request_due = durable.next_due()?;

@@ -30,6 +30,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::KindNotAsked { .. }
         | Refusal::PickupMismatch { .. }
         | Refusal::LockEnd { .. }
+        | Refusal::UseAhead { .. }
         | Refusal::DelegationMissing { .. } => Code::InvalidArgument,
         Refusal::KeyUnknown { .. }
         | Refusal::KeyNotTheirs { .. }
@@ -53,12 +54,15 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::UnlockOwn { .. }
         | Refusal::DelegationWidens { .. }
         | Refusal::DelegationNotSponsored { .. }
-        | Refusal::DelegationNotHuman { .. } => Code::PermissionDenied,
+        | Refusal::DelegationNotHuman { .. }
+        | Refusal::NotAHost { .. }
+        | Refusal::TargetNotTheirs { .. } => Code::PermissionDenied,
         Refusal::ScopeUnknown { .. }
         | Refusal::RequestUnknown { .. }
         | Refusal::StageUnknown { .. }
         | Refusal::DependencyUnknown { .. }
         | Refusal::LockUnknown { .. }
+        | Refusal::ListUnknown { .. }
         | Refusal::DelegationUnknown { .. } => Code::NotFound,
         Refusal::Repeated { .. }
         | Refusal::Duplicate { .. }
@@ -84,10 +88,14 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::EmergencyNotOpen { .. }
         | Refusal::DelayNotOver { .. }
         | Refusal::ReviewMissing { .. }
+        | Refusal::ListNotPublished { .. }
+        | Refusal::ListOlder { .. }
+        | Refusal::ListMismatch { .. }
         | Refusal::StillAllowed => Code::FailedPrecondition,
-        Refusal::LiveMax { .. } | Refusal::Cooldown { .. } | Refusal::BudgetSpent { .. } => {
-            Code::ResourceExhausted
-        }
+        Refusal::LiveMax { .. }
+        | Refusal::Cooldown { .. }
+        | Refusal::TargetsMany { .. }
+        | Refusal::BudgetSpent { .. } => Code::ResourceExhausted,
         Refusal::NotSupportedYet { .. } => Code::Unimplemented,
         Refusal::ClockBehind { .. } | Refusal::CannotRevoke => Code::Unavailable,
     }

@@ -123,7 +123,7 @@ impl Read {
 }
 
 /// Tables that say exactly what the entries say, and how to read them in order.
-const DERIVED: [(&str, &str); 6] = [
+const DERIVED: [(&str, &str); 9] = [
     ("node", "SELECT level, place, hash FROM node ORDER BY level, place"),
     (
         "request",
@@ -134,6 +134,15 @@ const DERIVED: [(&str, &str); 6] = [
     ("scope", "SELECT id, live, drilled FROM scope ORDER BY id"),
     ("policy", "SELECT version, digest, seq FROM policy ORDER BY version"),
     ("standing_entry", "SELECT seq, kind, name, ground, until FROM standing_entry ORDER BY seq"),
+    (
+        "landing",
+        "SELECT seq, target, by, list, version, canary, at, latency, ended FROM landing ORDER BY seq",
+    ),
+    ("target", "SELECT name, list, by, seq, overdue FROM target ORDER BY name, list"),
+    (
+        "sighting",
+        "SELECT serial, target, known, at, recorded, seq FROM sighting ORDER BY serial, target",
+    ),
 ];
 
 fn count(connection: &Connection) -> Result<i64, StoreError> {

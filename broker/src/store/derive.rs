@@ -21,13 +21,14 @@ use breakglass_rules::{CLOSE_AFTER_SECONDS, World};
 
 use super::error::StoreError;
 use super::standing::{State, lane_number, verdict_number};
-use super::world;
+use super::{landing, world};
 
 /// Records in the derived tables what `entry` says.
 pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), StoreError> {
     if let Some(signed) = entry.body.signed() {
         remember(connection, entry.seq, signed)?;
     }
+    landing::record(connection, entry)?;
     if let Body::Requested(requested) = &entry.body {
         return begin(connection, entry.seq, requested);
     }
@@ -278,6 +279,12 @@ pub(super) fn word<T: std::str::FromStr>(
 ) -> Result<T, StoreError> {
     let value = line(statement, key).ok_or(StoreError::Statement { seq })?;
     value.parse().map_err(|_| StoreError::Statement { seq })
+}
+
+/// The number on a line that may be absent.
+pub(super) fn number(seq: u64, statement: &str, key: &str) -> Result<Option<u64>, StoreError> {
+    let value = line(statement, key);
+    value.map(|value| value.parse().map_err(|_| StoreError::Statement { seq })).transpose()
 }
 
 /// SHA-256 of the subject key's wire form, from the line `key: <type> <base64>`.

@@ -141,7 +141,7 @@ pub const RECENT_SECONDS: u64 = 86_400 + 43_200 + 300 + 3_600;
 
 /// Tables that say exactly what the entries from `?from` on say. A ground that fell away is kept only
 /// as long as another stands, which may be older.
-const ROWS: [(&str, &str); 4] = [
+const ROWS: [(&str, &str); 5] = [
     (
         "standing_entry",
         "SELECT seq, kind, name, ground, until FROM standing_entry
@@ -155,6 +155,11 @@ const ROWS: [(&str, &str); 4] = [
     (
         "grant_entry",
         "SELECT request, gseq, seq FROM grant_entry WHERE request >= ?from ORDER BY request, gseq",
+    ),
+    (
+        "landing",
+        "SELECT seq, target, by, list, version, canary, at, latency, ended FROM landing
+         WHERE seq >= ?from ORDER BY seq",
     ),
     ("policy", "SELECT version, digest, seq FROM policy WHERE seq >= ?from ORDER BY version"),
 ];

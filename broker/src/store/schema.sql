@@ -135,3 +135,40 @@ CREATE TABLE blob(
     digest BLOB PRIMARY KEY,     -- 32 bytes, SHA-256 of bytes
     bytes  BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What hosts reported about revocation lists, one row for each `applied` entry.
+CREATE TABLE landing(
+    seq     INTEGER PRIMARY KEY, -- entry.seq
+    target  TEXT NOT NULL,       -- TargetId
+    by      TEXT NOT NULL,       -- PrincipalId of the reporting service
+    list    INTEGER NOT NULL,    -- 1 krl, 2 crl, 3 deny
+    version INTEGER NOT NULL,    -- of the list: the ledger's size when it was made
+    canary  INTEGER NOT NULL,    -- 0 untried, 1 refused, 2 accepted
+    at      INTEGER NOT NULL,    -- seconds since the epoch: time of the entry
+    latency INTEGER,             -- milliseconds, by the host's clock; NULL if it did not say
+    ended   INTEGER              -- sessions ended; NULL if it did not say
+) STRICT;
+CREATE INDEX landing_target ON landing(list, target, version);
+
+-- The newest report of each target and list.
+CREATE TABLE target(
+    name    TEXT NOT NULL,       -- TargetId
+    list    INTEGER NOT NULL,    -- as in landing
+    by      TEXT NOT NULL,       -- PrincipalId of the reporting service
+    seq     INTEGER NOT NULL,    -- landing.seq
+    overdue INTEGER,             -- seq of the `revoked` entry that it was said to be late with, until
+                                 -- it reports a list that holds it; NULL otherwise
+    PRIMARY KEY (name, list)
+) STRICT, WITHOUT ROWID;
+
+-- The newest report of each credential at each target.
+CREATE TABLE sighting(
+    serial   BLOB NOT NULL,      -- 8 bytes, big-endian: a stranger's may be any
+    target   TEXT NOT NULL,      -- TargetId
+    known    INTEGER NOT NULL,   -- 1 if the ledger knows the serial, else 0
+    at       INTEGER NOT NULL,   -- seconds since the epoch, by the host's clock
+    recorded INTEGER NOT NULL,   -- seconds since the epoch: time of the entry
+    seq      INTEGER NOT NULL,   -- of the entry
+    PRIMARY KEY (serial, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sighting_stranger ON sighting(target, recorded) WHERE known = 0;

@@ -10,7 +10,7 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Ask, Seen, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::eligibility::{NO_RULES, Rules};
-use breakglass_rules::{Command, Facts, History, SeenVerdict, Verdict, World, decide};
+use breakglass_rules::{Command, Facts, History, Landing, SeenVerdict, Verdict, World, decide};
 
 use crate::Extent;
 use crate::bare::Bare;
@@ -151,6 +151,7 @@ impl Asking {
             seen_ok: SeenVerdict::Ours,
             world: &world,
             history: &History::NONE,
+            landing: &Landing::NONE,
             can_revoke: true,
         };
         let (statement, key) = (&self.statement, self.person.key());

@@ -17,6 +17,7 @@ mod histories;
 mod intruder;
 mod json;
 mod judged;
+mod landing;
 mod lessons;
 mod locks;
 mod notify;

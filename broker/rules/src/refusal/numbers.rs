@@ -103,6 +103,14 @@ numbered! {
     DelegationWidens = 77, "delegation-widens";
     DelegationNotSponsored = 78, "delegation-not-sponsored";
     DelegationNotHuman = 79, "delegation-not-human";
+    NotAHost = 90, "not-a-host";
+    TargetNotTheirs = 91, "target-not-theirs";
+    ListUnknown = 92, "list-unknown";
+    ListNotPublished = 93, "list-not-published";
+    ListOlder = 94, "list-older";
+    ListMismatch = 95, "list-mismatch";
+    TargetsMany = 96, "targets-many";
+    UseAhead = 97, "use-ahead";
 }
 
 #[cfg(test)]

@@ -183,6 +183,8 @@ enum Step {
     PickUp {
         seq: u64,
     },
+    /// A host saw the credential.
+    Use,
     Revoke {
         serial: u64,
     },
@@ -209,10 +211,10 @@ impl Step {
                 policy: body.decision.policy,
             }),
             Body::PickedUp(_) => Self::PickUp { seq: entry.seq },
+            Body::Used(_) => Self::Use,
             Body::Revoked(body) => Self::Revoke { serial: body.serial },
             Body::Closed(body) => Self::Close(body.outcome),
             Body::Requested(_)
-            | Body::Used(_)
             | Body::Genesis(_)
             | Body::Policy(_)
             | Body::Applied(_)
@@ -253,6 +255,10 @@ impl Request {
             }
             (Self::Live(live), Step::PickUp { seq }) if live.picked_up.is_none() => {
                 Some(Self::Live(Live { picked_up: Some(seq), ..live }))
+            }
+            // After the end too: hosts report what they saw, not what should have been.
+            (same @ (Self::Live(_) | Self::Ended(Ended { issued: Some(_), .. })), Step::Use) => {
+                Some(same)
             }
             (Self::Live(live), Step::Revoke { serial }) if serial == live.issued.serial => {
                 let Live { asked, given, issued, picked_up } = live;

@@ -15,7 +15,8 @@ use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Seen, Statemen
 use breakglass_ledger::time::{Moment, Timestamp};
 use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{
-    Change, Command, Event, Facts, Held, History, Refusal, Request, SeenVerdict, Verdict, World,
+    Change, Command, Event, Facts, Held, History, Landing, Refusal, Request, SeenVerdict, Verdict,
+    World,
 };
 use breakglass_rules::{decide, refused, used};
 
@@ -29,6 +30,7 @@ pub(crate) struct House {
     /// What the clock says.
     pub(crate) now: Timestamp,
     pub(crate) can_revoke: bool,
+    pub(crate) landing: Landing,
     pub(crate) seen_ok: SeenVerdict,
     pub(crate) requests: Vec<Request>,
     pub(crate) entries: Vec<Entry>,
@@ -61,6 +63,7 @@ impl House {
         let mut house = Self {
             now: Timestamp::from_unix_seconds(START),
             can_revoke: true,
+            landing: Landing::NONE,
             seen_ok: SeenVerdict::Ours,
             requests: Vec::new(),
             entries: Vec::new(),
@@ -394,6 +397,7 @@ impl House {
             seen_ok: self.seen_ok,
             world: &self.world,
             history,
+            landing: &self.landing,
             can_revoke: self.can_revoke,
         }
     }
@@ -416,6 +420,13 @@ impl House {
         let lock = signed.as_ref().filter(|_| change == Change::Locked).map(Signed::digest);
         self.append(match change {
             Change::Locked => Body::Locked(entry::Locked { signed: signed.unwrap(), decision }),
+            Change::Applied => Body::Applied(entry::Applied { signed: signed.unwrap() }),
+            Change::Reconciled { target, unlogged } => Body::Reconciled(entry::Reconciled {
+                signed,
+                target,
+                matched: u64::from(unlogged.is_none()),
+                unlogged: breakglass_rules::unlogged(unlogged),
+            }),
             Change::Unlocked { lock } => Body::Unlocked(entry::Unlocked { signed, decision, lock }),
             Change::OutageBegan { dependency } => {
                 Body::OutageBegan(entry::OutageBegan { signed, decision, dependency, evidence })
@@ -465,6 +476,7 @@ impl House {
             }
             Event::Lapsed => Body::Lapsed(entry::Lapsed { link, decision }),
             Event::PickedUp => Body::PickedUp(entry::PickedUp { link, signed: signed.unwrap() }),
+            Event::Used => Body::Used(entry::Used { link, signed: signed.unwrap() }),
             Event::Revoked { cause, serial, valid_before } => Body::Revoked(entry::Revoked {
                 link,
                 signed,

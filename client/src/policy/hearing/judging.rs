@@ -3,7 +3,9 @@
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::statement::{Act, Statement};
 use breakglass_ledger::time::Timestamp;
-use breakglass_rules::{Command, Event, Facts, Live, Request, SeenVerdict, Verdict, decide};
+use breakglass_rules::{
+    Command, Event, Facts, Landing, Live, Request, SeenVerdict, Verdict, decide,
+};
 
 use super::{Beyond, Hearing, Said, Yes};
 use crate::policy::question::Terms;
@@ -63,6 +65,7 @@ impl Hearing<'_> {
             recorded: None,
             seen_ok: SeenVerdict::Ours,
             history: &beyond.history,
+            landing: &Landing::NONE,
             can_revoke: true,
         }
     }
