@@ -3,10 +3,11 @@
 use breakglass_ledger::entry::Decision;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::policy::SshProfile;
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
 use breakglass_ledger::statement::{Kind, Lane};
 use breakglass_ledger::time::Timestamp;
+
+use crate::profile::Profile;
 
 /// Proof that the approval chain was satisfied, and the terms of the one credential it is good for.
 ///
@@ -23,10 +24,12 @@ use breakglass_ledger::time::Timestamp;
 ///     on_behalf_of: by.on_behalf_of().to_vec(),
 ///     scope: by.scope().clone(),
 ///     kind: by.kind(),
-///     subject: by.subject().clone(),
+///     subject: by.subject().cloned(),
 ///     profile: by.profile().clone(),
 ///     not_before: by.not_before(),
 ///     expires_at: by.expires_at(),
+///     ends: by.expires_at(),
+///     replaces: by.replaces(),
 ///     approvals: by.approvals().to_vec(),
 ///     decision: by.decision().clone(),
 /// }
@@ -60,10 +63,12 @@ pub struct Clearance {
     pub(crate) on_behalf_of: Vec<PrincipalId>,
     pub(crate) scope: ScopeId,
     pub(crate) kind: Kind,
-    pub(crate) subject: PublicKey,
-    pub(crate) profile: SshProfile,
+    pub(crate) subject: Option<PublicKey>,
+    pub(crate) profile: Profile,
     pub(crate) not_before: Timestamp,
     pub(crate) expires_at: Timestamp,
+    pub(crate) ends: Timestamp,
+    pub(crate) replaces: Option<u64>,
     pub(crate) approvals: Vec<u64>,
     pub(crate) decision: Decision,
 }
@@ -105,15 +110,17 @@ impl Clearance {
         self.kind
     }
 
-    /// The key it is bound to: the one in the request, which also signed the collect.
+    /// The key it is bound to: the one in the request, which also signed the collect. `None` only
+    /// for a token that the scope lets be bound to none.
     #[must_use]
-    pub const fn subject(&self) -> &PublicKey {
-        &self.subject
+    pub const fn subject(&self) -> Option<&PublicKey> {
+        self.subject.as_ref()
     }
 
-    /// What an SSH certificate must carry, no more and no less.
+    /// What it must carry, no more and no less; of the same kind as [`Clearance::kind`]. In a drill
+    /// its names are those of drills already.
     #[must_use]
-    pub const fn profile(&self) -> &SshProfile {
+    pub const fn profile(&self) -> &Profile {
         &self.profile
     }
 
@@ -123,10 +130,23 @@ impl Clearance {
         self.not_before
     }
 
-    /// First second at which it is no longer valid: the ttl counts from issuing.
+    /// First second at which it is no longer valid: with its grant, or before it if it is a token.
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
         self.expires_at
+    }
+
+    /// First second at which the grant is over, if that is later than the credential's own end: what
+    /// the `issued` entry says under `ends`.
+    #[must_use]
+    pub fn ends(&self) -> Option<Timestamp> {
+        (self.ends != self.expires_at).then_some(self.ends)
+    }
+
+    /// The serial of the grant's token before, which this one takes back.
+    #[must_use]
+    pub const fn replaces(&self) -> Option<u64> {
+        self.replaces
     }
 
     /// The `approved` entries that counted, ascending by their `seq`.

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::policy::{Scope, SshProfile};
-use breakglass_ledger::statement::{Collect, Lane, Pickup};
+use breakglass_ledger::statement::{Collect, Kind, Lane, Pickup};
+use breakglass_ledger::time::Timestamp;
 
 use crate::clearance::Clearance;
 use crate::decide::Facts;
 use crate::grounds::{self, rule};
+use crate::profile::Profile;
 use crate::refusal::Refusal;
-use crate::request::{Asked, Request};
+use crate::request::{Asked, Live, Pending, Request};
 use crate::stages::{self, Tally};
 use crate::verdict::{Event, Verdict};
-use crate::{BACKDATE_SECONDS, DRILL_PREFIX, ask, emergency, outage, restraint};
+use crate::{BACKDATE_SECONDS, TOKENS_MAX, ask, emergency, outage, restraint};
 
 /// Judges a collect: everything that was judged before is judged again, now.
 pub(crate) fn collect(
@@ -27,11 +28,48 @@ pub(crate) fn collect(
     if !asked.ask.kinds.contains(&collect.kind) {
         return Err(Refusal::KindNotAsked { kind: collect.kind.name() });
     }
-    if let Request::Live(_) = request {
-        // The credential is public and bound to the key that asks: telling it again is harmless.
-        return Ok(Verdict::Again { seq: facts.alive(request)?.issued.seq });
+    if let Request::Live(live) = request {
+        return another(facts, live, collect.kind);
     }
     let pending = facts.waiting(request)?;
+    let cleared = may_issue(facts, pending)?;
+    let scope = ask::scope(facts.policy, &pending.asked.ask)?;
+    emergency::delay_over(facts, scope, &pending.asked)?;
+    restraint::allows(facts, scope, &pending.asked.ask)?;
+    ask::room(facts, scope)?;
+    let ends = facts.now.plus(u64::from(asked.ask.ttl.seconds()));
+    let terms = Terms { kind: collect.kind, ends, replaces: None };
+    clear(facts, &pending.asked, &terms, cleared).map(Verdict::Sign)
+}
+
+/// Judges a collect in a grant that gave a credential before: it gives one of every kind asked for,
+/// and another token for the one before. What was counted for the whole grant, its time, its place
+/// among those alive, is not counted again.
+fn another(facts: &Facts<'_>, live: &Live, kind: Kind) -> Result<Verdict, Refusal> {
+    if facts.second() >= live.ends() {
+        return Err(Refusal::WrongState { state: "expired", needs: "live" });
+    }
+    let before = live.newest(kind);
+    if let Some(before) = before
+        && kind != Kind::Jwt
+    {
+        // The credential is public and bound to the key that asks: telling it again is harmless.
+        return Ok(Verdict::Again { seq: before.seq });
+    }
+    if live.credentials().filter(|issued| issued.kind == Kind::Jwt).count() >= TOKENS_MAX {
+        return Err(Refusal::TokensSpent { max: TOKENS_MAX });
+    }
+    let Live { asked, given, escalated, .. } = live;
+    let (given, escalated) = (given.clone(), escalated.clone());
+    let pending = Pending { asked: asked.clone(), given, escalated };
+    let cleared = may_issue(facts, &pending)?;
+    let replaces = before.map(|before| before.serial);
+    let terms = Terms { kind, ends: live.ends(), replaces };
+    clear(facts, asked, &terms, cleared).map(Verdict::Sign)
+}
+
+/// The approvals that count and the rules that permit it, if a credential may be issued now.
+fn may_issue(facts: &Facts<'_>, pending: &Pending) -> Result<(Tally, Vec<String>), Refusal> {
     let asked = &pending.asked;
     may_still_hold(facts, asked)?;
     outage::lane_open(facts, ask::scope(facts.policy, &asked.ask)?, &asked.ask)?;
@@ -40,14 +78,10 @@ pub(crate) fn collect(
     if !tally.missing.0.is_empty() {
         return Err(Refusal::NotApprovedYet { missing: tally.missing });
     }
-    let scope = ask::scope(facts.policy, &asked.ask)?;
-    emergency::delay_over(facts, scope, asked)?;
-    restraint::allows(facts, scope, &asked.ask)?;
-    ask::room(facts, scope)?;
     if !facts.can_revoke {
         return Err(Refusal::CannotRevoke);
     }
-    clear(facts, asked, collect, tally, permitted).map(Verdict::Sign)
+    Ok((tally, permitted))
 }
 
 /// Judges a pickup.
@@ -59,11 +93,11 @@ pub(crate) fn pick_up(
     let request = facts.about(pickup.request)?;
     is_subject(request.asked(), key)?;
     let live = facts.alive(request)?;
-    if pickup.issued != live.issued.entry {
-        let (named, issued) = (pickup.issued, live.issued.entry);
-        return Err(Refusal::PickupMismatch { named, issued });
-    }
-    if let Some(seq) = live.picked_up {
+    let newest = live.credentials().next_back().map_or(live.issued.entry, |issued| issued.entry);
+    let Some(issued) = live.credentials().find(|issued| issued.entry == pickup.issued) else {
+        return Err(Refusal::PickupMismatch { named: pickup.issued, issued: newest });
+    };
+    if let Some(seq) = issued.picked_up {
         return Ok(Verdict::Again { seq });
     }
     let ask = &live.asked.ask;
@@ -72,11 +106,13 @@ pub(crate) fn pick_up(
     Ok(Verdict::Record(Event::PickedUp, decision))
 }
 
+/// Whether `key` is the subject key; where the request brought none, the one that signed it.
 fn is_subject(asked: &Asked, key: &PublicKey) -> Result<(), Refusal> {
-    if asked.ask.key.as_ref() != Some(key) {
-        return Err(Refusal::NotTheSubjectKey { key: key.fingerprint() });
-    }
-    Ok(())
+    let is_theirs = match &asked.ask.key {
+        Some(subject) => subject == key,
+        None => asked.key == key.fingerprint(),
+    };
+    if is_theirs { Ok(()) } else { Err(Refusal::NotTheSubjectKey { key: key.fingerprint() }) }
 }
 
 /// Whether the policy in force lets the requester hold what was asked, as approvers were shown it.
@@ -88,13 +124,21 @@ fn may_still_hold(facts: &Facts<'_>, asked: &Asked) -> Result<(), Refusal> {
     ask::unchanged(facts.policy, then, &asked.ask)
 }
 
+/// What differs between the credentials of one grant.
+struct Terms {
+    kind: Kind,
+    /// First second at which the grant is over.
+    ends: Timestamp,
+    /// The token before.
+    replaces: Option<u64>,
+}
+
 /// The one place where permission comes into being.
 fn clear(
     facts: &Facts<'_>,
     asked: &Asked,
-    collect: &Collect,
-    tally: Tally,
-    permitted: Vec<String>,
+    terms: &Terms,
+    (tally, permitted): (Tally, Vec<String>),
 ) -> Result<Clearance, Refusal> {
     let ask = &asked.ask;
     let scope = ask::scope(facts.policy, ask)?;
@@ -109,29 +153,29 @@ fn clear(
     let permitting: BTreeSet<String> = tally.permitting.into_iter().chain(permitted).collect();
     rules.extend(permitting);
     let decision = grounds::decision(facts, Some(ask), Some(&ask.by), rules, "issued");
+    let profile = Profile::of(scope, terms.kind)?.in_lane(ask.lane);
     Ok(Clearance {
         request: ask.id,
         holder: ask.by.clone(),
         lane: ask.lane,
         on_behalf_of: ask.on_behalf_of.clone(),
         scope: ask.scope.clone(),
-        kind: collect.kind,
-        subject: ask::subject_key(facts.policy, ask)?.clone(),
-        profile: profile(scope, ask.lane)?,
+        kind: terms.kind,
+        subject: ask::subject_key(facts.policy, ask)?.cloned(),
         not_before: facts.now.minus(BACKDATE_SECONDS),
-        expires_at: facts.now.plus(u64::from(ask.ttl.seconds())),
+        expires_at: expiry(&profile, facts.now, terms.ends),
+        ends: terms.ends,
+        replaces: terms.replaces,
+        profile,
         approvals: tally.counted,
         decision: grounds::weigh(facts, decision, None),
     })
 }
 
-/// What a certificate carries: in a drill, principals that open nothing real.
-fn profile(scope: &Scope, lane: Lane) -> Result<SshProfile, Refusal> {
-    let mut profile = ask::ssh_profile(scope)?.clone();
-    if lane == Lane::Drill {
-        for principal in &mut profile.principals {
-            principal.insert_str(0, DRILL_PREFIX);
-        }
+/// A certificate ends with its grant. A token is soon over, because nobody asks again about it.
+fn expiry(profile: &Profile, now: Timestamp, ends: Timestamp) -> Timestamp {
+    match profile {
+        Profile::Ssh(_) | Profile::X509(_) => ends,
+        Profile::Jwt(jwt) => ends.min(now.plus(jwt.ttl_max.into())),
     }
-    Ok(profile)
 }

@@ -6,7 +6,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Policy, Principal};
 use breakglass_ledger::principal::{DependencyId, Origin, PrincipalId};
-use breakglass_ledger::statement::{Act, ActKind, EXPIRES_MAX_SECONDS, Statement};
+use breakglass_ledger::statement::{Act, ActKind, EXPIRES_MAX_SECONDS, Kind, Statement};
 use breakglass_ledger::time::Timestamp;
 
 use crate::eligibility::Rules;
@@ -227,13 +227,18 @@ fn not_too_long(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal>
 
 /// A retry of an act whose answer is worth repeating gets it again; any other is told.
 fn again(statement: &Statement, seq: u64) -> Result<Verdict, Refusal> {
-    if matches!(
+    // A token is nowhere kept, and whoever reads the ledger could repeat what was said: for another
+    // token the holder signs again.
+    let is_token = matches!(statement.act(), Act::Collect(collect) if collect.kind == Kind::Jwt);
+    let is_worth_it = matches!(
         statement.act().kind(),
         ActKind::Request | ActKind::Collect | ActKind::Applied | ActKind::Use
-    ) {
-        return Ok(Verdict::Again { seq });
+    );
+    if is_worth_it && !is_token {
+        Ok(Verdict::Again { seq })
+    } else {
+        Err(Refusal::Repeated { seq })
     }
-    Err(Refusal::Repeated { seq })
 }
 
 /// The principal that `key` speaks for, if that is `by`.
@@ -297,7 +302,7 @@ impl<'a> Facts<'a> {
         let Request::Live(live) = request else {
             return Err(Refusal::WrongState { state: request.state(), needs: "live" });
         };
-        if self.second() >= live.issued.valid_before {
+        if self.second() >= live.ends() {
             return Err(Refusal::WrongState { state: "expired", needs: "live" });
         }
         Ok(live)

@@ -81,7 +81,7 @@ pub(crate) fn lapse(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
 /// The clock: the credential's time is over.
 pub(crate) fn expire(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
     let live = live(facts.given_request()?)?;
-    due(facts, live.issued.valid_before)?;
+    due(facts, live.ends())?;
     Ok(revoke(facts, live, None, Cause::Expired, rule::TTL))
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn close(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
         return Err(wrong(request, "ended"));
     };
     if let Some(issued) = issued {
-        due(facts, issued.valid_before.plus(CLOSE_AFTER_SECONDS))?;
+        due(facts, issued.ends.plus(CLOSE_AFTER_SECONDS))?;
     }
     Ok(record(facts, asked, None, Event::Closed { outcome: *outcome }, rule::CLOSE_AFTER))
 }
@@ -190,7 +190,11 @@ pub(crate) fn revoke(
     cause: Cause,
     rule: &str,
 ) -> Verdict {
-    let issued = &live.issued;
-    let event = Event::Revoked { cause, serial: issued.serial, valid_before: issued.valid_before };
-    record(facts, &live.asked, actor, event, rule)
+    record(facts, &live.asked, actor, end(live, cause), rule)
+}
+
+/// The end of the grant and of every credential issued in it.
+pub(crate) fn end(live: &Live, cause: Cause) -> Event {
+    let also = live.further.iter().map(|issued| issued.serial).collect();
+    Event::Revoked { cause, serial: live.issued.serial, also, valid_before: live.ends() }
 }

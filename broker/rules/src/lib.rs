@@ -21,6 +21,7 @@ mod history;
 mod landing;
 mod lock;
 mod outage;
+mod profile;
 mod refusal;
 mod request;
 mod restraint;
@@ -40,6 +41,7 @@ pub use landing::{
 };
 pub use lock::LOCK_MAX_SECONDS;
 pub use outage::{DECLARATION_MAX_SECONDS, drain_due};
+pub use profile::Profile;
 pub use refusal::{Missing, Refusal};
 pub use request::{Asked, Closed, Ended, FoldError, Given, Issued, Live, Pending, Request};
 pub use verdict::{Change, Event, Verdict};
@@ -51,6 +53,10 @@ pub const CLOSE_AFTER_SECONDS: u64 = 300;
 
 /// A credential is valid from this many seconds before it is made, for hosts with slow clocks.
 pub const BACKDATE_SECONDS: u64 = 60;
+
+/// Most tokens of one grant: one every ten minutes for twelve hours, and room for answers that were
+/// lost. Each is an entry for ever.
+pub const TOKENS_MAX: usize = 144;
 
 /// What the principals of a drill's certificate begin with: hosts know nobody of that name.
 pub const DRILL_PREFIX: &str = "drill-";

@@ -15,7 +15,7 @@ use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::Live;
-use crate::verdict::{Change, Event, Verdict};
+use crate::verdict::{Change, Verdict};
 use crate::world::Lock;
 use crate::{ask, ending, stages};
 
@@ -70,12 +70,8 @@ pub(crate) fn enforce(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
 /// The end of a grant that a lock covers, if one does.
 pub(crate) fn revoke(facts: &Facts<'_>, live: &Live) -> Option<Verdict> {
     let lock = covering(facts, &live.asked.ask, Some(live.asked.key))?;
-    let (issued, rules) = (&live.issued, vec![rule::lock(lock.seq)]);
-    let event = Event::Revoked {
-        cause: Cause::Locked,
-        serial: issued.serial,
-        valid_before: issued.valid_before,
-    };
+    let rules = vec![rule::lock(lock.seq)];
+    let event = ending::end(live, Cause::Locked);
     let decision = grounds::decision(facts, Some(&live.asked.ask), None, rules, event.name());
     Some(Verdict::Record(event, decision))
 }

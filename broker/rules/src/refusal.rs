@@ -7,7 +7,7 @@ mod numbers;
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::key::Fingerprint;
+use breakglass_ledger::key::{Fingerprint, KeyType};
 use breakglass_ledger::principal::{
     DependencyId, Origin, PrincipalId, PrincipalKind, ScopeId, StageId, TargetId,
 };
@@ -870,6 +870,28 @@ pub enum Refusal {
         hop: PrincipalId,
         /// What it is.
         kind: PrincipalKind,
+    },
+    /// The subject key is of a type that those who check such credentials do not take.
+    #[error(
+        "field key: a subject key of type {found} cannot carry a credential of kind {kind}, which \
+         takes {needed}: ask again with a fresh key of that type"
+    )]
+    SubjectKeyType {
+        /// The kind asked for.
+        kind: &'static str,
+        /// The type it takes.
+        needed: KeyType,
+        /// The type of the key.
+        found: KeyType,
+    },
+    /// The grant gave as many tokens as one may.
+    #[error(
+        "this grant gave {max} tokens, which is the most; each stays in the ledger for ever: keep \
+         a token until it is over, or ask for another grant"
+    )]
+    TokensSpent {
+        /// Most tokens of one grant.
+        max: usize,
     },
 }
 

@@ -43,10 +43,12 @@ pub struct Live {
     pub asked: Asked,
     /// The approvals given before it was issued, in the ledger's order.
     pub given: Vec<Given>,
-    /// The credential.
+    /// The stages that were passed on to others, in the ledger's order.
+    pub escalated: Vec<StageId>,
+    /// The first credential: from it on the grant's time counts.
     pub issued: Issued,
-    /// The entry in which the holder confirmed that it arrived, if they did.
-    pub picked_up: Option<u64>,
+    /// Credentials of other kinds and later tokens, in the ledger's order.
+    pub further: Vec<Issued>,
 }
 
 /// Ended, `closed` not yet written.
@@ -58,10 +60,10 @@ pub struct Ended {
     pub given: Vec<Given>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The credential that was revoked; `None` if none was issued.
+    /// The first credential; `None` if none was issued.
     pub issued: Option<Issued>,
-    /// The entry in which the holder confirmed that it arrived, if they did.
-    pub picked_up: Option<u64>,
+    /// Credentials after the first, in the ledger's order; revoked with it.
+    pub further: Vec<Issued>,
 }
 
 /// Nothing more can happen.
@@ -73,8 +75,10 @@ pub struct Closed {
     pub given: Vec<Given>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The credential that was revoked; `None` if none was issued.
+    /// The first credential; `None` if none was issued.
     pub issued: Option<Issued>,
+    /// Credentials after the first, in the ledger's order; revoked with it.
+    pub further: Vec<Issued>,
 }
 
 /// What was asked, and under which law.
@@ -134,7 +138,7 @@ pub struct Given {
     pub at: Timestamp,
 }
 
-/// The credential that was issued.
+/// A credential that was issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issued {
     /// The `seq` of its `issued` entry.
@@ -151,6 +155,36 @@ pub struct Issued {
     pub valid_before: Timestamp,
     /// Digest of the policy in force when it was issued.
     pub policy: Digest,
+    /// First second at which its grant is over; never before `valid_before`.
+    pub ends: Timestamp,
+    /// The entry in which the holder confirmed that it arrived, if they did.
+    pub picked_up: Option<u64>,
+}
+
+impl Live {
+    /// First second at which the grant is over, all its credentials with it.
+    #[must_use]
+    pub const fn ends(&self) -> Timestamp {
+        self.issued.ends
+    }
+
+    /// All its credentials, in the ledger's order.
+    pub fn credentials(&self) -> impl DoubleEndedIterator<Item = &Issued> {
+        std::iter::once(&self.issued).chain(&self.further)
+    }
+
+    /// The newest credential of `kind`.
+    #[must_use]
+    pub fn newest(&self, kind: Kind) -> Option<&Issued> {
+        self.credentials().rev().find(|issued| issued.kind == kind)
+    }
+}
+
+impl Ended {
+    /// All its credentials, in the ledger's order.
+    pub fn credentials(&self) -> impl Iterator<Item = &Issued> {
+        self.issued.iter().chain(&self.further)
+    }
 }
 
 /// Where the grant's own chain of entries stands.
@@ -194,7 +228,8 @@ impl Request {
     #[must_use]
     pub fn drill_passed(&self) -> Option<bool> {
         let Self::Ended(ended) = self else { return None };
-        let done = ended.outcome == Outcome::Revoked && ended.picked_up.is_some();
+        let arrived = ended.credentials().any(|issued| issued.picked_up.is_some());
+        let done = ended.outcome == Outcome::Revoked && arrived;
         (ended.asked.ask.lane == Lane::Drill).then_some(done)
     }
 

@@ -31,6 +31,8 @@ pub(crate) fn scope() -> Scope {
         require_reason: true,
         approval: Approval::None,
         ssh: None,
+        x509: None,
+        jwt: None,
         drill_every: None,
         on_warning: Vec::new(),
     }

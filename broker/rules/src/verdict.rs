@@ -111,13 +111,15 @@ pub enum Event {
     PickedUp,
     /// A host saw the credential used.
     Used,
-    /// The grant ended; its credential belongs on the revocation list.
+    /// The grant ended; its credentials belong on the revocation list.
     Revoked {
         /// Why.
         cause: Cause,
-        /// The credential's serial.
+        /// The serial of its first credential.
         serial: u64,
-        /// First second at which the credential is no longer valid by itself.
+        /// The serials of all its others, ascending.
+        also: Vec<u64>,
+        /// First second at which the grant is over by itself.
         valid_before: Timestamp,
     },
     /// The grant was looked at afterwards. Not part of its chain.

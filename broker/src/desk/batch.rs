@@ -144,7 +144,7 @@ impl Batch<'_, '_> {
             return Err(DeskError::Refused { refusal: Refusal::Repeated { seq }, seq: None });
         }
         let issued = if let Body::Issued(issued) = &entry.body { Some(issued) } else { None };
-        let credential = issued.map(|issued| issued.certificate.clone());
+        let credential = issued.and_then(|issued| issued.certificate.clone());
         let request = entry.grant().map(|link| link.grant);
         Ok(Draft { seq, entry: record.bytes, request, credential, repeated: true })
     }

@@ -41,8 +41,9 @@ pub(super) fn body(
         Event::Lapsed => Body::Lapsed(Lapsed { link, decision }),
         Event::PickedUp => Body::PickedUp(PickedUp { link, signed: signed? }),
         Event::Used => Body::Used(Used { link, signed: signed? }),
-        Event::Revoked { cause, serial, valid_before } => {
-            Body::Revoked(Revoked { link, signed, decision, cause, serial, valid_before })
+        Event::Revoked { cause, serial, also, valid_before } => {
+            let also = (!also.is_empty()).then_some(also);
+            Body::Revoked(Revoked { link, signed, decision, cause, serial, also, valid_before })
         }
         Event::Reviewed => {
             Body::Reviewed(Reviewed { signed: signed?, decision, request: link.grant })
@@ -90,7 +91,11 @@ pub(super) fn issued(
         signed,
         decision,
         kind: breakglass_ledger::statement::Kind::Ssh,
-        certificate: credential.certificate.clone(),
+        certificate: Some(credential.certificate.clone()),
+        claims: None,
+        token: None,
+        replaces: None,
+        ends: None,
         serial: credential.serial,
         subject: credential.subject,
         valid_after: credential.valid_after,

@@ -7,9 +7,9 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{FORCE_COMMAND_MAX_BYTES, SSH_EXTENSIONS, SshProfile};
 use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::{Kind, Lane};
+use breakglass_ledger::statement::Lane;
 use breakglass_ledger::time::{Timestamp, Ttl};
-use breakglass_rules::{BACKDATE_SECONDS, Clearance, DRILL_PREFIX};
+use breakglass_rules::{BACKDATE_SECONDS, Clearance, DRILL_PREFIX, Profile};
 use signature::Signer;
 use ssh_key::certificate::{Builder, CertType};
 use ssh_key::public::KeyData;
@@ -59,10 +59,8 @@ impl Mint {
         serial: u64,
         entropy: &dyn Entropy,
     ) -> Result<SshCredential, MintError> {
-        match clearance.kind() {
-            Kind::Ssh => self.certify(&Terms::of(&clearance), serial, entropy),
-            Kind::X509 | Kind::Jwt => Err(MintError::Kind),
-        }
+        let terms = Terms::of(&clearance).ok_or(MintError::Kind)?;
+        self.certify(&terms, serial, entropy)
     }
 
     fn certify(
@@ -106,17 +104,22 @@ pub(super) struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn of(clearance: &'a Clearance) -> Self {
-        Self {
+    /// `None` if it is not for an SSH certificate over a key.
+    fn of(clearance: &'a Clearance) -> Option<Self> {
+        let (Profile::Ssh(profile), Some(subject)) = (clearance.profile(), clearance.subject())
+        else {
+            return None;
+        };
+        Some(Self {
             request: clearance.request(),
             holder: clearance.holder(),
             lane: clearance.lane(),
             on_behalf_of: clearance.on_behalf_of(),
-            subject: clearance.subject(),
+            subject,
             valid_after: clearance.not_before(),
             valid_before: clearance.expires_at(),
-            profile: clearance.profile(),
-        }
+            profile,
+        })
     }
 
     /// At most 638 bytes, without blanks: every part has a fixed alphabet, which has neither colon nor

@@ -29,6 +29,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::DeclarationTooLong { .. }
         | Refusal::KindNotAsked { .. }
         | Refusal::PickupMismatch { .. }
+        | Refusal::SubjectKeyType { .. }
         | Refusal::LockEnd { .. }
         | Refusal::UseAhead { .. }
         | Refusal::DelegationMissing { .. } => Code::InvalidArgument,
@@ -94,6 +95,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::StillAllowed => Code::FailedPrecondition,
         Refusal::LiveMax { .. }
         | Refusal::Cooldown { .. }
+        | Refusal::TokensSpent { .. }
         | Refusal::TargetsMany { .. }
         | Refusal::BudgetSpent { .. } => Code::ResourceExhausted,
         Refusal::NotSupportedYet { .. } => Code::Unimplemented,

@@ -144,9 +144,12 @@ impl Story {
             Body::Lapsed(_) => self.end(Outcome::Lapsed, None),
             Body::Issued(body) => {
                 self.view.set_state(v1::State::Live);
-                self.view.expires_at = body.valid_before.unix_seconds();
-                self.view.serial = body.serial;
-                self.view.certificate.clone_from(&body.certificate);
+                self.view.expires_at = body.grant_ends().unix_seconds();
+                // The first stands for the grant; further ones are told by their own entries.
+                if self.view.serial == 0 {
+                    self.view.serial = body.serial;
+                    self.view.certificate = body.certificate.clone().unwrap_or_default();
+                }
             }
             Body::Revoked(body) => {
                 self.view.cause = body.cause.name().to_owned();

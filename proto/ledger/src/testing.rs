@@ -138,6 +138,8 @@ impl House {
             ssh_ca: self.keys.public("ssh-ca").to_openssh(),
             lists_key: self.keys.public("lists").to_openssh(),
             tls_ca: Digest::of(b"no TLS here"),
+            x509_ca: None,
+            jwt_key: None,
             software: "breakglass-ledger testing".to_owned(),
         }
     }

@@ -103,6 +103,8 @@ numbered! {
     DelegationWidens = 77, "delegation-widens";
     DelegationNotSponsored = 78, "delegation-not-sponsored";
     DelegationNotHuman = 79, "delegation-not-human";
+    SubjectKeyType = 80, "subject-key-type";
+    TokensSpent = 81, "tokens-spent";
     NotAHost = 90, "not-a-host";
     TargetNotTheirs = 91, "target-not-theirs";
     ListUnknown = 92, "list-unknown";

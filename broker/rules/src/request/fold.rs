@@ -4,12 +4,12 @@
 //! Signatures are not verified again: what is in the ledger was verified before it got there.
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::entry::{Body, Entry, EntryError, Link, Outcome, Signed};
+use breakglass_ledger::entry::{self, Body, Entry, EntryError, Link, Outcome, Signed};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::Fingerprint;
 use breakglass_ledger::principal::StageId;
 use breakglass_ledger::sshsig::{SshSig, SshSigError};
-use breakglass_ledger::statement::{Act, Statement, StatementError};
+use breakglass_ledger::statement::{Act, Kind, Statement, StatementError};
 
 use super::{Asked, Closed, Ended, Given, Issued, Last, Live, Pending, Request};
 
@@ -174,20 +174,25 @@ impl Request {
     }
 }
 
+/// The serials that an end names.
+struct Revoked {
+    serial: u64,
+    also: Vec<u64>,
+}
+
 /// What an entry does to its grant.
 enum Step {
     Approve(Given),
     Escalate(StageId),
     End(Outcome),
-    Issue(Issued),
+    Issue(Issued, Option<u64>),
     PickUp {
         seq: u64,
+        issued: Digest,
     },
     /// A host saw the credential.
     Use,
-    Revoke {
-        serial: u64,
-    },
+    Revoke(Revoked),
     Close(Outcome),
     /// Begins a grant, belongs to none, or is of later work.
     Foreign,
@@ -201,18 +206,15 @@ impl Step {
             Body::Denied(_) => Self::End(Outcome::Denied),
             Body::Withdrawn(_) => Self::End(Outcome::Withdrawn),
             Body::Lapsed(_) => Self::End(Outcome::Lapsed),
-            Body::Issued(body) => Self::Issue(Issued {
-                seq: entry.seq,
-                entry: digest,
-                kind: body.kind,
-                serial: body.serial,
-                valid_after: body.valid_after,
-                valid_before: body.valid_before,
-                policy: body.decision.policy,
-            }),
-            Body::PickedUp(_) => Self::PickUp { seq: entry.seq },
+            Body::Issued(body) => Self::Issue(issued(entry.seq, digest, body), body.replaces),
+            Body::PickedUp(body) => {
+                Self::PickUp { seq: entry.seq, issued: confirmed(entry.seq, &body.signed)? }
+            }
             Body::Used(_) => Self::Use,
-            Body::Revoked(body) => Self::Revoke { serial: body.serial },
+            Body::Revoked(body) => {
+                let also = body.also.clone().unwrap_or_default();
+                Self::Revoke(Revoked { serial: body.serial, also })
+            }
             Body::Closed(body) => Self::Close(body.outcome),
             Body::Requested(_)
             | Body::Genesis(_)
@@ -248,30 +250,82 @@ impl Request {
                 Some(Self::Pending(pending))
             }
             (Self::Pending(Pending { asked, given, .. }), Step::End(outcome)) => {
-                Some(Self::Ended(Ended { asked, given, outcome, issued: None, picked_up: None }))
+                let (issued, further) = (None, Vec::new());
+                Some(Self::Ended(Ended { asked, given, outcome, issued, further }))
             }
-            (Self::Pending(Pending { asked, given, .. }), Step::Issue(issued)) => {
-                Some(Self::Live(Live { asked, given, issued, picked_up: None }))
+            (Self::Pending(pending), Step::Issue(issued, None)) => {
+                let Pending { asked, given, escalated } = pending;
+                let further = Vec::new();
+                Some(Self::Live(Live { asked, given, escalated, issued, further }))
             }
-            (Self::Live(live), Step::PickUp { seq }) if live.picked_up.is_none() => {
-                Some(Self::Live(Live { picked_up: Some(seq), ..live }))
+            (Self::Live(mut live), Step::Issue(issued, replaces)) => {
+                live.may_add(&issued, replaces).then(|| live.further.push(issued))?;
+                Some(Self::Live(live))
             }
             // After the end too: hosts report what they saw, not what should have been.
             (same @ (Self::Live(_) | Self::Ended(Ended { issued: Some(_), .. })), Step::Use) => {
                 Some(same)
             }
-            (Self::Live(live), Step::Revoke { serial }) if serial == live.issued.serial => {
-                let Live { asked, given, issued, picked_up } = live;
+            (Self::Live(mut live), Step::PickUp { seq, issued }) => {
+                live.confirm(seq, issued)?;
+                Some(Self::Live(live))
+            }
+            (Self::Live(live), Step::Revoke(revoked)) if live.is_all(&revoked) => {
+                let Live { asked, given, issued, further, .. } = live;
                 let (outcome, issued) = (Outcome::Revoked, Some(issued));
-                Some(Self::Ended(Ended { asked, given, outcome, issued, picked_up }))
+                Some(Self::Ended(Ended { asked, given, outcome, issued, further }))
             }
             (Self::Ended(ended), Step::Close(how)) if how == ended.outcome => {
-                let Ended { asked, given, outcome, issued, .. } = ended;
-                Some(Self::Closed(Closed { asked, given, outcome, issued }))
+                let Ended { asked, given, outcome, issued, further } = ended;
+                Some(Self::Closed(Closed { asked, given, outcome, issued, further }))
             }
             (Self::Pending(_) | Self::Live(_) | Self::Ended(_) | Self::Closed(_), _) => None,
         }
     }
+}
+
+impl Live {
+    /// Whether `issued` can come after what there is: the first of its kind, or a token in the place
+    /// of the one before; with the grant's end and none of its own beyond it.
+    fn may_add(&self, issued: &Issued, replaces: Option<u64>) -> bool {
+        let before = self.newest(issued.kind).map(|before| before.serial);
+        let is_token = issued.kind == Kind::Jwt;
+        issued.ends == self.ends() && before == replaces && (is_token || before.is_none())
+    }
+
+    /// Notes that the credential of entry `issued` arrived; `None` if there is none, or it had.
+    fn confirm(&mut self, seq: u64, issued: Digest) -> Option<()> {
+        let mut all = std::iter::once(&mut self.issued).chain(&mut self.further);
+        let one = all.find(|one| one.entry == issued && one.picked_up.is_none())?;
+        one.picked_up = Some(seq);
+        Some(())
+    }
+
+    fn is_all(&self, revoked: &Revoked) -> bool {
+        self.issued.serial == revoked.serial
+            && self.further.iter().map(|issued| &issued.serial).eq(&revoked.also)
+    }
+}
+
+fn issued(seq: u64, entry: Digest, body: &entry::Issued) -> Issued {
+    Issued {
+        seq,
+        entry,
+        kind: body.kind,
+        serial: body.serial,
+        valid_after: body.valid_after,
+        valid_before: body.valid_before,
+        policy: body.decision.policy,
+        ends: body.grant_ends(),
+        picked_up: None,
+    }
+}
+
+/// The `issued` entry that a pickup names.
+fn confirmed(seq: u64, signed: &Signed) -> Result<Digest, FoldError> {
+    let statement = read(seq, signed)?;
+    let Act::Pickup(pickup) = statement.act() else { return Err(FoldError::OtherAct { seq }) };
+    Ok(pickup.issued)
 }
 
 fn given(entry: &Entry, signed: &Signed, stage: &StageId) -> Result<Given, FoldError> {

@@ -15,8 +15,8 @@ use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Seen, Statemen
 use breakglass_ledger::time::{Moment, Timestamp};
 use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{
-    Change, Command, Event, Facts, Held, History, Landing, Refusal, Request, SeenVerdict, Verdict,
-    World,
+    Change, Clearance, Command, Event, Facts, Held, History, Landing, Profile, Refusal, Request,
+    SeenVerdict, Verdict, World,
 };
 use breakglass_rules::{decide, refused, used};
 
@@ -218,12 +218,16 @@ impl House {
                     link,
                     signed: signed.unwrap(),
                     kind: clearance.kind(),
-                    certificate: "a certificate".to_owned(),
+                    certificate: Some("a certificate".to_owned()),
+                    claims: None,
+                    token: None,
+                    replaces: clearance.replaces(),
+                    ends: clearance.ends(),
                     serial: seq,
-                    subject: clearance.subject().digest(),
+                    subject: clearance.subject().map_or(Digest::ZERO, PublicKey::digest),
                     valid_after: clearance.not_before(),
                     valid_before: clearance.expires_at(),
-                    principals: clearance.profile().principals.clone(),
+                    principals: principals(&clearance),
                     approvals: clearance.approvals().to_vec(),
                     decision: clearance.decision().clone(),
                 }));
@@ -477,12 +481,13 @@ impl House {
             Event::Lapsed => Body::Lapsed(entry::Lapsed { link, decision }),
             Event::PickedUp => Body::PickedUp(entry::PickedUp { link, signed: signed.unwrap() }),
             Event::Used => Body::Used(entry::Used { link, signed: signed.unwrap() }),
-            Event::Revoked { cause, serial, valid_before } => Body::Revoked(entry::Revoked {
+            Event::Revoked { cause, serial, also, valid_before } => Body::Revoked(entry::Revoked {
                 link,
                 signed,
                 decision,
                 cause,
                 serial,
+                also: (!also.is_empty()).then_some(also),
                 valid_before,
             }),
             Event::Closed { outcome } => Body::Closed(entry::Closed { link, outcome }),
@@ -536,5 +541,13 @@ impl House {
         let command = Command::Statement { statement, key, user_verified: false };
         let history = self.history(Some(at), &command);
         decide(&self.facts(Some(at), &command, &history), &command)
+    }
+}
+
+/// The names that a credential opens on its targets, as its entry lists them.
+fn principals(clearance: &Clearance) -> Vec<String> {
+    match clearance.profile() {
+        Profile::Ssh(ssh) => ssh.principals.clone(),
+        Profile::X509(_) | Profile::Jwt(_) => vec![format!("bg-{}", clearance.request())],
     }
 }

@@ -146,9 +146,11 @@ fn lanes_that_the_scope_does_not_list_are_closed() {
 }
 
 #[test]
-fn what_would_have_to_be_ignored_is_not_supported_yet() {
-    assert_eq!(refusal("sam: request kind=x509"), Refusal::NotSupportedYet { what: "kind x509" });
-    assert_eq!(refusal("sam: request kind=jwt"), Refusal::NotSupportedYet { what: "kind jwt" });
+fn a_kind_that_the_scope_does_not_mint_is_not_offered() {
+    for kind in ["x509", "jwt"] {
+        let asked = format!("sam: request kind={kind}");
+        assert_eq!(play(&asked), Err("credential-kind-not-offered"));
+    }
 }
 
 #[test]

@@ -121,7 +121,11 @@ impl House {
                 signed: signed(about(Act::Withdraw)),
                 decision,
                 kind: Kind::Ssh,
-                certificate: String::new(),
+                certificate: Some(String::new()),
+                claims: None,
+                token: None,
+                replaces: None,
+                ends: None,
                 serial: 1,
                 subject: Digest::ZERO,
                 valid_after: NOW,
@@ -134,8 +138,15 @@ impl House {
 
     fn revoke(&mut self, cause: Cause) -> Vec<String> {
         let decision = self.decision();
-        let revoked =
-            Revoked { link: link(), signed: None, decision, cause, serial: 1, valid_before: NOW };
+        let revoked = Revoked {
+            link: link(),
+            signed: None,
+            decision,
+            cause,
+            serial: 1,
+            also: None,
+            valid_before: NOW,
+        };
         self.write(90, revoked)
     }
 }

@@ -127,6 +127,8 @@ fn live(hearing: &Hearing<'_>, old: &Policy, grant: &Grant, ttl: Ttl) -> Live {
         valid_after: began,
         valid_before: ends,
         policy: old.digest,
+        ends,
+        picked_up: None,
     };
-    Live { asked, given: Vec::new(), issued, picked_up: None }
+    Live { asked, given: Vec::new(), escalated: Vec::new(), issued, further: Vec::new() }
 }

@@ -139,7 +139,7 @@ impl Hearing<'_> {
 
 /// The grant that such a request would have become.
 pub(super) fn live(pending: Pending, at: Timestamp) -> Live {
-    let Pending { asked, given, .. } = pending;
+    let Pending { asked, given, escalated } = pending;
     let issued = Issued {
         seq: 0,
         entry: Digest::ZERO,
@@ -148,14 +148,16 @@ pub(super) fn live(pending: Pending, at: Timestamp) -> Live {
         valid_after: at,
         valid_before: at.plus(u64::from(asked.ask.ttl.seconds())),
         policy: asked.policy,
+        ends: at.plus(u64::from(asked.ask.ttl.seconds())),
+        picked_up: None,
     };
-    Live { asked, given, issued, picked_up: None }
+    Live { asked, given, escalated, issued, further: Vec::new() }
 }
 
 /// The same once its time is over.
 pub(super) fn over(pending: Pending, at: Timestamp) -> Ended {
-    let Live { asked, given, issued, picked_up } = live(pending, at);
-    Ended { asked, given, outcome: Outcome::Revoked, issued: Some(issued), picked_up }
+    let Live { asked, given, issued, further, .. } = live(pending, at);
+    Ended { asked, given, outcome: Outcome::Revoked, issued: Some(issued), further }
 }
 
 /// A lock on `target` that stands; who set it is of no importance to the rules.

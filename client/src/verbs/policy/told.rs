@@ -177,11 +177,11 @@ fn waiting(
 }
 
 fn alive(hearing: &Hearing<'_>, live: &Live, terms: &Terms, lines: &mut Lines) -> Exit {
-    if terms.at >= live.issued.valid_before {
+    if terms.at >= live.ends() {
         lines.line("state", "its credential has expired");
         return Exit::Lapsed;
     }
-    let left = duration(live.issued.valid_before.since(terms.at));
+    let left = duration(live.ends().since(terms.at));
     lines.line("state", &format!("live: serial {}, {left} left", live.issued.serial));
     match hearing.rejudge(live.clone(), terms) {
         Said::Yes(yes) => {

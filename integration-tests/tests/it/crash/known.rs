@@ -84,7 +84,7 @@ impl Known {
             let Some(Entry { body: Body::Issued(issued), .. }) = chronicle.entry(*seq) else {
                 panic!("a credential is out that entry {seq} does not know");
             };
-            assert_eq!((&issued.certificate, issued.serial), (credential, *seq));
+            assert_eq!((issued.certificate.as_ref(), issued.serial), (Some(credential), *seq));
         }
         for (seq, name) in &self.refusals {
             let Some(Entry { body: Body::Refused(refused), .. }) = chronicle.entry(*seq) else {

@@ -23,6 +23,10 @@ bodies! {
         lists_key: String = "lists-key",
         /// SHA-256 of the DER of the daemon's own TLS CA.
         tls_ca: Digest = "tls-ca",
+        /// The X.509 CA's certificate, PEM; absent where none was made.
+        x509_ca: Option<String> = "x509-ca",
+        /// The key that signs tokens, as an OpenSSH line; absent where none was made.
+        jwt_key: Option<String> = "jwt-key",
         /// Name and version of the program that wrote it.
         software: String = "software",
     }
@@ -115,11 +119,19 @@ bodies! {
         decision: Decision = "decision",
         /// What it is.
         kind: Kind = "kind",
-        /// The full public certificate as an OpenSSH line.
-        certificate: String = "certificate",
+        /// The full public certificate: an OpenSSH line, or PEM. Absent for a token.
+        certificate: Option<String> = "certificate",
+        /// The exact text of a token's claims; absent for a certificate.
+        claims: Option<String> = "claims",
+        /// SHA-256 of a token in its compact form; absent for a certificate.
+        token: Option<Digest> = "token",
+        /// Serial of the grant's token before, which this one takes back; absent for its first.
+        replaces: Option<u64> = "replaces",
+        /// First second at which the grant is over; absent if that is when the credential is.
+        ends: Option<Timestamp> = "ends",
         /// Its serial: the `seq` of this entry.
         serial: u64 = "serial",
-        /// SHA-256 of the subject key's wire form.
+        /// SHA-256 of the subject key's wire form; [`Digest::ZERO`] for a token bound to no key.
         subject: Digest = "subject",
         /// First second at which it is valid.
         valid_after: Timestamp = "valid-after",
@@ -147,7 +159,7 @@ bodies! {
         signed: Signed = "statement",
     }
 
-    /// A credential was taken back, or expired.
+    /// A grant was ended, or was over, and all its credentials with it.
     Revoked = "revoked" {
         /// Of this grant.
         link: Link = "grant",
@@ -157,9 +169,11 @@ bodies! {
         decision: Decision = "decision",
         /// Why it ended.
         cause: Cause = "cause",
-        /// Serial of the credential.
+        /// Serial of the grant's first credential.
         serial: u64 = "serial",
-        /// First second at which it would no longer have been valid.
+        /// Serials of all its others, ascending; absent if there are none.
+        also: Option<Vec<u64>> = "also",
+        /// First second at which the grant would have been over by itself.
         valid_before: Timestamp = "valid-before",
     }
 
@@ -287,6 +301,14 @@ bodies! {
     Config = "config" {
         /// What.
         what: ConfigChange = "what",
+    }
+}
+
+impl Issued {
+    /// First second at which the grant is over, all its credentials with it.
+    #[must_use]
+    pub fn grant_ends(&self) -> Timestamp {
+        self.ends.unwrap_or(self.valid_before)
     }
 }
 

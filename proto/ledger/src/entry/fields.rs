@@ -108,7 +108,7 @@ macro_rules! values {
 }
 
 values! {
-    bool, u64, String, Vec<u64>, Vec<String>, Digest, Option<Digest>, Timestamp, RequestId, ScopeId,
+    bool, u64, Option<u64>, String, Option<String>, Vec<u64>, Option<Vec<u64>>, Vec<String>, Digest, Option<Digest>, Timestamp, Option<Timestamp>, RequestId, ScopeId,
     StageId, Option<PrincipalId>, ActKind, Kind, Decision, Cause, Numbered, Outcome, ConfigChange,
     KeyRole, DependencyId, TargetId,
 }

@@ -286,4 +286,8 @@ pub enum KeyRole {
     Lists,
     /// Signs the daemon's TLS certificates.
     TlsCa,
+    /// Signs X.509 certificates and the lists of those that were taken back.
+    X509Ca,
+    /// Signs tokens.
+    JwtKey,
 }

@@ -36,7 +36,7 @@ pub(super) fn check(
     if grant.ask.key.as_ref().map(PublicKey::digest) != Some(body.subject) {
         wrong("the subject is not the request's key");
     }
-    let Some((certificate, wire)) = read(&body.certificate) else {
+    let Some((certificate, wire)) = body.certificate.as_deref().and_then(read) else {
         return wrong("the certificate is not one in its one form");
     };
     if !ca.is_some_and(|ca| is_signed(&certificate, &wire, ca)) {

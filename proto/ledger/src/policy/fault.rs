@@ -132,8 +132,14 @@ pub enum FaultKind {
     ForceCommand { rule: &'static str },
     #[error("{value} is not an OpenSSH extension we grant; choose from {known}")]
     SshExtension { value: String, known: String },
-    #[error("scope {scope} offers no credential; add [scope.ssh]")]
+    #[error("scope {scope} offers no credential; add [scope.ssh], [scope.x509] or [scope.jwt]")]
     NoCredential { scope: String },
+    #[error("{field} {value} is refused: {rule}; write a name that means one thing at the target")]
+    CredentialName { field: &'static str, value: String, rule: &'static str },
+    #[error(
+        "ttl-max of a token is {seconds} s, over the scope's own {limit} s; a token ends with its grant at the latest"
+    )]
+    TokenTtl { seconds: u32, limit: u32 },
     #[error("require-incident {value} is refused: {rule}; write a pattern such as INC-[0-9]+")]
     IncidentPattern { value: String, rule: &'static str },
     #[error("{field} is not supported yet and would be silently ignored; remove it")]
@@ -185,6 +191,8 @@ impl FaultKind {
             Self::ForceCommand { .. } => "force-command",
             Self::SshExtension { .. } => "ssh-extension",
             Self::NoCredential { .. } => "no-credential",
+            Self::CredentialName { .. } => "credential-name",
+            Self::TokenTtl { .. } => "token-ttl",
             Self::IncidentPattern { .. } => "incident-pattern",
             Self::NotSupportedYet { .. } => "not-supported-yet",
         }

@@ -1,38 +1,23 @@
-//! Fields of work to come: read as strictly as all others, then refused.
+//! Kinds of credentials to come: read as strictly as all others, then refused.
 //!
 //! Accepting a kind of credential that nobody mints would leave its author believing that the scope
 //! offers it.
 
 use super::fault::{FaultKind, Faults};
-use super::read::{Table, Value};
-use super::values;
+use super::read::Value;
+use crate::statement::Kind;
 
-/// Reads and refuses the fields of a scope that nothing acts on yet.
-pub(super) fn refuse_in_scope(table: &mut Table<'_>, faults: &mut Faults) {
-    if let Some(value) = table.take("x509") {
-        let is_table = value.table(faults).map(|table| x509(table, faults)).is_some();
-        refuse(&value, is_table, faults);
-    }
-    if let Some(value) = table.take("jwt") {
-        // Its fields are not decided yet, so there is nothing to read it against.
-        refuse(&value, value.table(faults).is_some(), faults);
-    }
-}
+/// The kinds that the broker mints.
+#[cfg(not(any(test, feature = "testing")))]
+pub const MINTED: &[Kind] = &[Kind::Ssh];
 
-fn x509(mut table: Table<'_>, faults: &mut Faults) {
-    if let Some(value) = table.take("organizational-units") {
-        let _: Option<Vec<String>> = values::list(&value, 16, faults, values::line);
-    }
-    if let Some(value) = table.take("uri") {
-        let _: Option<String> = values::address(&value, faults);
-    }
-    table.finish(faults);
-}
+/// In tests every kind that the format knows, so that rules and judge are tested ahead of the mint.
+#[cfg(any(test, feature = "testing"))]
+pub const MINTED: &[Kind] = &[Kind::Ssh, Kind::X509, Kind::Jwt];
 
-/// Refuses a field, unless it has been refused for being misspelt.
-fn refuse(value: &Value<'_>, is_read: bool, faults: &mut Faults) {
-    if is_read {
-        let field = value.field().to_owned();
-        value.fault(FaultKind::NotSupportedYet { field }, faults);
+/// Refuses the table of a kind that nobody mints yet, unless it has been refused for its form.
+pub(super) fn refuse(at: &Value<'_>, is_read: bool, kind: Kind, faults: &mut Faults) {
+    if is_read && !MINTED.contains(&kind) {
+        at.fault(FaultKind::NotSupportedYet { field: at.field().to_owned() }, faults);
     }
 }

@@ -15,11 +15,13 @@ use crate::principal::{GroupId, PrincipalId, ScopeId};
 mod activate;
 mod authority;
 mod check;
+mod claims;
 mod enrol;
 mod fault;
 mod files;
 mod groups;
 mod incident;
+mod jwt;
 mod lanes;
 mod later;
 mod limits;
@@ -32,6 +34,7 @@ mod satisfy;
 mod scopes;
 mod ssh;
 mod values;
+mod x509;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -39,11 +42,14 @@ pub mod testing;
 pub use activate::{PolicyError, SIGNATURES_MAX, activate, reopen};
 pub use authority::{Authority, SIGNERS_MAX, Signer};
 pub use check::{Checked, check};
+pub use claims::{DRILL_MARK, NAME_MAX_BYTES};
 pub use fault::{FAULTS_MAX, Fault, FaultKind};
 pub use files::{File, Files};
 pub use groups::{LINKS_MAX, NESTING_MAX};
 pub use incident::{IncidentPattern, ParsePatternError};
+pub use jwt::{AUDIENCE_MAX_BYTES, JwtProfile, TOKEN_GROUPS_MAX, TOKEN_TTL_SECONDS};
 pub use lanes::{Emergency, GRACE_MAX_SECONDS};
+pub use later::MINTED;
 pub use limits::{BUDGET_WINDOW_MAX_SECONDS, Budget, COOLDOWN_MAX_SECONDS, REVIEW_MAX_SECONDS};
 pub use people::{GROUPS_MAX, KEYS_MAX, MEMBERSHIPS_MAX, PRINCIPALS_MAX, People, Principal};
 pub use sample::sample;
@@ -56,6 +62,7 @@ pub use ssh::{
     SshProfile,
 };
 pub use values::{REFERENCES_MAX, TEXT_MAX_BYTES};
+pub use x509::{ORGANIZATIONAL_UNITS_MAX, ORGANIZATIONS_MAX, URI_MAX_BYTES, X509Profile};
 
 /// A policy in force.
 #[derive(Clone, Debug, PartialEq, Eq)]

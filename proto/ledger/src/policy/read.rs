@@ -114,11 +114,6 @@ impl<'d> Table<'d> {
         elements.unwrap_or_default().into_iter().filter_map(|value| value.table(faults)).collect()
     }
 
-    /// The table `[field]`, if it is there.
-    pub(super) fn table(&mut self, field: &'static str, faults: &mut Faults) -> Option<Self> {
-        self.take(field)?.table(faults)
-    }
-
     /// Reports every field that nobody asked for.
     pub(super) fn finish(self, faults: &mut Faults) {
         for key in self.fields.keys() {

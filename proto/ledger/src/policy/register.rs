@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 
 use super::fault::{FaultKind, Faults, shown};
 use super::incident::IncidentPattern;
+use super::jwt::{self, JwtProfile};
 use super::limits::{self, Limits};
 use super::lookalike::Ids;
 use super::read::{Document, Table, Value};
 use super::scopes::{
     Approval, Owners, SCOPES_MAX, STAGE_QUORUM_MAX, STAGES_MAX, Scope, Sensitivity, Stage,
 };
-use super::ssh;
+use super::ssh::{self, SshProfile};
 use super::values::{self, Referred};
+use super::x509::{self, X509Profile};
 use super::{lanes, later};
 use crate::policy::{File, Members};
 use crate::principal::{PrincipalKind, ScopeId, StageId};
+use crate::statement::Kind;
 use crate::time::Ttl;
 
 /// A scope as the file has it.
@@ -78,10 +81,9 @@ fn scope(
         table.take("require-reason").and_then(|reason| reason.flag(faults)).unwrap_or(true);
     let require_incident =
         table.take("require-incident").and_then(|pattern| incident(&pattern, faults));
-    later::refuse_in_scope(table, faults);
-    let ssh = table.table("ssh", faults).map(|table| ssh::read(table, faults));
+    let credentials = credentials(table, &limits, faults);
     let id = id?;
-    if ssh.is_none() {
+    if !credentials.is_any {
         table.fault(FaultKind::NoCredential { scope: called }, faults);
     }
     ids.meet(id.as_str(), line, faults);
@@ -110,11 +112,45 @@ fn scope(
         require_incident,
         require_reason,
         approval: approval.unwrap_or(Approval::Stages(Vec::new())),
-        ssh,
+        ssh: credentials.ssh,
+        x509: credentials.x509,
+        jwt: credentials.jwt,
         drill_every,
         on_warning: on_warning.unwrap_or_default(),
     };
     Some(Draft { line, scope, stage_lines, is_judgeable })
+}
+
+/// What the scope mints.
+struct Credentials {
+    ssh: Option<SshProfile>,
+    x509: Option<X509Profile>,
+    jwt: Option<JwtProfile>,
+    /// Whether it says that it mints any, in right words or wrong ones.
+    is_any: bool,
+}
+
+fn credentials(table: &mut Table<'_>, limits: &Limits, faults: &mut Faults) -> Credentials {
+    let [ssh, x509, jwt] = ["ssh", "x509", "jwt"].map(|kind| table.take(kind));
+    let is_any = ssh.is_some() || x509.is_some() || jwt.is_some();
+    let ssh = ssh.and_then(|at| at.table(faults)).map(|table| ssh::read(table, faults));
+    let x509 = minted(x509, Kind::X509, faults, x509::read);
+    let jwt = minted(jwt, Kind::Jwt, faults, |table, faults| jwt::read(table, limits, faults));
+    Credentials { ssh, x509, jwt, is_any }
+}
+
+/// What `read` makes of a kind's table, and a fault if nobody mints that kind.
+fn minted<T>(
+    at: Option<Value<'_>>,
+    kind: Kind,
+    faults: &mut Faults,
+    read: impl FnOnce(Table<'_>, &mut Faults) -> T,
+) -> Option<T> {
+    let at = at?;
+    let before = faults.count();
+    let profile = at.table(faults).map(|table| read(table, faults));
+    later::refuse(&at, faults.count() == before, kind, faults);
+    profile
 }
 
 /// Reads references, and keeps them with their lines for [`Register::references`].

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::incident::IncidentPattern;
+use super::jwt::JwtProfile;
 use super::lanes::Emergency;
 use super::limits::Budget;
 use super::ssh::SshProfile;
+use super::x509::X509Profile;
 use crate::policy::Members;
 use crate::principal::{DependencyId, PrincipalKind, ScopeId, StageId};
 use crate::statement::{Kind, Lane};
@@ -83,6 +85,10 @@ pub struct Scope {
     pub approval: Approval,
     /// The SSH certificate it mints, if it mints one.
     pub ssh: Option<SshProfile>,
+    /// The X.509 certificate it mints, if it mints one.
+    pub x509: Option<X509Profile>,
+    /// The token it mints, if it mints one.
+    pub jwt: Option<JwtProfile>,
     /// Seconds between drills that the owners promise themselves. Kept for reports; nothing is
     /// granted, refused or ended by it.
     pub drill_every: Option<u32>,
@@ -96,7 +102,8 @@ impl Scope {
     pub const fn offers(&self, kind: Kind) -> bool {
         match kind {
             Kind::Ssh => self.ssh.is_some(),
-            Kind::X509 | Kind::Jwt => false,
+            Kind::X509 => self.x509.is_some(),
+            Kind::Jwt => self.jwt.is_some(),
         }
     }
 

@@ -128,7 +128,11 @@ impl House {
             signed: self.said(&subject_name(id), collect),
             decision: self.decision_about(&kept.ask, "issued"),
             kind: Kind::Ssh,
-            certificate: parts.sign(&self.keys, "ssh-ca"),
+            certificate: Some(parts.sign(&self.keys, "ssh-ca")),
+            claims: None,
+            token: None,
+            replaces: None,
+            ends: None,
             serial: parts.serial,
             subject: kept.ask.key.as_ref().map_or(Digest::ZERO, PublicKey::digest),
             valid_after: parts.valid_after,
@@ -172,7 +176,7 @@ impl House {
     pub fn revoking(&self, id: RequestId, cause: Cause, signed: Option<Signed>) -> Revoked {
         let (serial, _, valid_before) = self.kept(id).issued.expect("a credential");
         let decision = self.decision("revoked");
-        Revoked { link: self.link(id), signed, decision, cause, serial, valid_before }
+        Revoked { link: self.link(id), signed, decision, cause, serial, also: None, valid_before }
     }
 
     /// The holder `who` gives it back.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::statement::Kind;
 
 /// R02, R24: a stage of quorum 0 is satisfied by nobody, so it is refused, not skipped.
 #[test]
@@ -239,18 +240,58 @@ fn a_reason_is_required_unless_the_scope_says_otherwise() {
     assert!(scope("quick").require_reason);
 }
 
-/// What nobody mints is not accepted as if somebody did.
 #[test]
-fn credentials_of_later_work_are_refused_by_name() {
-    for field in [
-        "x509 = { organizational-units = [\"breakglass\"], uri = \"spiffe://example.com/x\" }",
-        "jwt = { aud = \"x\" }",
+fn a_scope_says_what_its_certificates_and_tokens_say() {
+    let tables = "live-max = 2\n\
+        x509 = { organizations = [\"breakglass:dba\", \"Acme\"], organizational-units = [\"bg\"], \
+        uri = \"spiffe://example.com/x\", svid = true }\n\
+        jwt = { audience = \"https://db\", groups = [\"dba\"], ttl-max = \"15m\", bearer = true }";
+    let checked = check(&changed(File::Scopes, "live-max = 2", tables)).unwrap();
+    let scope = checked.scopes.get(&"root-on-host".parse().unwrap()).unwrap();
+    let x509 = scope.x509.as_ref().unwrap();
+    assert_eq!(x509.organizations, ["breakglass:dba", "Acme"]);
+    assert_eq!(x509.organizational_units, ["bg"]);
+    assert_eq!((x509.uri.as_deref(), x509.svid), (Some("spiffe://example.com/x"), true));
+    let jwt = scope.jwt.as_ref().unwrap();
+    assert_eq!((jwt.audience.as_str(), jwt.ttl_max, jwt.bearer), ("https://db", 900, true));
+    assert!(Kind::ALL.into_iter().all(|kind| scope.offers(*kind)));
+}
+
+#[test]
+fn a_token_lives_ten_minutes_unless_the_scope_says_otherwise() {
+    let of = |ttl: &str| {
+        let jwt = format!("live-max = 2\njwt = {{ audience = \"x\"{ttl} }}");
+        changed(File::Scopes, "live-max = 2", &jwt)
+    };
+    let checked = check(&of("")).unwrap();
+    let scope = checked.scopes.get(&"root-on-host".parse().unwrap()).unwrap();
+    assert_eq!(scope.jwt.as_ref().unwrap().ttl_max, TOKEN_TTL_SECONDS);
+    assert!(!scope.jwt.as_ref().unwrap().bearer);
+    assert_eq!(told(&of(", ttl-max = \"12h\"")), "scopes.toml:12 token-ttl");
+}
+
+#[test]
+fn certificates_and_tokens_are_read_as_strictly_as_all_else() {
+    for (field, fault) in [
+        ("x509 = { uri = \"spiffe://example.com/x\" }", "missing-field"),
+        ("x509 = { organizations = [] }", "empty-list"),
+        ("x509 = { organizations = [\"a\", \"a\"] }", "repeated"),
+        ("x509 = { organizations = [\"system:masters\"] }", "credential-name"),
+        ("x509 = { organizational-units = [\"a,b\"] }", "credential-name"),
+        ("x509 = { organizations = [\"a\"], uri = \"nowhere\" }", "credential-name"),
+        ("x509 = { organizations = [\"a\"], svid = true }", "needs"),
+        ("x509 = { organizations = [\"a\"], svid = true, uri = \"https://a/b\" }", "needs"),
+        ("x509 = { organizations = [\"a\"], cn = \"x\" }", "unknown-field"),
+        ("x509 = \"yes\"", "wrong-type"),
+        ("jwt = { groups = [\"a\"] }", "missing-field"),
+        ("jwt = { audience = \"a b\" }", "credential-name"),
+        ("jwt = { audience = [\"a\"] }", "wrong-type"),
+        ("jwt = { audience = \"a\", groups = [\"system:masters\"] }", "credential-name"),
+        ("jwt = { audience = \"a\", email = \"b\" }", "unknown-field"),
     ] {
         let files = changed(File::Scopes, "live-max = 2", &format!("live-max = 2\n{field}"));
-        assert_eq!(told(&files), "scopes.toml:12 not-supported-yet", "{field}");
+        assert_eq!(kinds(&files), [fault], "{field}");
     }
-    let wrong = changed(File::Scopes, "live-max = 2", "live-max = 2\nx509 = { uri = \"nowhere\" }");
-    assert!(kinds(&wrong).contains(&"bad-value"));
 }
 
 #[test]
