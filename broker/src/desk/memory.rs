@@ -181,6 +181,7 @@ impl Memory {
         self.has_targets |= matches!(entry.body, Body::Applied(_));
         if let Body::Revoked(revoked) = &entry.body {
             self.revoked.insert(revoked.serial);
+            self.revoked.extend(revoked.also.iter().flatten());
             self.lists_changed = true;
             self.expect_landing(entry.time.second(), entry.seq);
             if revoked.decision.context.lane == Some(Lane::Emergency) {
@@ -208,8 +209,10 @@ impl Memory {
         let request = self.request(store, id)?;
         let began = request.map(|request| request.asked().seq);
         if let Some(Request::Ended(ended)) = request {
-            let serial = ended.issued.as_ref().map(|issued| issued.serial);
-            self.lists_changed |= serial.is_some_and(|serial| self.revoked.remove(&serial));
+            let serials: Vec<u64> = ended.credentials().map(|issued| issued.serial).collect();
+            for serial in serials {
+                self.lists_changed |= self.revoked.remove(&serial);
+            }
         }
         self.requests.remove(&id);
         Ok(began)

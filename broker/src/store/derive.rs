@@ -113,11 +113,14 @@ fn go_on(connection: &Connection, entry: &Entry, link: &Link) -> Result<(), Stor
         .map_err(|error| or_taken(error, || refused("its place in the grant is free")))?;
     match &entry.body {
         Body::Issued(issued) => {
-            if grant.state != State::Open.number() {
-                return Err(refused("a credential is issued once"));
-            }
             if issued.serial != entry.seq {
                 return Err(refused("a credential's serial is the seq of its entry"));
+            }
+            if grant.state == State::Live.number() && grant.may_add(connection, issued)? {
+                return grant.add(connection, issued.serial);
+            }
+            if grant.state != State::Open.number() {
+                return Err(refused("a credential of a kind is issued once, and none after the end"));
             }
             grant.go_live(connection, issued, entry.time.second())
         }
@@ -182,13 +185,28 @@ impl Grant {
         let mut update = connection.prepare_cached(
             "UPDATE request SET state = ?2, due = ?3, serial = ?4, issued = ?5 WHERE seq = ?1",
         )?;
-        let (due, at) = (issued.valid_before.unix_seconds(), at.unix_seconds());
+        let (due, at) = (issued.grant_ends().unix_seconds(), at.unix_seconds());
         update.execute((self.seq, State::Live.number(), due, issued.serial, at))?;
         let mut count = connection.prepare_cached(
             "INSERT INTO scope(id, live) VALUES (?1, 1)
              ON CONFLICT(id) DO UPDATE SET live = live + 1",
         )?;
         count.execute([&self.scope])?;
+        Ok(())
+    }
+
+    /// Whether `issued` ends with the grant. That it is another kind, or a token in the place of the
+    /// one before, is for the rules, which fold the grant's entries.
+    fn may_add(&self, connection: &Connection, issued: &Issued) -> Result<bool, StoreError> {
+        let mut select =
+            connection.prepare_cached("SELECT 1 FROM request WHERE seq = ?1 AND due = ?2")?;
+        Ok(select.exists((self.seq, issued.grant_ends().unix_seconds()))?)
+    }
+
+    fn add(&self, connection: &Connection, serial: u64) -> Result<(), StoreError> {
+        connection
+            .prepare_cached("INSERT INTO further(serial, request) VALUES (?1, ?2)")?
+            .execute((serial, self.seq))?;
         Ok(())
     }
 

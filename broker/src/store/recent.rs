@@ -43,7 +43,11 @@ impl Reader {
         if !self.derive_recent(&again, from, stop)? {
             return Ok(None);
         }
-        let mut select = again.prepare("SELECT serial FROM request WHERE state = ?1")?;
+        let mut select = again.prepare(
+            "SELECT serial FROM request WHERE state = ?1 AND serial IS NOT NULL
+             UNION ALL SELECT further.serial FROM further JOIN request
+             ON request.seq = further.request WHERE state = ?1",
+        )?;
         let serials = select.query_map([State::Ended.number()], |row| row.get(0))?;
         let mut revoked: Vec<u64> = serials.collect::<Result<_, _>>()?;
         revoked.sort_unstable();
@@ -141,7 +145,7 @@ pub const RECENT_SECONDS: u64 = 86_400 + 43_200 + 300 + 3_600;
 
 /// Tables that say exactly what the entries from `?from` on say. A ground that fell away is kept only
 /// as long as another stands, which may be older.
-const ROWS: [(&str, &str); 5] = [
+const ROWS: [(&str, &str); 6] = [
     (
         "standing_entry",
         "SELECT seq, kind, name, ground, until FROM standing_entry
@@ -161,6 +165,7 @@ const ROWS: [(&str, &str); 5] = [
         "SELECT seq, target, by, list, version, canary, at, latency, ended FROM landing
          WHERE seq >= ?from ORDER BY seq",
     ),
+    ("further", "SELECT serial, request FROM further WHERE request >= ?from ORDER BY serial"),
     ("policy", "SELECT version, digest, seq FROM policy WHERE seq >= ?from ORDER BY version"),
 ];
 

@@ -253,14 +253,16 @@ impl Read {
     }
 
     /// Serials of credentials that are revoked and could still be taken for good by a host whose
-    /// clock is behind, ascending: what the revocation list holds.
+    /// clock is behind, ascending: what revocation lists hold. Of every kind: a serial is given once.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
     pub fn revoked_serials(&self) -> Result<Vec<u64>, StoreError> {
         let mut select = self.connection()?.prepare_cached(
-            "SELECT serial FROM request WHERE state = 3 AND state < 4 AND serial IS NOT NULL",
+            "SELECT serial FROM request WHERE state = 3 AND state < 4 AND serial IS NOT NULL
+             UNION ALL SELECT further.serial FROM request JOIN further
+             ON further.request = request.seq WHERE state = 3 AND state < 4",
         )?;
         let mut serials =
             select.query_map((), |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;

@@ -46,7 +46,7 @@ CREATE TABLE request(
                                  -- 4 closed
     due     INTEGER,             -- seconds since the epoch: when the clock must lapse (open), expire
                                  -- (live) or close (ended) it; NULL when closed
-    serial  INTEGER,             -- of its credential: the seq of its `issued` entry; NULL before
+    serial  INTEGER,             -- of its first credential: the seq of its `issued` entry; NULL before
     lane    INTEGER NOT NULL,    -- 1 normal, 2 outage, 3 emergency, 4 drill
     issued  INTEGER,             -- seconds since the epoch: time of its `issued` entry
     ended   INTEGER,             -- seconds since the epoch: time of its `revoked` entry
@@ -82,6 +82,13 @@ CREATE TABLE grant_entry(
     seq     INTEGER NOT NULL,    -- entry.seq
     PRIMARY KEY (request, gseq)
 ) STRICT, WITHOUT ROWID;
+
+-- Credentials of a grant after its first: of other kinds, and later tokens.
+CREATE TABLE further(
+    serial  INTEGER PRIMARY KEY, -- the seq of its `issued` entry
+    request INTEGER NOT NULL     -- request.seq
+) STRICT;
+CREATE INDEX further_request ON further(request);
 
 -- How many grants of a scope are live, so that `live-max` costs one read.
 CREATE TABLE scope(

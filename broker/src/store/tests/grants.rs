@@ -194,6 +194,52 @@ fn what_does_not_fit_its_grant_is_refused_and_nothing_is_written() {
     store.reader().unwrap().rebuild_and_compare().unwrap();
 }
 
+/// Ending a grant puts all its credentials on the list, and closing it takes them all off.
+#[test]
+fn a_grant_may_have_several_credentials_which_end_together() {
+    let (mut house, mut store) = House::founded();
+    let one = grant(1);
+    let Body::Issued(mut second) = one.issued() else { panic!() };
+    second.link = one.link(3);
+    second.kind = Kind::X509;
+    second.signed = one.statement("another-collect");
+    let first = [one.requested(), one.approved(), one.issued()];
+    house.write(&mut store, first).unwrap();
+    house.write(&mut store, [second.clone().into()]).unwrap();
+    let Body::Revoked(mut ended) = one.revoked() else { panic!() };
+    ended.link = one.link(4);
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.live_in_scope(&one.scope().parse().unwrap()).unwrap(), 1);
+    assert_eq!(reader.live_grants(None, 10).unwrap()[0].serial, Some(3));
+    house.write(&mut store, [ended.into()]).unwrap();
+    assert_eq!(store.reader().unwrap().revoked_serials().unwrap(), [3, 4]);
+    assert_eq!(store.reader().unwrap().recent(&|| false).unwrap().unwrap().revoked, [3, 4]);
+    second.link = one.link(5);
+    second.signed = one.statement("late-collect");
+    let late = second.into();
+    let answer = store.write(|write| write.append(&house.entry(write.head(), late)));
+    assert!(matches!(answer, Err(StoreError::Grant { .. })), "none after the end");
+    house.write(&mut store, [one.closed(5, Outcome::Revoked)]).unwrap();
+    assert!(store.reader().unwrap().revoked_serials().unwrap().is_empty());
+}
+
+#[test]
+fn no_later_credential_ends_at_another_time_than_its_grant() {
+    let (mut house, mut store) = House::founded();
+    let one = grant(1);
+    let Body::Issued(mut second) = one.issued() else { panic!() };
+    second.link = one.link(3);
+    second.signed = one.statement("another-collect");
+    second.ends = Some(one.valid_before().plus(1));
+    house.write(&mut store, [one.requested(), one.approved(), one.issued()]).unwrap();
+    let answer = store.write(|write| {
+        let Body::Issued(mut body) = Body::from(second.clone()) else { panic!() };
+        body.serial = write.head().size;
+        write.append(&house.entry(write.head(), body.into()))
+    });
+    assert!(matches!(answer, Err(StoreError::Grant { .. })));
+}
+
 /// R40: a serial is the place of its entry, so it is never 0 and never given twice.
 #[test]
 fn a_serial_that_is_not_the_seq_of_its_entry_is_refused() {
