@@ -64,7 +64,7 @@ fn what_is_over_by_the_ledger_ends_on_a_clock_that_went_back() {
     for step in [ask, collect, Step::Unswept(30_000), again, Step::Back(90), Step::Sweep] {
         world.step(&step);
     }
-    assert!(world.reached.types.contains("revoked"));
+    assert!(world.tally().contains_key("entry revoked"));
     for step in [collect_again, Step::Pass(900_000)] {
         world.step(&step);
     }

@@ -1,26 +1,33 @@
 //! Plays histories in a real house; after every step a judge that reads the ledger alone.
 
-use std::collections::BTreeSet;
+mod acts;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use breakglass_broker::clock::Clock as _;
 use breakglass_broker::desk::{DeskError, Incoming, Receipt, Text};
 use breakglass_broker::krl;
 use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::evidence::{Evidence, trust};
-use breakglass_integration_tests::people::{Person, REASON, REASON_SALT, ask};
+use breakglass_integration_tests::people::{Person, REASON, REASON_SALT};
 use breakglass_ledger::audit::Verdict;
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{Body, Entry};
+use breakglass_ledger::id::RequestId;
 use breakglass_ledger::statement::{About, Act, Approve, Collect, Kind, Pickup, Seen, Statement};
 use breakglass_ledger::time::{Moment, Ttl};
 
 use super::eye::Eye;
 use super::law::Law;
-use super::step::{Holder, How, Step, Twist};
+use super::step::{Holder, How, Lane, Step, Twist};
 
 /// The verifier allows a broker that is at work five minutes to end what is due; a sweep that
 /// stands still for longer is a finding, and rightly so.
 const UNSWEPT_MAX_MILLIS: u64 = 200_000;
+
+/// The verifier reads everything from the beginning, and what it finds stays found: after every third
+/// step, and at the end, buys three times the histories for the same time. The eye reads each entry.
+const UNVERIFIED_MAX: usize = 3;
 
 pub(crate) struct World {
     pub(crate) house: House,
@@ -28,21 +35,27 @@ pub(crate) struct World {
     evidence: Evidence,
     eye: Eye,
     asked: Vec<Asked>,
+    locks: Vec<Digest>,
     sent: Vec<Incoming>,
     policies: Vec<Digest>,
     nonce: u128,
     unswept_millis: u64,
+    /// Whether the sweep has met everything since the clock went on or anything was done.
+    is_swept: bool,
+    /// Steps with new entries that the verifier has not seen.
+    unverified: usize,
 }
 
 /// What a history got to.
 #[derive(Default)]
 pub(crate) struct Reached {
-    pub(crate) types: BTreeSet<&'static str>,
     pub(crate) refusals: BTreeSet<&'static str>,
+    pub(crate) steps: BTreeMap<&'static str, usize>,
 }
 
 struct Asked {
     digest: Digest,
+    id: RequestId,
     by: &'static str,
     subject: u32,
     issued: Option<Digest>,
@@ -61,11 +74,14 @@ impl World {
             evidence: Evidence::default(),
             eye,
             asked: Vec::new(),
+            locks: Vec::new(),
             sent: Vec::new(),
             policies,
             // Apart from the numbers that the house uses itself.
             nonce: 1 << 64,
             unswept_millis: 0,
+            is_swept: false,
+            unverified: 0,
         };
         world.judge();
         world
@@ -73,55 +89,80 @@ impl World {
 
     /// Takes one step and judges what the ledger then says.
     pub(crate) fn step(&mut self, step: &Step) {
-        match step {
-            Step::Ask { who, key, scope, ttl } => self.ask(who, *key, scope, *ttl),
-            Step::Approve { of, who, stage, twist } => self.approve(*of, who, stage, *twist),
-            Step::End { of, who, how, twist } => self.end(*of, who, *how, *twist),
-            Step::Collect { of, by, twist } => self.collect(*of, *by, *twist),
-            Step::Pickup { of, by, right } => self.pick_up(*of, *by, *right),
-            Step::Pass(millis) => {
-                // A daemon that is suspended has not left anything due lying about before.
-                self.sweep();
-                self.judge();
-                self.advance(*millis);
-                self.sweep();
+        self.is_swept = false;
+        match *step {
+            Step::Ask { who, key, scope, ttl } => {
+                self.ask_in((who, key), scope, ttl, Lane::Normal, 0)
             }
+            Step::AskIn { who, scope, ttl, lane, chain } => {
+                self.ask_in((who, 0), scope, ttl, lane, chain);
+            }
+            Step::Approve { of, who, stage, twist } => self.approve(of, who, stage, twist),
+            Step::End { of, who, how, twist } => self.end(of, who, how, twist),
+            Step::Collect { of, by, twist } => self.collect(of, by, twist),
+            Step::Pickup { of, by, right } => self.pick_up(of, by, right),
+            Step::Lock { who, what, seconds } => self.lock(who, what, seconds),
+            Step::Unlock { who, of } => self.unlock(who, of),
+            Step::Declare { who, what, seconds } => self.declare(who, what, seconds),
+            Step::Resolve { who, what } => self.resolve(who, what),
+            Step::Probe { down } => self.probe(down),
+            Step::Review { of, who, verdict } => self.review(of, who, verdict),
+            Step::Pass(millis) => self.pass(millis),
             Step::Unswept(millis) => {
                 if self.unswept_millis + millis > UNSWEPT_MAX_MILLIS {
                     self.sweep();
                     self.judge();
                 }
-                self.advance(*millis);
+                self.advance(millis);
                 self.unswept_millis += millis;
+                self.is_swept = false;
             }
             Step::Back(seconds) => {
                 let now = self.millis().saturating_sub(seconds * 1000);
                 self.house.clock.set(Moment::from_unix_millis(now));
             }
             Step::Sweep => self.sweep(),
-            Step::Restart => self.house.restart(),
-            Step::Push(law) => self.push(*law),
-            Step::Again(which) => self.again(*which),
+            Step::Restart => {
+                self.house.restart();
+                self.recheck();
+                *self.reached.steps.entry("restarted").or_default() += 1;
+            }
+            Step::Kill => {
+                self.kill();
+                *self.reached.steps.entry("killed").or_default() += 1;
+            }
+            Step::Push(law) => self.push(law),
+            Step::Again(which) => self.again(which),
         }
         self.judge();
     }
 
-    /// The daemon starts once more, and the tables say what the entries say.
-    pub(crate) fn ends(&mut self) {
-        self.house.restart();
-        self.house.desk().reader().unwrap().rebuild_and_compare().unwrap();
+    fn pass(&mut self, millis: u64) {
+        // A daemon that is suspended has not left anything due lying about before.
+        self.sweep();
         self.judge();
+        self.advance(millis);
+        self.sweep();
     }
 
-    fn ask(&mut self, who: &'static str, key: u32, scope: &str, ttl: u32) {
-        let number = u64::try_from(self.asked.len()).unwrap();
-        let subject = u32::try_from(number).unwrap();
-        let holder = Person::numbered("subject", subject);
-        let statement =
-            self.say(Act::Request(ask(who, scope, ttl, number, holder.key())), Twist::Nothing);
-        let digest = statement.digest();
-        self.send(&Person::numbered(who, key), statement);
-        self.asked.push(Asked { digest, by: who, subject, issued: None });
+    /// Everything has had its time; the daemon starts once more, and the tables say what the entries
+    /// say.
+    pub(crate) fn ends(&mut self) {
+        for _ in 0..4 {
+            self.pass(2 * 3_600_000);
+            self.judge();
+        }
+        self.eye.ends();
+        self.house.restart();
+        self.recheck();
+        self.house.desk().reader().unwrap().rebuild_and_compare().unwrap();
+        self.judge();
+        self.verify();
+    }
+
+    /// How often what happened.
+    pub(crate) fn tally(&self) -> &BTreeMap<String, usize> {
+        &self.eye.tally
     }
 
     fn approve(&mut self, of: usize, who: &'static str, stage: &str, twist: Twist) {
@@ -148,6 +189,7 @@ impl World {
             How::Withdraw => Act::Withdraw(about),
             How::Drop => Act::Drop(about),
             How::Cancel => Act::Cancel(about),
+            How::Escalate => Act::Escalate(about),
         };
         self.say_and_send(who, act, twist);
     }
@@ -197,6 +239,7 @@ impl World {
     fn sweep(&mut self) {
         while self.house.sweep().unwrap().more {}
         self.unswept_millis = 0;
+        self.is_swept = true;
     }
 
     fn advance(&self, millis: u64) {
@@ -291,20 +334,28 @@ impl World {
         let read = self.evidence.entries.len();
         self.evidence.follow(&self.house);
         for bytes in &self.evidence.entries[read..] {
-            self.reached.types.insert(Entry::parse(bytes).unwrap().body.type_name());
             self.eye.read(bytes);
         }
         if self.evidence.entries.len() > read {
-            let report = self.evidence.verify(&trust(&self.house));
-            assert_eq!(report.verdict, Verdict::Verified, "{:#?}", report.findings);
-            assert!(report.findings.is_empty(), "{:#?}", report.findings);
+            self.unverified += 1;
         }
-        self.eye.after_step();
+        if self.unverified >= UNVERIFIED_MAX {
+            self.verify();
+        }
+        let now = self.house.now().unix_seconds();
+        self.eye.after_step(now, self.is_swept);
         let list = self.house.desk().lists();
         let authority = self.house.desk().public().ssh_ca.wire().to_vec();
         let list = krl::read(&list.krl, &authority).unwrap();
         let revoked = self.eye.revoked();
         assert!(list.is_exactly(&revoked), "the list is not {revoked:?}: {:?}", list.runs());
+    }
+
+    fn verify(&mut self) {
+        let report = self.evidence.verify(&trust(&self.house));
+        assert_eq!(report.verdict, Verdict::Verified, "{:#?}", report.findings);
+        assert!(report.findings.is_empty(), "{:#?}", report.findings);
+        self.unverified = 0;
     }
 
     fn millis(&self) -> u64 {
