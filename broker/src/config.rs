@@ -160,6 +160,12 @@ impl Layout {
         self.state.join("ssh-ca.pub")
     }
 
+    /// The X.509 authority's certificate for TLS servers, as of `init`.
+    #[must_use]
+    pub fn x509_ca(&self) -> PathBuf {
+        self.state.join("x509-ca.pem")
+    }
+
     /// Who signs revocation lists, as `ssh-keygen -Y verify -f` wants it, as of `init`.
     #[must_use]
     pub fn lists_allowed(&self) -> PathBuf {

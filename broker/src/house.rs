@@ -92,7 +92,7 @@ pub fn alone(state: &Path) -> Result<File, HouseError> {
 /// [`HouseError::Mint`] if the keys exist and cannot be used, or belong to another name.
 pub fn keys(state: &Path, name: &str) -> Result<Mint, HouseError> {
     let now = SystemClock.now().second();
-    match Mint::create(state, &SystemEntropy::new(), now) {
+    match Mint::create(state, name, &SystemEntropy::new(), now) {
         Ok(()) | Err(MintError::Exists { .. }) => {}
         Err(error) => return Err(error.into()),
     }

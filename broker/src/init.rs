@@ -289,6 +289,7 @@ fn done(wanted: &Wanted, layout: &Layout, mint: &Mint) -> String {
          For clients, {client} (add `by` and `key` for each person):\n\n{client_text}\n\
          For hosts, {ca_file} (TrustedUserCAKeys):\n\n{ca}\n\
          and {lists_file} (who signs revocation lists):\n\n{lists}\n\
+         For TLS servers, {x509_file} (who signs client certificates, and their list):\n\n{x509}\n\
          Next:\n  breakglassd serve --state {state}\n",
         origin = public.origin,
         trust = layout.trust().display(),
@@ -299,6 +300,8 @@ fn done(wanted: &Wanted, layout: &Layout, mint: &Mint) -> String {
         ca = papers::ssh_ca(public),
         lists_file = layout.lists_allowed().display(),
         lists = papers::lists_allowed(public),
+        x509_file = layout.x509_ca().display(),
+        x509 = public.x509_ca.as_deref().unwrap_or_default(),
         state = wanted.state.display(),
     )
 }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod crl;
 pub mod crowd;
 pub mod desk;
 pub mod dev;

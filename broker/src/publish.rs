@@ -6,8 +6,13 @@
 //! ├── 16/                  the lists before, for readers that are at them, and for people
 //! └── 17/
 //!     ├── krl              for sshd, mode 0644
-//!     └── krl.sig          SSHSIG over krl, namespace krl.v1@breakglass
+//!     ├── krl.sig          SSHSIG over krl, namespace krl.v1@breakglass
+//!     ├── crl.pem          for PostgreSQL, nginx, HAProxy, Envoy
+//!     └── crl.der          the same list, for whoever takes DER
 //! ```
+//!
+//! While nothing changes, the list for TLS servers is signed anew every few minutes: then it lies in
+//! `17-1795348800/`, named by its second as well.
 //!
 //! List and signature change in the same instant, because one link leads to both. Whoever reads
 //! both follows the link once and opens the two files in the directory it led to; whoever opens
@@ -28,6 +33,7 @@ use std::path::{Path, PathBuf};
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::sshsig::SshSig;
 
+use crate::crl::{self, Issuer, SignedCrl};
 use crate::krl::{self, Krl, LIST_MAX, NAMESPACE, SignedList};
 
 pub use error::PublishError;
@@ -38,6 +44,7 @@ pub struct Publisher {
     dir: PathBuf,
     authority: PublicKey,
     signer: PublicKey,
+    x509: Option<Issuer>,
 }
 
 /// What publishing did.
@@ -51,19 +58,27 @@ pub enum Published {
 
 impl Publisher {
     /// Publishes in `dir`, which is made if it is missing, lists about certificates of `authority`,
-    /// signed by `signer`.
+    /// signed by `signer`, and about those of the X.509 authority with the certificate `x509` (PEM).
     ///
     /// # Errors
     ///
-    /// [`PublishError::Io`] if the directory cannot be made.
-    pub fn open(dir: &Path, authority: PublicKey, signer: PublicKey) -> Result<Self, PublishError> {
+    /// [`PublishError::Io`] if the directory cannot be made, [`PublishError::X509`] if `x509` is not
+    /// an authority's certificate.
+    pub fn open(
+        dir: &Path,
+        authority: PublicKey,
+        signer: PublicKey,
+        x509: Option<&str>,
+    ) -> Result<Self, PublishError> {
+        let issuer = |pem| Issuer::from_pem(pem).ok_or(PublishError::X509);
+        let x509 = x509.map(issuer).transpose()?;
         if !dir.try_exists().map_err(failed("look at", dir))? {
             create_dir(dir)?;
             if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 sync(parent)?;
             }
         }
-        Ok(Self { dir: dir.to_owned(), authority, signer })
+        Ok(Self { dir: dir.to_owned(), authority, signer, x509 })
     }
 
     /// Puts `list` in place. When this returns, the next login is judged by it, whatever crashes.
@@ -74,19 +89,25 @@ impl Publisher {
     /// the directory itself (`Io` on it) either list may be, each of them whole.
     pub fn publish(&self, list: &SignedList) -> Result<Published, PublishError> {
         let offered = self.read(list)?;
-        if let Some((published, name)) = self.place()? {
+        let there = self.place()?;
+        let anew = there.as_ref().is_some_and(|(published, _)| *published == list.version);
+        if let Some((published, name)) = there {
             if published > list.version {
                 return Err(PublishError::Lower { published, offered: list.version });
             }
             if published == list.version
-                && let Ok(same) = self.load(published, &name).and_then(|list| self.read(&list))
+                && let Ok(there) = self.load(published, &name)
+                && let Ok(same) = self.read(&there)
             {
-                let is_same = same.runs() == offered.runs();
-                let conflict = PublishError::Conflict { version: list.version };
-                return if is_same { Ok(Published::Before) } else { Err(conflict) };
+                if same.runs() != offered.runs() {
+                    return Err(PublishError::Conflict { version: list.version });
+                }
+                if there.place() >= list.place() {
+                    return Ok(Published::Before);
+                }
             }
         }
-        let name = self.write(list)?;
+        let name = self.write(list, anew)?;
         self.point_at(&name)?;
         self.prune(&name);
         Ok(Published::Now)
@@ -120,7 +141,24 @@ impl Publisher {
         if *signature.public_key() != self.signer {
             return Err(PublishError::Signer);
         }
+        self.read_crl(list)?;
         Ok(read)
+    }
+
+    /// Reads the list for TLS servers as they would, and checks whose it is.
+    fn read_crl(&self, list: &SignedList) -> Result<(), PublishError> {
+        let (issuer, crl) = match (&self.x509, &list.crl) {
+            (None, None) => return Ok(()),
+            (Some(issuer), Some(crl)) => (issuer, crl),
+            (None, Some(_)) | (Some(_), None) => return Err(PublishError::Incomplete),
+        };
+        let read = crl::read(&crl.der)?;
+        if read.number != crl.number || read.number.version() != list.version {
+            let inside = read.number.version();
+            return Err(PublishError::Version { inside, offered: list.version });
+        }
+        let is_same = crl::from_pem(&crl.pem).is_some_and(|der| der == crl.der);
+        if is_same && issuer.made(&read) { Ok(()) } else { Err(PublishError::Signer) }
     }
 
     /// The version and the directory that `current` leads to.
@@ -146,16 +184,28 @@ impl Publisher {
         let krl = read_file(&dir.join(KRL))?;
         let signature = read_file(&dir.join(SIGNATURE))?;
         let signature = String::from_utf8_lossy(&signature).into_owned();
-        Ok(SignedList { version, krl, signature })
+        let crl = if self.x509.is_some() { Some(self.load_crl(&dir)?) } else { None };
+        Ok(SignedList { version, krl, signature, crl })
+    }
+
+    fn load_crl(&self, dir: &Path) -> Result<SignedCrl, PublishError> {
+        let der = read_file(&dir.join(CRL_DER))?;
+        let pem = String::from_utf8_lossy(&read_file(&dir.join(CRL_PEM))?).into_owned();
+        let read = crl::read(&der)?;
+        let (number, signed_at) = (read.number, read.this_update.plus(crl::BACKDATE_SECONDS));
+        Ok(SignedCrl { number, signed_at, der, pem })
     }
 
     /// Makes the list durable in a directory of its own, reads it back, and returns its name.
-    fn write(&self, list: &SignedList) -> Result<String, PublishError> {
+    fn write(&self, list: &SignedList, anew: bool) -> Result<String, PublishError> {
         let unfinished = self.dir.join(UNFINISHED);
         remove(&unfinished)?;
         create_dir(&unfinished)?;
-        for (name, content) in [(KRL, list.krl.as_slice()), (SIGNATURE, list.signature.as_bytes())]
-        {
+        let mut files = vec![(KRL, list.krl.as_slice()), (SIGNATURE, list.signature.as_bytes())];
+        if let Some(crl) = &list.crl {
+            files.extend([(CRL_DER, crl.der.as_slice()), (CRL_PEM, crl.pem.as_bytes())]);
+        }
+        for (name, content) in files {
             let path = unfinished.join(name);
             write_file(&path, content)?;
             if read_file(&path)? != content {
@@ -163,17 +213,21 @@ impl Publisher {
             }
         }
         sync(&unfinished)?;
-        let name = self.unused_name(list.version)?;
+        let name = self.unused_name(list, anew)?;
         let path = self.dir.join(&name);
         fs::rename(&unfinished, &path).map_err(failed("put in place", &path))?;
         sync(&self.dir)?;
         Ok(name)
     }
 
-    /// The version, or with a suffix if a damaged or never published list has taken that name.
-    fn unused_name(&self, version: u64) -> Result<String, PublishError> {
-        let plain = std::iter::once(version.to_string());
-        for name in plain.chain((1..REPAIRS_MAX).map(|n| format!("{version}-{n}"))) {
+    /// The version; with the second of its signing if it was signed `anew`, or if that name is taken by
+    /// a list that is damaged or was never published.
+    fn unused_name(&self, list: &SignedList, anew: bool) -> Result<String, PublishError> {
+        let version = list.version;
+        let plain = (!anew).then(|| version.to_string()).into_iter();
+        let second = list.crl.as_ref().map_or(0, |crl| crl.signed_at.unix_seconds());
+        let repairs = (second..).take(REPAIRS_MAX).skip_while(|n| *n == 0);
+        for name in plain.chain(repairs.map(|n| format!("{version}-{n}"))) {
             let path = self.dir.join(&name);
             if !path.try_exists().map_err(failed("look at", &path))? {
                 return Ok(name);
@@ -194,12 +248,12 @@ impl Publisher {
     fn prune(&self, current: &str) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut old: Vec<(u64, String)> = names
+        let mut old: Vec<(u64, u64, String)> = names
             .filter(|name| name != current)
-            .filter_map(|name| Some((version_of(&name)?, name)))
+            .filter_map(|name| numbers_of(&name).map(|(version, second)| (version, second, name)))
             .collect();
         old.sort_unstable_by(|one, other| other.cmp(one));
-        for (_, name) in old.iter().skip(KEPT) {
+        for (_, _, name) in old.iter().skip(KEPT) {
             if let Err(error) = remove(&self.dir.join(name)) {
                 tracing::warn!(%error, "an old revocation list was not removed");
             }
@@ -209,9 +263,17 @@ impl Publisher {
 
 /// The version in a directory's name; `None` if it is not one of ours.
 fn version_of(name: &str) -> Option<u64> {
-    let (version, repair) = name.split_once('-').unwrap_or((name, "0"));
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if is_number(version) && is_number(repair) { version.parse().ok() } else { None }
+    numbers_of(name).map(|(version, _)| version)
+}
+
+/// The version and what follows it in a directory's name; `None` if it is not one of ours.
+fn numbers_of(name: &str) -> Option<(u64, u64)> {
+    let (version, suffix) = name.split_once('-').unwrap_or((name, "0"));
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse().ok().filter(|_| digits)
+    };
+    Some((number(version)?, number(suffix)?))
 }
 
 fn create_dir(path: &Path) -> Result<(), PublishError> {
@@ -233,10 +295,10 @@ fn write_file(path: &Path, content: &[u8]) -> Result<(), PublishError> {
     file.sync_all().map_err(failed("write", path))
 }
 
-/// Reads a file of at most [`LIST_MAX`] bytes; a longer one comes cut, and is then no list.
+/// Reads a file of at most [`FILE_MAX`] bytes; a longer one comes cut, and is then no list.
 fn read_file(path: &Path) -> Result<Vec<u8>, PublishError> {
     let file = File::open(path).map_err(failed("open", path))?;
-    let most = u64::try_from(LIST_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
     let mut content = Vec::new();
     file.take(most).read_to_end(&mut content).map_err(failed("read", path))?;
     Ok(content)
@@ -268,13 +330,17 @@ const FRESH_LINK: &str = "current.new";
 const UNFINISHED: &str = "unfinished";
 const KRL: &str = "krl";
 const SIGNATURE: &str = "krl.sig";
+const CRL_DER: &str = "crl.der";
+const CRL_PEM: &str = "crl.pem";
+/// Longest file that is read: PEM takes four bytes for three, and a line feed for 64.
+const FILE_MAX: usize = if LIST_MAX > crl::DER_MAX { LIST_MAX } else { crl::DER_MAX } / 2 * 3;
 /// Everybody may read: sshd does before it knows who comes.
 const FILE_MODE: u32 = 0o644;
 const DIR_MODE: u32 = 0o755;
 /// Lists kept besides the one in place, so that a reader who has just followed the link finds them.
 const KEPT: usize = 8;
 /// Most names tried for one version; each was taken by a list that was found damaged.
-const REPAIRS_MAX: u32 = 100;
+const REPAIRS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests;

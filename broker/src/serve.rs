@@ -10,6 +10,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Layout};
+use crate::crl::Number;
 use crate::desk::{Desk, DeskError, Revoking};
 use crate::house::{self, HouseError};
 use crate::mint::{MintError, SignedList};
@@ -122,8 +123,10 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let (web_listener, web_address) = listen(config.web).await?;
     let entropy = Arc::clone(&parts.entropy);
     let desk = Arc::new(Desk::start(parts)?);
-    let (authority, signer) = (desk.public().ssh_ca.clone(), desk.public().lists.clone());
-    let publisher = Publisher::open(&Layout::of(&config.state).lists(), authority, signer)?;
+    let public = desk.public();
+    let (authority, signer) = (public.ssh_ca.clone(), public.lists.clone());
+    let lists = Layout::of(&config.state).lists();
+    let publisher = Publisher::open(&lists, authority, signer, public.x509_ca.as_deref())?;
     let first = desk.lists();
     publisher.publish(&first)?;
 
@@ -142,7 +145,7 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     doors.spawn(keep_published(
         Arc::clone(&desk),
         publisher.clone(),
-        first.version,
+        first.place(),
         stopping.clone(),
     ));
     let limits = config.limits;
@@ -231,11 +234,11 @@ fn recheck(desk: &Desk, stopping: &watch::Receiver<bool>) {
     }
 }
 
-/// Publishes every list after the one of version `published`; while that fails, minting is stopped.
+/// Publishes every list after the one at `published`; while that fails, minting is stopped.
 async fn keep_published(
     desk: Arc<Desk>,
     publisher: Publisher,
-    mut published: u64,
+    mut published: (u64, Option<Number>),
     mut stopping: watch::Receiver<bool>,
 ) {
     let publisher = Arc::new(publisher);
@@ -244,7 +247,7 @@ async fn keep_published(
     desk.on_commit(Box::new(move || waker.notify_one()));
     while !*stopping.borrow() {
         let newest = desk.lists();
-        if newest.version == published {
+        if newest.place() == published {
             tokio::select! {
                 () = changed.notified() => {}
                 _ = stopping.changed() => {}
@@ -254,7 +257,7 @@ async fn keep_published(
         let works = put(&publisher, &newest).await;
         desk.report(Revoking::Publishing, works);
         if works {
-            published = newest.version;
+            published = newest.place();
         } else {
             tokio::time::sleep(PUBLISH_RETRY).await;
         }
@@ -314,9 +317,10 @@ mod tests {
         let clock = Arc::new(SystemClock);
         let parts = house::open(&state, clock, GuardPolicy::Require, false).expect("a house");
         let desk = Arc::new(Desk::start(parts).expect("a desk"));
-        let (authority, signer) = (desk.public().ssh_ca.clone(), desk.public().lists.clone());
-        let lists = Layout::of(&state).lists();
-        let publisher = Publisher::open(&lists, authority, signer).expect("a directory");
+        let public = desk.public();
+        let (authority, signer) = (public.ssh_ca.clone(), public.lists.clone());
+        let (lists, x509) = (Layout::of(&state).lists(), public.x509_ca.as_deref());
+        let publisher = Publisher::open(&lists, authority, signer, x509).expect("a directory");
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let running = Running {
             rpc: nowhere,

@@ -73,7 +73,7 @@ impl House {
     pub fn at(dir: tempfile::TempDir, files: Files, now: Moment, dice: Dice) -> Self {
         let clock = Arc::new(FakeClock::at(now));
         let dice = Arc::new(dice);
-        Mint::create(dir.path(), dice.as_ref(), clock.now().second()).expect("keys");
+        Mint::create(dir.path(), "payments", dice.as_ref(), clock.now().second()).expect("keys");
         let mut house = Self { dir, clock, dice, desk: None, nonce: 0 };
         let mint = house.mint();
         let mut store = Store::create(&house.ledger(), &mint.public().log).expect("a ledger");

@@ -127,7 +127,13 @@ impl House {
     pub fn publisher(&self) -> Publisher {
         let public = self.desk().public();
         let dir = self.dir.path().join("lists");
-        Publisher::open(&dir, public.ssh_ca.clone(), public.lists.clone()).expect("a publisher")
+        Publisher::open(
+            &dir,
+            public.ssh_ca.clone(),
+            public.lists.clone(),
+            public.x509_ca.as_deref(),
+        )
+        .expect("a publisher")
     }
 
     /// Publishes the newest list, as the daemon does after each batch.

@@ -223,6 +223,17 @@ impl Request {
         }
     }
 
+    /// All its credentials, in the ledger's order.
+    pub fn credentials(&self) -> impl Iterator<Item = &Issued> {
+        let (first, further) = match self {
+            Self::Pending(_) => (None, [].as_slice()),
+            Self::Live(live) => (Some(&live.issued), live.further.as_slice()),
+            Self::Ended(Ended { issued, further, .. })
+            | Self::Closed(Closed { issued, further, .. }) => (issued.as_ref(), further.as_slice()),
+        };
+        first.into_iter().chain(further)
+    }
+
     /// Whether the exercise was completed, if it is one that is over: its credential was issued,
     /// arrived, and was taken back.
     #[must_use]

@@ -8,15 +8,16 @@ use breakglass_ledger::entry::{
 };
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::Origin;
-use breakglass_ledger::statement::{Act, commitment};
+use breakglass_ledger::statement::{Act, Kind, commitment};
 use breakglass_ledger::time::Moment;
 use breakglass_rules::{Clearance, Command, Event, Refusal, Request, Verdict, decide};
 
 use super::known::Known;
 use super::memory::Memory;
+use super::record::Credential;
 use super::{DeskError, Incoming, record};
 use crate::entropy::Entropy;
-use crate::mint::Mint;
+use crate::mint::{Mint, MintError};
 use crate::store::Write;
 
 /// One transaction's view of the house.
@@ -127,11 +128,16 @@ impl Batch<'_, '_> {
         let link =
             request.ok_or(DeskError::Ledger { what: "a clearance of no request" })?.next_link();
         let (decision, approvals) = (clearance.decision().clone(), clearance.approvals().to_vec());
-        let credential = self.mint.sign_ssh(clearance, self.tx.size(), self.entropy)?;
-        let signed = record::signed(incoming);
-        let body = record::issued(link, &credential, approvals, decision, signed);
+        let (serial, entropy) = (self.tx.size(), self.entropy);
+        let (ends, signed) = (clearance.ends(), record::signed(incoming));
+        let credential = match clearance.kind() {
+            Kind::Ssh => Credential::Ssh(self.mint.sign_ssh(clearance, serial, entropy)?),
+            Kind::X509 => Credential::X509(self.mint.sign_x509(clearance, serial, entropy)?),
+            Kind::Jwt => return Err(DeskError::Mint(MintError::Kind)),
+        };
+        let body = record::issued(link, &credential, ends, approvals, decision, signed);
         let mut draft = self.append(body, Some(incoming))?;
-        draft.credential = Some(credential.certificate);
+        draft.credential = Some(credential.into_text());
         Ok(draft)
     }
 

@@ -11,7 +11,7 @@ use super::agenda::Task;
 use super::batch::{Batch, Draft, UNSIGNED};
 use super::known::Known;
 use super::{DeskError, Swept, record};
-use crate::store::Due;
+use crate::store::{Due, RevokedX509};
 
 /// Deadlines met in one pass, so that people never wait long behind the clock.
 const SWEEP_MAX: usize = 256;
@@ -142,8 +142,13 @@ impl Batch<'_, '_> {
 
     /// Puts serials on the revocation list that the start did not find. The list's version is the
     /// ledger's size, so that hosts take it there must be one more entry: an anchor.
-    pub(super) fn enlist(&mut self, serials: &[u64]) -> Result<Draft, DeskError> {
+    pub(super) fn enlist(
+        &mut self,
+        serials: &[u64],
+        x509: &[RevokedX509],
+    ) -> Result<Draft, DeskError> {
         self.memory.enlist(serials);
+        self.memory.enlist_x509(x509)?;
         self.anchor()
     }
 

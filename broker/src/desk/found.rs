@@ -38,7 +38,7 @@ pub fn found(
         deployment: public.origin.deployment().to_owned(),
         log_key: public.log.to_string(),
         ssh_ca: public.ssh_ca.to_openssh(),
-        x509_ca: None,
+        x509_ca: public.x509_ca.clone(),
         jwt_key: None,
         lists_key: public.lists.to_openssh(),
         tls_ca: Digest::of(&public.tls_ca_der),

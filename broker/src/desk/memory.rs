@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::entry::{Body, Entry};
+use breakglass_ledger::entry::{Body, Entry, Revoked};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy};
 use breakglass_ledger::principal::{Origin, ScopeId};
-use breakglass_ledger::statement::{Act, Lane, Statement};
+use breakglass_ledger::statement::{Act, Kind, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{Pending, Request, World};
@@ -18,7 +18,9 @@ use super::DeskError;
 use super::agenda::Agenda;
 use super::published::Lists;
 use super::recall::{self, Recall};
-use crate::store::Anchored;
+use crate::crl::{KEPT_SECONDS, Line};
+use crate::mint::MintError;
+use crate::store::{Anchored, RevokedX509};
 
 /// Requests kept folded. One takes about 2 KiB; beyond this they are folded from the ledger again.
 const REQUESTS_MAX: usize = 16_384;
@@ -38,6 +40,8 @@ pub(super) struct Memory {
     roots: BTreeMap<u64, Digest>,
     recall: Recall,
     revoked: BTreeSet<u64>,
+    /// Revoked X.509 certificates by the `seq` of their entry, each with the end of its validity.
+    lines: BTreeMap<u64, (Timestamp, Line)>,
     world: Arc<World>,
     pub(super) drains: BTreeSet<(Timestamp, RequestId)>,
     lists_changed: bool,
@@ -68,6 +72,7 @@ impl Memory {
             world: Arc::new(read_world(store)?),
             recall: Recall::since(store.head()),
             revoked: store.read().revoked_serials()?.into_iter().collect(),
+            lines: BTreeMap::new(),
             drains: BTreeSet::new(),
             lists_changed: true,
             emergencies: store.read().unreviewed_emergencies()?.into_iter().collect(),
@@ -76,6 +81,8 @@ impl Memory {
             has_targets: false,
         };
         memory.plan(store)?;
+        let horizon = store.head().time.second().minus(KEPT_SECONDS);
+        memory.enlist_x509(&store.read().revoked_x509(horizon)?)?;
         Ok(memory)
     }
 
@@ -180,9 +187,7 @@ impl Memory {
         self.recall.note(entry, None);
         self.has_targets |= matches!(entry.body, Body::Applied(_));
         if let Body::Revoked(revoked) = &entry.body {
-            self.revoked.insert(revoked.serial);
-            self.revoked.extend(revoked.also.iter().flatten());
-            self.lists_changed = true;
+            self.take_back(store, revoked, entry.time.second())?;
             self.expect_landing(entry.time.second(), entry.seq);
             if revoked.decision.context.lane == Some(Lane::Emergency) {
                 let request = self.request(store, revoked.link.grant)?;
@@ -222,6 +227,48 @@ impl Memory {
     pub(super) fn changed_lists(&mut self) -> Option<Vec<u64>> {
         let changed = std::mem::take(&mut self.lists_changed);
         changed.then(|| self.revoked.iter().copied().collect())
+    }
+
+    /// The revoked X.509 certificates, by the `seq` of their entries.
+    pub(super) fn lines(&self) -> impl ExactSizeIterator<Item = &Line> + Clone {
+        self.lines.values().map(|(_, line)| line)
+    }
+
+    /// Forgets certificates that ended long ago for every clock.
+    pub(super) fn forget_lines(&mut self, now: Timestamp) {
+        self.lines.retain(|_, (ends, _)| now < ends.plus(KEPT_SECONDS));
+    }
+
+    /// A grant has ended: its credentials go on the lists of their kinds.
+    fn take_back(
+        &mut self,
+        store: &impl Anchored,
+        revoked: &Revoked,
+        at: Timestamp,
+    ) -> Result<(), DeskError> {
+        self.lists_changed = true;
+        // Serials of every kind: one is given once, and hosts know only their own.
+        self.revoked.insert(revoked.serial);
+        self.revoked.extend(revoked.also.iter().flatten());
+        let Some(request) = self.request(store, revoked.link.grant)? else { return Ok(()) };
+        let of_tls = request.credentials().filter(|one| one.kind == Kind::X509);
+        let serials: Vec<u64> = of_tls.map(|one| one.serial).collect();
+        for serial in serials {
+            let missing = DeskError::Ledger { what: "a revoked certificate is missing" };
+            let one = store.read().x509(serial)?.ok_or(missing)?;
+            self.enlist_x509(&[RevokedX509 { revoked: at, ..one }])?;
+        }
+        Ok(())
+    }
+
+    /// These certificates are revoked, whatever was read at the start.
+    pub(super) fn enlist_x509(&mut self, revoked: &[RevokedX509]) -> Result<(), DeskError> {
+        for one in revoked {
+            let line = Line::new(one.number, one.revoked).map_err(MintError::from)?;
+            self.lines.insert(one.number.seq(), (one.ends, line));
+            self.lists_changed = true;
+        }
+        Ok(())
     }
 
     /// These serials are revoked, whatever was read at the start.

@@ -42,7 +42,7 @@ use self::shared::Shared;
 use crate::clock::Clock;
 use crate::entropy::{Entropy, EntropyError};
 use crate::mint::{Mint, MintError, PublicParts, SignedList};
-use crate::store::{Reader, Store, StoreError};
+use crate::store::{Reader, RevokedX509, Store, StoreError};
 
 pub use self::found::found;
 pub use self::landing::LANDING_MAX_SECONDS;
@@ -200,7 +200,7 @@ pub(crate) enum Job {
     /// What became of notices.
     Notified(Vec<Notified>, Reply<()>),
     /// Serials that belong on the revocation list and are missing there.
-    Enlist(Vec<u64>, Reply<Receipt>),
+    Enlist(Vec<u64>, Vec<RevokedX509>, Reply<Receipt>),
     /// Finish what is queued and end.
     Stop,
 }

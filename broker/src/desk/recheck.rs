@@ -26,7 +26,11 @@ impl Desk {
         let Some(recent) = self.reader()?.recent(stop)? else { return Ok(()) };
         let Some(contradiction) = recent.contradiction else { return Ok(()) };
         let (reply, told) = channel();
-        self.push(Job::Enlist(recent.revoked, Box::new(move |said| drop(reply.send(said)))))?;
+        self.push(Job::Enlist(
+            recent.revoked,
+            recent.x509,
+            Box::new(move |said| drop(reply.send(said))),
+        ))?;
         told.recv().map_err(|_| DeskError::Stopped)??;
         Err(DeskError::Store(contradiction))
     }

@@ -6,11 +6,28 @@ use breakglass_ledger::entry::{
     Revoked, Signed, Unlocked, Used, Withdrawn,
 };
 use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::{Act, Statement};
+use breakglass_ledger::statement::{Act, Kind, Statement};
+use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Change, Event, Refusal};
 
 use super::Incoming;
-use crate::mint::SshCredential;
+use crate::mint::{SshCredential, X509Credential};
+
+/// A credential that was signed.
+pub(super) enum Credential {
+    Ssh(SshCredential),
+    X509(X509Credential),
+}
+
+impl Credential {
+    /// What its holder gets.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Ssh(ssh) => ssh.certificate,
+            Self::X509(x509) => x509.certificate,
+        }
+    }
+}
 
 /// The statement's exact text and signature, as entries carry them.
 pub(super) fn signed(incoming: &Incoming) -> Signed {
@@ -81,26 +98,37 @@ pub(super) fn change(
 /// The body for a credential that was signed.
 pub(super) fn issued(
     link: Link,
-    credential: &SshCredential,
+    credential: &Credential,
+    ends: Option<Timestamp>,
     approvals: Vec<u64>,
     decision: Decision,
     signed: Signed,
 ) -> Body {
+    let (kind, certificate, serial, subject) = match credential {
+        Credential::Ssh(ssh) => (Kind::Ssh, &ssh.certificate, ssh.serial, ssh.subject),
+        Credential::X509(x509) => (Kind::X509, &x509.certificate, x509.serial, x509.subject),
+    };
+    let (valid_after, valid_before, principals) = match credential {
+        Credential::Ssh(ssh) => (ssh.valid_after, ssh.valid_before, ssh.principals.clone()),
+        Credential::X509(x509) => {
+            (x509.valid_after, x509.valid_before, vec![x509.common_name.clone()])
+        }
+    };
     Body::Issued(Issued {
         link,
         signed,
         decision,
-        kind: breakglass_ledger::statement::Kind::Ssh,
-        certificate: Some(credential.certificate.clone()),
+        kind,
+        certificate: Some(certificate.clone()),
         claims: None,
         token: None,
         replaces: None,
-        ends: None,
-        serial: credential.serial,
-        subject: credential.subject,
-        valid_after: credential.valid_after,
-        valid_before: credential.valid_before,
-        principals: credential.principals.clone(),
+        ends,
+        serial,
+        subject,
+        valid_after,
+        valid_before,
+        principals,
         approvals,
     })
 }

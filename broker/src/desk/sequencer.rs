@@ -20,6 +20,9 @@ use crate::store::{Head, Reader, Store};
 /// nothing to gain, and everyone in the batch waits for all of it.
 const BATCH_MAX: usize = 256;
 
+/// How often the list for TLS servers is signed when nothing changes, in seconds.
+const SIGN_EVERY_SECONDS: u64 = 300;
+
 pub(super) struct Sequencer {
     store: Store,
     mint: Mint,
@@ -57,7 +60,8 @@ impl Sequencer {
         let durable = checked(&store)?;
         let mut memory = Memory::load(&durable, origin)?;
         let serials = memory.changed_lists().unwrap_or_default();
-        let lists = sign_lists(&mint, durable.head(), &serials)?;
+        let now = clock.now().second();
+        let lists = sign_lists(&mint, durable.head(), &serials, &memory, now)?;
         memory.lists.note(List::Krl, lists.version, &lists.krl);
         let missing = DeskError::Ledger { what: "it has no checkpoint" };
         let checkpoint = durable.newest_checkpoint().ok_or(missing)?;
@@ -99,6 +103,7 @@ impl Sequencer {
             Ok(committed) => {
                 let head = self.store.head();
                 self.show(head, committed.checkpoint, committed.next_due);
+                self.keep_fresh(head);
                 let checkpoint = self.shared.checkpoint();
                 for (job, outcome) in jobs.into_iter().zip(committed.outcomes) {
                     answer(job, outcome, &checkpoint);
@@ -169,18 +174,43 @@ impl Sequencer {
             self.shared.show_world(Arc::clone(self.memory.world()));
         }
         if let Some(serials) = self.memory.changed_lists() {
-            let signed = sign_lists(&self.mint, head, &serials);
-            self.shared.report(Revoking::Lists, signed.is_ok());
-            match signed {
-                Ok(lists) => {
-                    self.memory.lists.note(List::Krl, lists.version, &lists.krl);
-                    self.shared.show_lists(Arc::new(lists));
-                }
-                Err(error) => {
-                    crate::report::fault("signing the lists", &error);
-                    self.memory.lists_failed();
-                }
+            self.sign(head, &serials);
+        }
+        self.shared.wake();
+    }
+
+    fn sign(&mut self, head: Head, serials: &[u64]) {
+        let now = self.clock.now().second();
+        let signed = sign_lists(&self.mint, head, serials, &self.memory, now);
+        self.shared.report(Revoking::Lists, signed.is_ok());
+        match signed {
+            Ok(lists) => {
+                self.memory.lists.note(List::Krl, lists.version, &lists.krl);
+                self.shared.show_lists(Arc::new(lists));
             }
+            Err(error) => {
+                crate::report::fault("signing the lists", &error);
+                self.memory.lists_failed();
+            }
+        }
+    }
+
+    /// Signs the list for TLS servers anew when it was signed a while ago, though nothing changed:
+    /// so that who fetches it sees that we are alive, and how late they are.
+    fn keep_fresh(&mut self, head: Head) {
+        let lists = self.shared.lists();
+        let Some(crl) = &lists.crl else { return };
+        let now = self.clock.now().second();
+        if now.since(crl.signed_at) < SIGN_EVERY_SECONDS {
+            return;
+        }
+        self.memory.forget_lines(now);
+        // The version says how much of the ledger is in it, and never goes back.
+        let signed = self.mint.crl(self.memory.lines(), lists.version, now.max(head.time.second()));
+        self.shared.report(Revoking::Lists, signed.is_ok());
+        match signed {
+            Ok(crl) => self.shared.show_lists(Arc::new(SignedList { crl, ..(*lists).clone() })),
+            Err(error) => crate::report::fault("signing the list of revoked certificates", &error),
         }
         self.shared.wake();
     }
@@ -227,7 +257,7 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
     let said = match job {
         Job::Say(incoming, _) => batch.say(incoming),
         Job::Erase(text, _) => batch.erase(*text),
-        Job::Enlist(serials, _) => batch.enlist(serials),
+        Job::Enlist(serials, x509, _) => batch.enlist(serials, x509),
         Job::Sweep(_) => return batch.sweep().map(|swept| Some(Outcome::Swept(swept))),
         Job::Probed(probed, _) => return batch.probed(probed).map(|()| Some(Outcome::Noted)),
         Job::Notified(notices, _) => {
@@ -246,7 +276,7 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
 fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
     match (job, outcome) {
         (
-            Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, reply),
+            Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, _, reply),
             Some(Outcome::Said(said)),
         ) => {
             reply(said.map(|draft| receipt(draft, checkpoint)));
@@ -261,7 +291,7 @@ fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
 
 fn fail(job: Job, error: DeskError) {
     match job {
-        Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, reply) => reply(Err(error)),
+        Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, _, reply) => reply(Err(error)),
         Job::Sweep(reply) => reply(Err(error)),
         Job::Notified(_, reply) | Job::Probed(_, reply) => reply(Err(error)),
         Job::Stop => {}
@@ -274,10 +304,18 @@ fn receipt(draft: Draft, checkpoint: &Arc<str>) -> Receipt {
     Receipt { seq, entry, checkpoint, request, credential, repeated }
 }
 
-/// Signs the list of `serials`. Its version is the ledger's size, so it grows with every change and
-/// needs no memory of its own.
-fn sign_lists(mint: &Mint, head: Head, serials: &[u64]) -> Result<SignedList, MintError> {
-    mint.krl(serials, head.size, head.time.second())
+/// Signs the lists of `serials` and of the certificates in `memory`. Their version is the ledger's size,
+/// so it grows with every change and needs no memory of its own.
+fn sign_lists(
+    mint: &Mint,
+    head: Head,
+    serials: &[u64],
+    memory: &Memory,
+    now: Timestamp,
+) -> Result<SignedList, MintError> {
+    let generated = head.time.second();
+    // A clock that went back must not make the list look like an older one.
+    mint.lists(serials, memory.lines(), head.size, generated, now.max(generated))
 }
 
 #[cfg(test)]
@@ -307,7 +345,7 @@ mod tests {
         let listed: Vec<_> =
             people.into_iter().zip(keys.iter().map(SamplePerson::public)).collect();
         let files = sample(&listed);
-        Mint::create(dir, entropy.as_ref(), clock.now().second()).expect("keys");
+        Mint::create(dir, "test", entropy.as_ref(), clock.now().second()).expect("keys");
         let mint = Mint::open(dir, "test").expect("keys");
         let mut store = Store::create(&dir.join("ledger"), &mint.public().log).expect("a ledger");
         let act = Act::Policy(files.manifest(1, Digest::ZERO));

@@ -32,6 +32,9 @@ pub(crate) fn write_papers(
     let client = client_config(public, advertise);
     house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
     house::write_new(&layout.ssh_ca(), ssh_ca(public).as_bytes(), 0o644)?;
+    if let Some(ca) = &public.x509_ca {
+        house::write_new(&layout.x509_ca(), ca.as_bytes(), 0o644)?;
+    }
     house::write_new(&layout.lists_allowed(), lists_allowed(public).as_bytes(), 0o644)?;
     Ok(())
 }

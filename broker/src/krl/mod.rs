@@ -10,6 +10,7 @@ mod write;
 
 use breakglass_ledger::time::Timestamp;
 
+use crate::crl::{Number, SignedCrl};
 use crate::sshwire::WireError;
 
 pub use read::read;
@@ -25,7 +26,8 @@ pub const COMMENT_MAX: usize = 256;
 /// Largest list, in bytes: [`SERIALS_MAX`] worst-case serials, the header and its comment.
 pub const LIST_MAX: usize = 8 * SERIALS_MAX + 4096;
 
-/// A list as it is handed out: the file for `sshd`, and who vouches for it.
+/// The lists as they are handed out together: the file for `sshd`, who vouches for it, and the list
+/// for TLS servers, which vouches for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedList {
     /// Number of this list; a later one has a higher number. The same as inside `krl`.
@@ -34,6 +36,16 @@ pub struct SignedList {
     pub krl: Vec<u8>,
     /// Armored SSHSIG over `krl`, namespace [`NAMESPACE`].
     pub signature: String,
+    /// Revoked X.509 certificates; `None` where the broker has no X.509 authority.
+    pub crl: Option<SignedCrl>,
+}
+
+impl SignedList {
+    /// What orders lists: the version, and within it when the list for TLS servers was signed.
+    #[must_use]
+    pub fn place(&self) -> (u64, Option<Number>) {
+        (self.version, self.crl.as_ref().map(|crl| crl.number))
+    }
 }
 
 /// Namespace of the signature over a list.

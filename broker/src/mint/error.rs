@@ -7,6 +7,7 @@ use breakglass_ledger::note::NoteError;
 use breakglass_ledger::principal::ParseNameError;
 use breakglass_ledger::sshsig::SshSigError;
 
+use crate::crl::CrlError;
 use crate::entropy::EntropyError;
 use crate::krl::KrlError;
 
@@ -92,6 +93,28 @@ pub enum MintError {
         /// The first part that differs.
         field: &'static str,
     },
+    /// This broker's keys were made before it could sign X.509.
+    #[error(
+        "this broker has no X.509 authority, because its keys were made by an older version; \
+         a new deployment has one"
+    )]
+    NoX509,
+    /// Key and certificate of the X.509 authority do not belong together.
+    #[error(
+        "the X.509 authority's key and certificate do not belong together; restore both from your backup"
+    )]
+    Authority,
+    /// A key of a type that TLS servers do not take.
+    #[error(
+        "the subject key is not a P-256 key (ecdsa-sha2-nistp256), the one type every TLS server takes"
+    )]
+    SubjectType,
+    /// An X.509 certificate could not be put together.
+    #[error("the certificate could not be encoded")]
+    Encode(#[from] der::Error),
+    /// The list of revoked X.509 certificates could not be made.
+    #[error("the list of revoked certificates could not be made")]
+    Crl(#[from] CrlError),
     /// A checkpoint of another ledger.
     #[error("the checkpoint belongs to another log")]
     ForeignCheckpoint,

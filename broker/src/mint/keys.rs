@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::error::MintError;
 use super::tls::AuthorityKey;
-use super::{pem, tls};
+use super::{pem, tls, x509};
 use crate::entropy::{Entropy, EntropyError};
 
 /// Every private key of the broker.
@@ -29,6 +29,8 @@ pub(super) struct Keys {
     pub(super) tls_ca: AuthorityKey,
     /// Certificate of `tls_ca`, DER. Public.
     pub(super) tls_ca_der: Vec<u8>,
+    /// Signs client certificates and their list; `None` where the keys are older than it.
+    pub(super) x509: Option<x509::Authority>,
 }
 
 /// An Ed25519 key pair.
@@ -53,7 +55,12 @@ impl Ed25519Key {
 }
 
 /// Makes the directory `keys` in `dir` with fresh keys, all or none.
-pub(super) fn create(dir: &Path, entropy: &dyn Entropy, now: Timestamp) -> Result<(), MintError> {
+pub(super) fn create(
+    dir: &Path,
+    deployment: &str,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<(), MintError> {
     let keys = dir.join(DIRECTORY);
     if keys.try_exists().map_err(failed("look at", &keys))? {
         return Err(MintError::Exists { path: keys });
@@ -72,6 +79,10 @@ pub(super) fn create(dir: &Path, entropy: &dyn Entropy, now: Timestamp) -> Resul
     let tls_ca = open_tls_ca(&fresh.join(TLS_CA), &tls_ca)?;
     let certificate = tls::certify_authority(&tls_ca, now)?;
     write_new(&fresh.join(TLS_CA_CERTIFICATE), &pem::encode(CERTIFICATE, &certificate), 0o644)?;
+    let x509_ca = x509::Authority::generate()?;
+    write_key(&fresh.join(X509_CA), &x509_ca)?;
+    let certificate = x509::Authority::certify(&x509_ca, deployment, entropy, now)?;
+    write_new(&fresh.join(X509_CA_CERTIFICATE), &pem::encode(CERTIFICATE, &certificate), 0o644)?;
     sync(&fresh)?;
     // Fails if somebody else has put keys there meanwhile.
     fs::rename(&fresh, &keys).map_err(failed("put in place", &keys))?;
@@ -89,7 +100,18 @@ pub(super) fn open(dir: &Path) -> Result<Keys, MintError> {
         lists: read_ed25519(&dir.join(LISTS))?,
         tls_ca: open_tls_ca(&dir.join(TLS_CA), &read_key(&dir.join(TLS_CA))?)?,
         tls_ca_der: read_certificate(&dir.join(TLS_CA_CERTIFICATE))?,
+        x509: open_x509(&dir)?,
     })
+}
+
+/// Absent with both of its files only: half of it is a backup that was not restored whole.
+fn open_x509(dir: &Path) -> Result<Option<x509::Authority>, MintError> {
+    let (key, certificate) = (dir.join(X509_CA), dir.join(X509_CA_CERTIFICATE));
+    let there = |path: &Path| path.try_exists().map_err(failed("look at", path));
+    if !there(&key)? && !there(&certificate)? {
+        return Ok(None);
+    }
+    x509::Authority::open(&read_key(&key)?, read_certificate(&certificate)?).map(Some)
 }
 
 /// PKCS#8 of a new Ed25519 key (RFC 8410, section 7).
@@ -184,6 +206,8 @@ const SSH_CA: &str = "ssh-ca";
 const LISTS: &str = "lists";
 const TLS_CA: &str = "tls-ca";
 const TLS_CA_CERTIFICATE: &str = "tls-ca.crt";
+const X509_CA: &str = "x509-ca.pem";
+const X509_CA_CERTIFICATE: &str = "x509-ca.crt";
 /// PEM labels (RFC 7468, sections 5 and 10).
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const CERTIFICATE: &str = "CERTIFICATE";

@@ -27,5 +27,5 @@ pub(super) fn make(
     let blob = sshsig::ed25519_signature_blob(&raw);
     let signature = sshsig::assemble(&public.lists, NAMESPACE, &blob)?;
     signature.verify(NAMESPACE, &krl)?;
-    Ok(SignedList { version, krl, signature: signature.armored().to_owned() })
+    Ok(SignedList { version, krl, signature: signature.armored().to_owned(), crl: None })
 }

@@ -12,6 +12,7 @@ mod pem;
 mod sample;
 mod ssh;
 mod tls;
+mod x509;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -22,14 +23,17 @@ use breakglass_ledger::note::{Checkpoint, SignedCheckpoint, VerifierKey};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::time::Timestamp;
 
+use crate::crl::Line;
 use crate::entropy::Entropy;
 use crate::sshwire::put_string;
 
+pub use crate::crl::SignedCrl;
 pub use crate::krl::SignedList;
 pub use error::MintError;
 pub use sample::SamplePerson;
 pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
+pub use x509::X509Credential;
 
 use keys::{Ed25519Key, Keys};
 
@@ -47,8 +51,9 @@ pub struct Mint {
     ssh_ca: Ed25519Key,
     lists: Ed25519Key,
     tls: Arc<tls::Authority>,
-    /// Our SSH keys: never the subject of a certificate.
-    own: [PublicKey; 3],
+    x509: Option<x509::Authority>,
+    /// Our keys in SSH's form: never the subject of a certificate.
+    own: Vec<PublicKey>,
     public: PublicParts,
 }
 
@@ -65,6 +70,9 @@ pub struct PublicParts {
     pub lists: PublicKey,
     /// The authority over the daemon's TLS certificates, DER: what clients pin.
     pub tls_ca_der: Vec<u8>,
+    /// The authority over X.509 client certificates, PEM: what TLS servers trust. `None` where the
+    /// keys are older than it.
+    pub x509_ca: Option<String>,
 }
 
 impl PublicParts {
@@ -78,15 +86,21 @@ impl PublicParts {
 impl Mint {
     /// Makes fresh keys in the directory `keys` inside `dir`, which exists: all of them or none.
     ///
-    /// Files have mode 0600 and the directory 0700. The TLS authority's certificate begins an hour
-    /// before `now`. Its key is always drawn from the system; the others from `entropy`.
+    /// Files have mode 0600 and the directory 0700. The certificates of the authorities over TLS and
+    /// X.509 begin an hour before `now`, the second names `deployment`. Their keys are always drawn from
+    /// the system; the others from `entropy`.
     ///
     /// # Errors
     ///
     /// [`MintError::Exists`] if there are keys already, which stay as they are; any other if the
     /// keys could not be made durable.
-    pub fn create(dir: &Path, entropy: &dyn Entropy, now: Timestamp) -> Result<(), MintError> {
-        keys::create(dir, entropy, now)
+    pub fn create(
+        dir: &Path,
+        deployment: &str,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Result<(), MintError> {
+        keys::create(dir, deployment, entropy, now)
     }
 
     /// Opens the keys in the directory `keys` inside `dir`.
@@ -96,7 +110,7 @@ impl Mint {
     /// [`MintError::Permissions`] if anybody but the owner may reach one, [`MintError::Deployment`]
     /// if `deployment` is not a name; any other if a file is missing or not what it should be.
     pub fn open(dir: &Path, deployment: &str) -> Result<Self, MintError> {
-        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der } = keys::open(dir)?;
+        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der, x509 } = keys::open(dir)?;
         let origin = Origin::new(deployment, log.public())?;
         let verifier = VerifierKey::of_log(&origin, log.public())?;
         let public = PublicParts {
@@ -105,10 +119,13 @@ impl Mint {
             ssh_ca: ssh_key_of(ssh_ca.public())?,
             lists: ssh_key_of(lists.public())?,
             tls_ca_der,
+            x509_ca: x509.as_ref().map(x509::Authority::to_pem),
         };
+        let mut own = vec![public.ssh_ca.clone(), public.lists.clone(), ssh_key_of(log.public())?];
+        own.push(x509::ssh_form(tls_ca.point())?);
+        own.extend(x509.as_ref().map(x509::Authority::ssh_form).transpose()?);
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
-        let own = [public.ssh_ca.clone(), public.lists.clone(), ssh_key_of(log.public())?];
-        Ok(Self { log, ssh_ca, lists, tls, own, public })
+        Ok(Self { log, ssh_ca, lists, tls, x509, own, public })
     }
 
     /// What everybody may know.
@@ -145,6 +162,24 @@ impl Mint {
         generated: Timestamp,
     ) -> Result<SignedList, MintError> {
         lists::make(&self.public, &self.lists, revoked, version, generated)
+    }
+
+    /// Makes and signs the lists that go together: SSH serials `revoked` (ascending) and the X.509
+    /// certificates of `lines`, the second dated `signed_at`.
+    ///
+    /// # Errors
+    ///
+    /// As [`krl`](Self::krl) and [`crl`](Self::crl). Nothing was handed out.
+    pub fn lists<'a>(
+        &self,
+        revoked: &[u64],
+        lines: impl ExactSizeIterator<Item = &'a Line> + Clone,
+        version: u64,
+        generated: Timestamp,
+        signed_at: Timestamp,
+    ) -> Result<SignedList, MintError> {
+        let crl = self.crl(lines, version, signed_at)?;
+        Ok(SignedList { crl, ..self.krl(revoked, version, generated)? })
     }
 
     /// The daemon's TLS: 1.3 only, HTTP/2 only, no session resumption.

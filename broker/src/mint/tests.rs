@@ -16,7 +16,7 @@ pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_348_800);
 /// A mint with keys of its own, the same for the same seed (but for TLS).
 pub(super) fn mint(seed: u64) -> (TempDir, Mint) {
     let dir = TempDir::new().unwrap();
-    Mint::create(dir.path(), &SeededEntropy::new(seed), NOW).unwrap();
+    Mint::create(dir.path(), "payments", &SeededEntropy::new(seed), NOW).unwrap();
     let mint = Mint::open(dir.path(), "payments").unwrap();
     (dir, mint)
 }

@@ -239,6 +239,11 @@ impl AuthorityKey {
         let rng = SystemRandom::new();
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &rng).map(Self)
     }
+
+    /// The public half: a point, uncompressed.
+    pub(super) fn point(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
 }
 
 impl PublicKeyData for AuthorityKey {

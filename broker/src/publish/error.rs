@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use breakglass_ledger::sshsig::SshSigError;
 
+use crate::crl::CrlError;
 use crate::krl::KrlError;
 
 /// Why a list was not put in place.
@@ -41,6 +42,15 @@ pub enum PublishError {
     /// Signed by somebody else.
     #[error("the list is signed by another key")]
     Signer,
+    /// Not a whole list about our X.509 authority's certificates.
+    #[error("this is not a whole list of revoked certificates of ours")]
+    Crl(#[from] CrlError),
+    /// One of the lists that go together is missing, or one too many is there.
+    #[error("the lists for SSH and for TLS servers do not go together")]
+    Incomplete,
+    /// The X.509 authority's certificate cannot be read.
+    #[error("the X.509 authority's certificate is not that of an authority")]
+    X509,
     /// The disk gives back something else than what was written.
     #[error("{} does not read back as it was written", path.display())]
     ReadBack {

@@ -23,15 +23,17 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        Mint::create(dir.path(), &SeededEntropy::new(1), NOW).unwrap();
+        Mint::create(dir.path(), "payments", &SeededEntropy::new(1), NOW).unwrap();
         let mint = Mint::open(dir.path(), "payments").unwrap();
-        let (authority, signer) = (mint.public().ssh_ca.clone(), mint.public().lists.clone());
-        let publisher = Publisher::open(&dir.path().join("lists"), authority, signer).unwrap();
+        let public = mint.public();
+        let (authority, signer) = (public.ssh_ca.clone(), public.lists.clone());
+        let (lists, x509) = (dir.path().join("lists"), public.x509_ca.as_deref());
+        let publisher = Publisher::open(&lists, authority, signer, x509).unwrap();
         Self { dir, mint, publisher }
     }
 
     fn list(&self, version: u64, revoked: &[u64]) -> SignedList {
-        self.mint.krl(revoked, version, NOW).unwrap()
+        lists(&self.mint, revoked, version, NOW)
     }
 
     fn publish(&self, version: u64, revoked: &[u64]) -> Result<Published, PublishError> {
@@ -88,11 +90,11 @@ fn an_older_list_never_replaces_a_newer_one() {
 fn a_list_that_is_in_place_already_is_left_alone() {
     let desk = Desk::new();
     desk.publish(5, &[1, 2]).unwrap();
-    let later = desk.mint.krl(&[1, 2], 5, NOW.plus(60)).unwrap();
-    assert_eq!(desk.publisher.publish(&later).unwrap(), Published::Before);
+    let again = desk.publisher.current().unwrap().unwrap();
+    assert_eq!(desk.publisher.publish(&again).unwrap(), Published::Before);
     let other = desk.publish(5, &[1]);
     assert!(matches!(other, Err(PublishError::Conflict { version: 5 })));
-    assert_eq!(desk.publisher.current().unwrap(), Some(desk.list(5, &[1, 2])));
+    assert!(says(&desk, 5, &[1, 2]));
 }
 
 /// R40: never zero bytes, never half a list, never somebody else's.
@@ -110,18 +112,28 @@ fn what_is_not_a_whole_list_of_ours_is_never_put_in_place() {
         assert_eq!(desk.version(), Some(1));
     }
     let stranger = stranger(&desk);
-    let foreign = desk.publisher.publish(&stranger.krl(&[1], 2, NOW).unwrap());
+    let foreign = desk.publisher.publish(&lists(&stranger, &[1], 2, NOW));
     assert!(matches!(foreign, Err(PublishError::List(KrlError::Authority))));
-    let foreign = desk.publisher.publish(&stranger.krl(&[], 2, NOW).unwrap());
+    let foreign = desk.publisher.publish(&lists(&stranger, &[], 2, NOW));
     assert!(matches!(foreign, Err(PublishError::Signer)));
     assert_eq!(desk.publisher.publish(&good).unwrap(), Published::Now);
+}
+
+/// Whether the list in place is this one; signatures of P-256 keys differ each time.
+fn says(desk: &Desk, version: u64, revoked: &[u64]) -> bool {
+    let there = desk.publisher.current().unwrap().unwrap();
+    there.krl == desk.list(version, revoked).krl
+}
+
+fn lists(mint: &Mint, revoked: &[u64], version: u64, at: Timestamp) -> SignedList {
+    mint.lists(revoked, [].iter(), version, NOW, at).unwrap()
 }
 
 /// A mint with other keys.
 fn stranger(desk: &Desk) -> Mint {
     let dir = desk.dir.path().join("other");
     fs::create_dir(&dir).unwrap();
-    Mint::create(&dir, &SeededEntropy::new(2), NOW).unwrap();
+    Mint::create(&dir, "payments", &SeededEntropy::new(2), NOW).unwrap();
     Mint::open(&dir, "payments").unwrap()
 }
 
@@ -135,7 +147,7 @@ fn whatever_a_crash_left_the_next_list_goes_in_place() {
     fs::create_dir(desk.path("5")).unwrap();
     assert_eq!(desk.version(), Some(4));
     assert_eq!(desk.publish(5, &[1, 2]).unwrap(), Published::Now);
-    assert_eq!(desk.publisher.current().unwrap(), Some(desk.list(5, &[1, 2])));
+    assert!(says(&desk, 5, &[1, 2]));
     assert!(!desk.names().contains("unfinished") && !desk.names().contains("current.new"));
 }
 
@@ -146,7 +158,7 @@ fn a_damaged_list_is_reported_and_healed_by_publishing_it_again() {
     fs::write(desk.path("current/krl"), "").unwrap();
     assert!(matches!(desk.publisher.current(), Err(PublishError::List(_))));
     assert_eq!(desk.publish(4, &[1, 2]).unwrap(), Published::Now);
-    assert_eq!(desk.publisher.current().unwrap(), Some(desk.list(4, &[1, 2])));
+    assert!(says(&desk, 4, &[1, 2]));
 }
 
 #[test]
@@ -193,4 +205,48 @@ fn a_reader_under_load_always_sees_one_whole_list_and_never_an_older_one() {
         done.store(true, Ordering::SeqCst);
         assert!(reader.join().unwrap() > 0);
     });
+}
+
+/// The list for TLS servers is signed anew while nothing changes; sshd's stays as it is.
+#[test]
+fn a_list_that_was_signed_anew_replaces_the_one_before_and_never_the_other_way() {
+    let desk = Desk::new();
+    desk.publish(5, &[1]).unwrap();
+    let at = |seconds: u64| lists(&desk.mint, &[1], 5, NOW.plus(seconds));
+    for minutes in 1..=20_u64 {
+        let again = at(minutes * 300);
+        assert_eq!(desk.publisher.publish(&again).unwrap(), Published::Now);
+        assert_eq!(desk.publisher.current().unwrap(), Some(again));
+    }
+    assert_eq!(desk.publisher.publish(&at(300)).unwrap(), Published::Before);
+    let newest = format!("5-{}", NOW.plus(6000).unix_seconds());
+    assert_eq!(fs::read_link(desk.path("current")).unwrap(), Path::new(&newest));
+    assert_eq!(desk.names().len(), 10, "eight, the newest and the link");
+    assert!(matches!(desk.publish(5, &[2]), Err(PublishError::Conflict { version: 5 })));
+}
+
+/// R40: never zero bytes, never half a list, never somebody else's, for TLS servers neither.
+#[test]
+fn a_list_for_tls_servers_that_is_not_whole_and_ours_is_never_put_in_place() {
+    let desk = Desk::new();
+    desk.publish(1, &[1]).unwrap();
+    let good = desk.list(2, &[1]);
+    let crl = good.crl.clone().unwrap();
+    let foreign = lists(&stranger(&desk), &[1], 2, NOW).crl;
+    let cut = crl.der[..crl.der.len() - 1].to_vec();
+    for bad in [
+        None,
+        foreign,
+        Some(SignedCrl { der: Vec::new(), ..crl.clone() }),
+        Some(SignedCrl { der: cut, ..crl.clone() }),
+        Some(SignedCrl { pem: String::new(), ..crl.clone() }),
+        Some(SignedCrl { number: crl::Number::new(2, NOW.plus(1)), ..crl.clone() }),
+        desk.list(3, &[1]).crl,
+    ] {
+        assert!(desk.publisher.publish(&SignedList { crl: bad, ..good.clone() }).is_err());
+        assert_eq!(desk.version(), Some(1));
+    }
+    assert_eq!(desk.publisher.publish(&good).unwrap(), Published::Now);
+    let pem = fs::read_to_string(desk.path("current/crl.pem")).unwrap();
+    assert_eq!(crl::from_pem(&pem), Some(fs::read(desk.path("current/crl.der")).unwrap()));
 }

@@ -211,7 +211,7 @@ mod tests {
     async fn door(limits: Limits) -> Opened {
         let directory = tempfile::tempdir().expect("a directory");
         let now = Timestamp::from_unix_seconds(1_795_341_600);
-        Mint::create(directory.path(), &SeededEntropy::new(1), now).expect("keys");
+        Mint::create(directory.path(), "test", &SeededEntropy::new(1), now).expect("keys");
         let mint = Mint::open(directory.path(), "payments").expect("a mint");
         let tls = mint.tls(&[], &[], move || now).expect("tls");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");

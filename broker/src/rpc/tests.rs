@@ -107,7 +107,7 @@ impl House {
         let directory = TempDir::new().expect("a directory");
         let clock = Arc::new(FakeClock::at(Moment::from_unix_millis(START * 1000)));
         let entropy = Arc::new(SeededEntropy::new(dice));
-        Mint::create(directory.path(), &*entropy, clock.now().second()).expect("keys");
+        Mint::create(directory.path(), "test", &*entropy, clock.now().second()).expect("keys");
         let mint = Mint::open(directory.path(), "payments").expect("a mint");
         let public = mint.public().clone();
         let mut store =

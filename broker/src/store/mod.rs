@@ -27,6 +27,7 @@ mod standing;
 mod start;
 mod world;
 mod write;
+mod x509;
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
@@ -43,6 +44,7 @@ pub use readers::{Reader, Readers};
 pub use recent::{RECENT_SECONDS, Recent};
 pub use standing::{Due, RequestRow, State};
 pub use write::{Appended, STATEMENT_KEPT_SECONDS, Write};
+pub use x509::RevokedX509;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

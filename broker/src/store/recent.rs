@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, Entry};
+use breakglass_ledger::time::Timestamp;
 
 use super::check::compare;
 use super::connection::scratch;
@@ -19,12 +20,15 @@ use super::read::PAGE_ROWS_MAX;
 use super::readers::Reader;
 use super::standing::State;
 use super::write::STATEMENT_KEPT_SECONDS;
+use super::x509::{self, RevokedX509};
 
 /// What the newest entries say.
 #[derive(Debug)]
 pub struct Recent {
     /// Serials that belong on the revocation list, of grants that began lately; ascending.
     pub revoked: Vec<u64>,
+    /// X.509 certificates of theirs that belong on the list.
+    pub x509: Vec<RevokedX509>,
     /// The first derived row that says something else.
     pub contradiction: Option<StoreError>,
 }
@@ -51,7 +55,8 @@ impl Reader {
         let serials = select.query_map([State::Ended.number()], |row| row.get(0))?;
         let mut revoked: Vec<u64> = serials.collect::<Result<_, _>>()?;
         revoked.sort_unstable();
-        Ok(Some(Recent { revoked, contradiction: self.contradiction(&again, from).err() }))
+        let x509 = x509::revoked_in(&again, Timestamp::from_unix_seconds(0))?;
+        Ok(Some(Recent { revoked, x509, contradiction: self.contradiction(&again, from).err() }))
     }
 
     /// The first entry that is recent, found by following the chain back from the head.
@@ -145,7 +150,7 @@ pub const RECENT_SECONDS: u64 = 86_400 + 43_200 + 300 + 3_600;
 
 /// Tables that say exactly what the entries from `?from` on say. A ground that fell away is kept only
 /// as long as another stands, which may be older.
-const ROWS: [(&str, &str); 6] = [
+const ROWS: [(&str, &str); 7] = [
     (
         "standing_entry",
         "SELECT seq, kind, name, ground, until FROM standing_entry
@@ -166,6 +171,10 @@ const ROWS: [(&str, &str); 6] = [
          WHERE seq >= ?from ORDER BY seq",
     ),
     ("further", "SELECT serial, request FROM further WHERE request >= ?from ORDER BY serial"),
+    (
+        "x509",
+        "SELECT seq, request, number, ends, revoked FROM x509 WHERE request >= ?from ORDER BY seq",
+    ),
     ("policy", "SELECT version, digest, seq FROM policy WHERE seq >= ?from ORDER BY version"),
 ];
 

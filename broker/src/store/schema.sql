@@ -90,6 +90,17 @@ CREATE TABLE further(
 ) STRICT;
 CREATE INDEX further_request ON further(request);
 
+-- X.509 certificates: what their list says of those that are revoked. A few bytes of each are here so
+-- that a start does not read them all.
+CREATE TABLE x509(
+    seq     INTEGER PRIMARY KEY, -- of its `issued` entry
+    request INTEGER NOT NULL,    -- request.seq
+    number  BLOB NOT NULL,       -- 16 bytes, the serial number in the certificate
+    ends    INTEGER NOT NULL,    -- seconds since the epoch: first second at which it is not valid
+    revoked INTEGER              -- seconds since the epoch: time of its `revoked` entry; NULL before
+) STRICT;
+CREATE INDEX x509_ends ON x509(ends) WHERE revoked IS NOT NULL;
+
 -- How many grants of a scope are live, so that `live-max` costs one read.
 CREATE TABLE scope(
     id   TEXT PRIMARY KEY,       -- ScopeId

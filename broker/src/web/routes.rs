@@ -6,11 +6,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use breakglass_ledger::time::Timestamp;
 
 use super::page::{Keep, Page, say};
 use super::shelf::Shelf;
 use crate::desk::Desk;
 use crate::krl::SignedList;
+
+/// A list for TLS servers older than this, in seconds, is told as a fault: it is signed every five
+/// minutes, and counts for a week, so that somebody has days to look.
+const STALE_SECONDS: u64 = 60 * 60;
 
 /// Media type of everything that a person could read.
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -19,6 +24,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) struct Shown {
     ssh_ca: String,
     tls_ca: String,
+    x509_ca: Option<String>,
     shelf: Shelf,
     newest: Box<dyn Fn() -> Newest + Send + Sync>,
 }
@@ -31,6 +37,8 @@ pub(super) struct Newest {
     checkpoint: Arc<str>,
     /// Whether credentials are being minted.
     minting: bool,
+    /// Now.
+    now: Timestamp,
 }
 
 impl Shown {
@@ -38,17 +46,19 @@ impl Shown {
     pub(super) fn of(desk: Arc<Desk>) -> Self {
         let public = desk.public();
         let (ssh_ca, tls_ca) = (public.ssh_ca.to_openssh(), public.tls_ca_pem());
+        let x509_ca = public.x509_ca.clone();
         let newest = move || Newest {
             list: desk.lists(),
             checkpoint: desk.checkpoint(),
             minting: desk.minting(),
+            now: desk.now(),
         };
-        Self::new(&ssh_ca, tls_ca, Box::new(newest))
+        Self { x509_ca, ..Self::new(&ssh_ca, tls_ca, Box::new(newest)) }
     }
 
     fn new(ssh_ca: &str, tls_ca: String, newest: Box<dyn Fn() -> Newest + Send + Sync>) -> Self {
         let ssh_ca = format!("{ssh_ca}\n");
-        Self { ssh_ca, tls_ca, shelf: Shelf::default(), newest }
+        Self { ssh_ca, tls_ca, x509_ca: None, shelf: Shelf::default(), newest }
     }
 
     fn page(&self, path: &str, version: Option<u64>) -> Option<Page> {
@@ -66,13 +76,40 @@ impl Shown {
             "/v1/ssh/krl.sig" => self.shelf.take(newest.list, version).map(|list| {
                 Page::new(list.signature.as_str(), TEXT, Keep::Ask).of_list(list.version)
             }),
+            "/v1/x509/ca.pem" => {
+                let ca = self.x509_ca.as_deref()?;
+                Some(Page::new(ca, "application/x-pem-file", Keep::Minutes))
+            }
+            "/v1/x509/crl.pem" => {
+                let crl = newest.list.crl.as_ref()?;
+                let page = Page::new(crl.pem.as_str(), "application/x-pem-file", Keep::Ask);
+                Some(page.of_list(newest.list.version))
+            }
+            "/v1/x509/crl.der" => {
+                let crl = newest.list.crl.as_ref()?;
+                let page = Page::new(crl.der.as_slice(), "application/pkix-crl", Keep::Ask);
+                Some(page.of_list(newest.list.version))
+            }
             _ => None,
         }
     }
 
     /// 503 while nothing can be minted: somebody has to look, though reading still works.
     fn health(&self) -> Response<Body> {
-        if (self.newest)().minting {
+        let newest = (self.newest)();
+        let late = newest
+            .list
+            .crl
+            .as_ref()
+            .is_some_and(|crl| newest.now.since(crl.signed_at) > STALE_SECONDS);
+        if late {
+            return say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the list of revoked certificates is not being signed; when it runs out, servers \
+                 refuse everybody; the log says why\n",
+            );
+        }
+        if newest.minting {
             say(StatusCode::OK, "serving\n")
         } else {
             say(

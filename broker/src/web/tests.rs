@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::crl::{Number, SignedCrl};
 
 /// A side whose newest list can be replaced.
 struct Side {
@@ -16,8 +17,10 @@ impl Side {
             list: Arc::clone(&newest.lock().expect("lock")),
             checkpoint: "origin\n7\nroot\n".into(),
             minting,
+            now: NOW,
         };
-        let shown = Arc::new(Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest)));
+        let shown = Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest));
+        let shown = Arc::new(Shown { x509_ca: Some("X509\n".into()), ..shown });
         Self { shown, list }
     }
 
@@ -39,14 +42,23 @@ impl Side {
 
 /// What a side shows in the tests of the door.
 pub(in crate::web) fn sample() -> Shown {
-    let newest = || Newest { list: numbered(1), checkpoint: "".into(), minting: true };
+    let newest = || Newest { list: numbered(1), checkpoint: "".into(), minting: true, now: NOW };
     Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest))
 }
 
 fn numbered(version: u64) -> Arc<SignedList> {
     let (krl, signature) = (format!("krl {version}").into(), format!("signature {version}"));
-    Arc::new(SignedList { version, krl, signature })
+    Arc::new(SignedList { version, krl, signature, crl: Some(crl(version, NOW)) })
 }
+
+fn crl(version: u64, signed_at: Timestamp) -> SignedCrl {
+    let number = Number::new(version, signed_at);
+    let (der, pem) = (format!("der {version}").into(), format!("pem {version}"));
+    SignedCrl { number, signed_at, der, pem }
+}
+
+/// 2026-11-22, about noon.
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_348_800);
 
 #[tokio::test]
 async fn every_path_shows_its_page() {
@@ -57,6 +69,9 @@ async fn every_path_shows_its_page() {
         ("/v1/checkpoint", "origin\n7\n"),
         ("/v1/ssh/krl", "krl 1"),
         ("/v1/ssh/krl.sig", "signature 1"),
+        ("/v1/x509/ca.pem", "X509\n"),
+        ("/v1/x509/crl.pem", "pem 1"),
+        ("/v1/x509/crl.der", "der 1"),
         ("/healthz", "serving"),
     ] {
         let (status, body) = side.get(path).await;
@@ -137,4 +152,37 @@ async fn health_fails_while_nothing_can_be_minted_and_the_lists_are_still_served
     let side = Side::minting(false);
     assert_eq!(side.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(side.get("/v1/ssh/krl").await.0, StatusCode::OK);
+}
+
+/// When the list runs out, servers refuse everybody: that is told days before.
+#[tokio::test]
+async fn health_fails_long_before_a_list_that_is_not_signed_any_more_runs_out() {
+    let side = Side::minting(true);
+    let old = SignedList { crl: Some(crl(1, NOW.minus(3601))), ..(*numbered(1)).clone() };
+    *side.list.lock().expect("lock") = Arc::new(old);
+    let (status, text) = side.get("/healthz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text.contains("not being signed"), "{text}");
+    side.publish(1);
+    assert_eq!(side.get("/healthz").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_broker_without_x509_has_no_pages_of_it() {
+    let side = Side::minting(true);
+    let shown = Shown::new(
+        "ssh-ed25519 AAAA",
+        "PEM\n".into(),
+        Box::new(|| Newest {
+            list: Arc::new(SignedList { crl: None, ..(*numbered(1)).clone() }),
+            checkpoint: "".into(),
+            minting: true,
+            now: NOW,
+        }),
+    );
+    let side = Side { shown: Arc::new(shown), ..side };
+    for path in ["/v1/x509/ca.pem", "/v1/x509/crl.pem", "/v1/x509/crl.der"] {
+        assert_eq!(side.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(side.get("/healthz").await.0, StatusCode::OK);
 }

@@ -170,7 +170,7 @@ fn a_restart_keeps_the_pins_and_a_mismatch_refuses() {
     assert!(Store::open(&house.ledger(), key, GuardPolicy::Require).is_err());
     // Keys that are gone are missed, not made anew; keys that are there are not replaced.
     let now = house.now();
-    let again = Mint::create(house.dir.path(), house.dice.as_ref(), now);
+    let again = Mint::create(house.dir.path(), "payments", house.dice.as_ref(), now);
     assert!(matches!(again, Err(MintError::Exists { .. })), "{again:?}");
     fs::remove_dir_all(house.dir.path().join("keys")).unwrap();
     assert!(Mint::open(house.dir.path(), "test").is_err());

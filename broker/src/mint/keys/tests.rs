@@ -21,7 +21,7 @@ fn private_keys_are_for_their_owner_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     let keys = dir.path().join("keys");
     assert_eq!(mode(&keys), 0o700);
-    for name in ["log", "ssh-ca", "lists", "tls-ca"] {
+    for name in ["log", "ssh-ca", "lists", "tls-ca", "x509-ca.pem"] {
         assert_eq!(mode(&keys.join(name)), 0o600, "{name}");
     }
     assert!(!dir.path().join("keys.new").exists());
@@ -30,13 +30,14 @@ fn private_keys_are_for_their_owner_alone() {
 #[test]
 fn the_stock_tool_reads_every_key() {
     let (dir, mint) = mint(1);
-    for name in ["log", "ssh-ca", "lists", "tls-ca"] {
+    for name in ["log", "ssh-ca", "lists", "tls-ca", "x509-ca.pem"] {
         let path = dir.path().join("keys").join(name);
         let args = ["pkey", "-noout", "-text_pub", "-in"];
         let output = Command::new("openssl").args(args).arg(path).output().unwrap();
         assert!(output.status.success(), "{name}");
         let text = String::from_utf8(output.stdout).unwrap();
-        let expected = if name == "tls-ca" { "prime256v1" } else { "ED25519" };
+        let expected =
+            if name.contains("-ca.") || name == "tls-ca" { "prime256v1" } else { "ED25519" };
         assert!(text.contains(expected), "{text}");
         if name == "log" {
             let hex = data_encoding::HEXLOWER.encode(mint.public().log.public_key());
@@ -49,7 +50,7 @@ fn the_stock_tool_reads_every_key() {
 #[test]
 fn a_key_that_others_may_read_is_refused_with_the_remedy() {
     let (dir, _mint) = mint(1);
-    for name in ["log", "ssh-ca", "lists", "tls-ca"] {
+    for name in ["log", "ssh-ca", "lists", "tls-ca", "x509-ca.pem"] {
         let path = dir.path().join("keys").join(name);
         for mode in [0o640, 0o604, 0o620, 0o601] {
             set_mode(&path, mode);
@@ -72,7 +73,7 @@ fn a_directory_of_keys_that_others_may_enter_is_refused() {
 #[test]
 fn keys_are_never_overwritten() {
     let (dir, before) = mint(1);
-    let again = Mint::create(dir.path(), &SeededEntropy::new(2), NOW);
+    let again = Mint::create(dir.path(), "payments", &SeededEntropy::new(2), NOW);
     assert!(matches!(again, Err(MintError::Exists { .. })));
     let after = Mint::open(dir.path(), "payments").unwrap();
     assert_eq!(before.public().origin, after.public().origin);
@@ -84,7 +85,7 @@ fn what_a_crash_left_half_made_is_made_again() {
     let dir = TempDir::new().unwrap();
     fs::create_dir(dir.path().join("keys.new")).unwrap();
     fs::write(dir.path().join("keys.new/log"), "half").unwrap();
-    Mint::create(dir.path(), &SeededEntropy::new(1), NOW).unwrap();
+    Mint::create(dir.path(), "payments", &SeededEntropy::new(1), NOW).unwrap();
     assert!(Mint::open(dir.path(), "payments").is_ok());
 }
 

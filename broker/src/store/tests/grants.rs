@@ -197,11 +197,11 @@ fn what_does_not_fit_its_grant_is_refused_and_nothing_is_written() {
 /// Ending a grant puts all its credentials on the list, and closing it takes them all off.
 #[test]
 fn a_grant_may_have_several_credentials_which_end_together() {
-    let (mut house, mut store) = House::founded();
+    let (house, mut store) = House::founded();
     let one = grant(1);
     let Body::Issued(mut second) = one.issued() else { panic!() };
     second.link = one.link(3);
-    second.kind = Kind::X509;
+    second.kind = Kind::Jwt;
     second.signed = one.statement("another-collect");
     let first = [one.requested(), one.approved(), one.issued()];
     house.write(&mut store, first).unwrap();
@@ -225,7 +225,7 @@ fn a_grant_may_have_several_credentials_which_end_together() {
 
 #[test]
 fn no_later_credential_ends_at_another_time_than_its_grant() {
-    let (mut house, mut store) = House::founded();
+    let (house, mut store) = House::founded();
     let one = grant(1);
     let Body::Issued(mut second) = one.issued() else { panic!() };
     second.link = one.link(3);
