@@ -65,9 +65,17 @@ pub fn ending(view: &RequestView) -> String {
     if view.outcome.is_empty() && view.cause.is_empty() {
         return String::new();
     }
+    let is_forbidden = view.cause == "policy-changed" && !view.ended_rule.is_empty();
+    if is_forbidden && view.outcome == "lapsed" {
+        return clean(&format!("ended: the new policy no longer allows it: {}", view.ended_rule));
+    }
     let by =
         if view.ended_by.is_empty() { String::new() } else { format!(" by {}", view.ended_by) };
-    let cause = if view.cause.is_empty() { String::new() } else { format!(" ({})", view.cause) };
+    let cause = match (&view.cause, is_forbidden) {
+        (cause, _) if cause.is_empty() => String::new(),
+        (cause, true) => format!(" ({cause}: {})", view.ended_rule),
+        (cause, false) => format!(" ({cause})"),
+    };
     let outcome = if view.outcome.is_empty() { "ended" } else { &view.outcome };
     clean(&format!("{outcome}{by}{cause}"))
 }
@@ -203,6 +211,7 @@ pub fn to_json(view: &RequestView) -> Value {
         "outcome": view.outcome,
         "cause": view.cause,
         "ended_by": view.ended_by,
+        "ended_rule": view.ended_rule,
         "missing": missing(view),
         "notices": telling::to_json(view),
         "opens_at": view.opens_at,
@@ -297,6 +306,26 @@ mod tests {
              lapses in 13 m"
         );
         assert_eq!(missing(&view), 1);
+    }
+
+    #[test]
+    fn what_a_new_policy_ended_says_what_that_forbids() {
+        let mut view = RequestView {
+            outcome: "lapsed".to_owned(),
+            cause: "policy-changed".to_owned(),
+            ended_rule: "rules-forbid, cedar:nights".to_owned(),
+            ..RequestView::default()
+        };
+        assert_eq!(
+            ending(&view),
+            "ended: the new policy no longer allows it: rules-forbid, cedar:nights"
+        );
+        view.outcome = "revoked".to_owned();
+        assert_eq!(ending(&view), "revoked (policy-changed: rules-forbid, cedar:nights)");
+        view.ended_rule = String::new();
+        assert_eq!(ending(&view), "revoked (policy-changed)");
+        let lapsed = RequestView { outcome: "lapsed".to_owned(), ..RequestView::default() };
+        assert_eq!(ending(&lapsed), "lapsed");
     }
 
     /// R32: the exit code follows the state that the broker has recorded, never a hope.

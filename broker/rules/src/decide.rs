@@ -16,7 +16,9 @@ use crate::refusal::Refusal;
 use crate::request::{Live, Pending, Request};
 use crate::verdict::Verdict;
 use crate::world::World;
-use crate::{approve, ask, collect, ending, escalation, grounds, landing, lock, outage, review};
+use crate::{
+    approve, ask, collect, ending, escalation, grounds, landing, lock, outage, rejudge, review,
+};
 
 /// All that a decision may depend on besides the command. Read in the transaction that records it.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +109,7 @@ pub enum Command<'a> {
     Unlock,
     /// Something was locked: end the grant if that covers it.
     Enforce,
-    /// The policy changed: end the grant if it is no longer allowed.
+    /// The policy changed: end the request, or the grant, if it is no longer allowed.
     Rejudge,
 }
 
@@ -128,7 +130,7 @@ pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refus
         Command::Measured { dependency, down } => outage::measured(facts, dependency, *down),
         Command::Unlock => lock::run_out(facts),
         Command::Enforce => lock::enforce(facts),
-        Command::Rejudge => ending::rejudge(facts),
+        Command::Rejudge => rejudge::rejudge(facts),
     }
 }
 

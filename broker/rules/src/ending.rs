@@ -1,4 +1,5 @@
-//! Every way in which a request or a grant ends, by people, by the clock and by policy.
+//! Every way in which a request or a grant ends by people and by the clock; for what a new policy ends
+//! see [`crate::rejudge`].
 
 use breakglass_ledger::entry::Cause;
 use breakglass_ledger::principal::PrincipalId;
@@ -11,7 +12,7 @@ use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::{Asked, Ended, Live, Pending, Request};
 use crate::verdict::{Event, Verdict};
-use crate::{CLOSE_AFTER_SECONDS, ask, lock, stages};
+use crate::{CLOSE_AFTER_SECONDS, ask, stages};
 
 /// Who acted; `None` for the clock and the policy.
 type Actor<'a> = Option<&'a PrincipalId>;
@@ -97,31 +98,6 @@ pub(crate) fn close(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
     Ok(record(facts, asked, None, Event::Closed { outcome: *outcome }, rule::CLOSE_AFTER))
 }
 
-/// The policy changed: what is no longer allowed ends now.
-///
-/// The approvals are not counted again: they were good when the credential was issued, and an
-/// approver who leaves does not take back what others hold.
-pub(crate) fn rejudge(facts: &Facts<'_>) -> Result<Verdict, Refusal> {
-    let live = live(facts.given_request()?)?;
-    // A new policy may put a grant under a lock: by naming a locked host, for instance.
-    if let Some(verdict) = lock::revoke(facts, live) {
-        return Ok(verdict);
-    }
-    match may_go_on(facts, &live.asked) {
-        Ok(()) => Err(Refusal::StillAllowed),
-        Err(why) => Ok(revoke(facts, live, None, Cause::PolicyChanged, why.name())),
-    }
-}
-
-fn may_go_on(facts: &Facts<'_>, asked: &Asked) -> Result<(), Refusal> {
-    let then = stages::policy_then(facts, asked)?;
-    ask::standing(facts.policy, &asked.ask)?;
-    ask::key_is_still_theirs(facts.policy, asked)?;
-    ask::subject_key(facts.policy, &asked.ask)?;
-    ask::entitled(facts, &asked.ask)?;
-    ask::still_covered(facts.policy, then, &asked.ask)
-}
-
 /// Whether `by`, if the policy knows them, is a person.
 pub(crate) fn person(facts: &Facts<'_>, by: &PrincipalId) -> Result<(), Refusal> {
     facts.policy.principal(by).map_or(Ok(()), stages::is_person)
@@ -173,7 +149,7 @@ pub(crate) fn live(request: &Request) -> Result<&Live, Refusal> {
     }
 }
 
-fn wrong(request: &Request, needs: &'static str) -> Refusal {
+pub(crate) fn wrong(request: &Request, needs: &'static str) -> Refusal {
     Refusal::WrongState { state: request.state(), needs }
 }
 

@@ -79,6 +79,8 @@ pub(crate) mod rule {
     pub(crate) const REQUESTER: &str = "requester";
     /// The request waited as long as the scope allows.
     pub(crate) const PENDING_MAX: &str = "pending-max";
+    /// A new policy does not allow the open request; the name of the refusal stands beside it.
+    pub(crate) const POLICY_CHANGED: &str = "policy-changed";
     /// The stage waited as long as it may.
     pub(crate) const WITHIN: &str = "within";
     /// Nobody answered, and those who were passed over did not cancel.

@@ -893,6 +893,15 @@ pub enum Refusal {
         /// Most tokens of one grant.
         max: usize,
     },
+    /// Too few people are left who may approve the request.
+    #[error(
+        "under the policy in force too few people are left who may approve this request for \
+         {scope}; it can never be issued: ask again, or tell the scope's owners"
+    )]
+    StageUnsatisfiable {
+        /// The scope.
+        scope: ScopeId,
+    },
 }
 
 fn how_long(until: Option<Timestamp>) -> String {

@@ -170,7 +170,7 @@ pub(crate) fn named<'a>(scope: &'a Scope, name: &StageId) -> Option<&'a Stage> {
 
 /// A key may have moved to another name since the request: it stays the requester's, or that of whom
 /// they asked for.
-fn is_requesters_key(then: &Policy, asked: &Asked, key: &PublicKey) -> bool {
+pub(crate) fn is_requesters_key(then: &Policy, asked: &Asked, key: &PublicKey) -> bool {
     let held_then = then.owner_of(key).is_some_and(|owner| stands_behind(&asked.ask, &owner.id));
     let signed = key.fingerprint() == asked.key;
     let subject = asked.ask.key.as_ref() == Some(key);

@@ -105,7 +105,7 @@ pub enum Event {
     Denied,
     /// The requester took it back.
     Withdrawn,
-    /// Nobody collected in time.
+    /// Nobody collected in time, or a new policy does not allow it.
     Lapsed,
     /// The holder confirmed that the credential arrived.
     PickedUp,

@@ -11,11 +11,11 @@ use breakglass_rules::eligibility::Rules;
 
 use super::batch::{Batch, Draft};
 use super::{DeskError, Incoming, PolicyBundle};
-use crate::store::{PAGE_ROWS_MAX, PolicyRow};
+use crate::store::{PAGE_ROWS_MAX, PolicyRow, StoreError};
 
 impl Batch<'_, '_> {
-    /// Puts a pushed policy into force, then judges every live grant by it: what is no longer
-    /// allowed ends in the same transaction.
+    /// Puts a pushed policy into force, then judges every live grant and every open request by it:
+    /// what is no longer allowed ends in the same transaction.
     pub(super) fn policy(&mut self, incoming: &Incoming) -> Result<Draft, DeskError> {
         let bundle = incoming.bundle.as_ref().ok_or(DeskError::NoFiles)?;
         let before = Arc::clone(self.memory.in_force());
@@ -32,7 +32,10 @@ impl Batch<'_, '_> {
         .map_err(DeskError::Policy)?;
         let rules = Rules::of(&policy).map_err(DeskError::Rules)?;
         let draft = self.enforce(&incoming.statement, bundle, policy, rules)?;
-        self.rejudge()?;
+        self.rejudge_live()?;
+        // Behind them: what ended makes room, as rules may count it.
+        self.rejudge_open()?;
+        self.memory.plan(&*self.tx)?;
         Ok(draft)
     }
 
@@ -57,19 +60,41 @@ impl Batch<'_, '_> {
         let body = policy_body(manifest, bundle, &policy);
         let draft = self.append(body, None)?;
         self.memory.enforce(Arc::new(policy), rules);
-        self.memory.plan(&*self.tx)?;
         Ok(draft)
     }
 
-    /// Open requests need no pass of their own: they are judged again when they are issued.
-    fn rejudge(&mut self) -> Result<(), DeskError> {
+    fn rejudge_live(&mut self) -> Result<(), DeskError> {
         let mut after = None;
         loop {
             let page = self.tx.live_grants(after, PAGE_ROWS_MAX)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.cursor();
             for row in &page {
-                let known = self.known_to_end(row.id)?;
+                let mut known = self.known_to_end(row.id)?;
+                self.remember_for_rules(&mut known)?;
+                self.end(&known, &Command::Rejudge)?;
+            }
+        }
+    }
+
+    fn rejudge_open(&mut self) -> Result<(), DeskError> {
+        let mut after = None;
+        loop {
+            let page = self.tx.open_requests(after, PAGE_ROWS_MAX)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.cursor();
+            for row in &page {
+                let mut known = match self.known_to_end(row.id) {
+                    Ok(known) => known,
+                    Err(error @ DeskError::Store(StoreError::Database(_))) => return Err(error),
+                    // Nothing can be issued on it, and it must not keep a policy from coming into
+                    // force; its own end will tell again.
+                    Err(error) => {
+                        crate::report::fault("reading an open request", &error);
+                        continue;
+                    }
+                };
+                self.remember_for_rules(&mut known)?;
                 self.end(&known, &Command::Rejudge)?;
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use breakglass_ledger::policy::Scope;
 use breakglass_ledger::statement::{Act, Ask, Lane};
-use breakglass_rules::{Request, used};
+use breakglass_rules::{Held, Live, Request, used};
 
 use super::DeskError;
 use super::batch::Batch;
@@ -48,6 +48,29 @@ impl Batch<'_, '_> {
             | Act::Session(_)
             | Act::Policy(_) => Ok(()),
         }
+    }
+
+    /// Adds to `known` what the policy's own rules may look at when a new policy judges again.
+    pub(super) fn remember_for_rules(&self, known: &mut Known) -> Result<(), DeskError> {
+        let Some(request) = known.request.as_ref().filter(|_| known.has_rules()) else {
+            return Ok(());
+        };
+        let ask = request.asked().ask.clone();
+        let own = if let Request::Live(live) = request { self.own_time(live) } else { 0 };
+        self.remember_budget(known, &ask)?;
+        // As with the grants that are out: the others count, not the one in question.
+        known.history.budget_used = known.history.budget_used.saturating_sub(own);
+        Ok(())
+    }
+
+    /// Seconds of its scope's budget that a grant takes itself.
+    fn own_time(&self, live: &Live) -> u64 {
+        let (policy, ask) = (self.memory.in_force(), &live.asked.ask);
+        let budget = policy.scope(&ask.scope).and_then(|scope| scope.budget);
+        let Some(budget) = budget.filter(|_| ask.lane != Lane::Drill) else { return 0 };
+        let until = live.ends();
+        let from = until.minus(u64::from(ask.ttl.seconds()));
+        used([Held { from, until }], self.second(), budget.window)
     }
 
     fn remember_use(&self, known: &mut Known, ask: &Ask) -> Result<(), DeskError> {

@@ -101,7 +101,9 @@ impl Deriver {
                 self.ended(entry, body.link.grant, body.decision.policy, look, Topic::Denied)
             }
             Body::Lapsed(body) => {
-                self.ended(entry, body.link.grant, body.decision.policy, look, Topic::Lapsed)
+                let forbidden = body.decision.after_policy();
+                let topic = forbidden.map_or(Topic::Lapsed, |by| Topic::Disallowed(by.join(", ")));
+                self.ended(entry, body.link.grant, body.decision.policy, look, topic)
             }
             Body::Issued(body) => {
                 let (id, policy) = (body.link.grant, body.decision.policy);
@@ -211,6 +213,8 @@ impl Deriver {
     ) -> Result<Vec<Step>, DeskError> {
         let Some(case) = self.case(id, entry.seq, look)? else { return Ok(Vec::new()) };
         case.settled = true;
+        // The new policy need not have the scope any more that it ended a request for.
+        let policy = if let Topic::Disallowed(_) = topic { case.policy } else { policy };
         let mut steps = vec![Step::Settled(id)];
         steps.extend(tell(entry, case, policy, look, topic, requester_and_owners)?);
         Ok(steps)

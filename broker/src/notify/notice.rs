@@ -82,6 +82,8 @@ pub(super) enum Topic {
     Denied,
     /// Nobody answered in time, or it was not collected.
     Lapsed,
+    /// A new policy does not allow what waited: the name of what it forbids.
+    Disallowed(String),
     /// A credential is out, good until then.
     Issued(Timestamp),
     /// A credential was taken back; and whether the grant has to be reviewed.
@@ -118,6 +120,7 @@ impl Topic {
             Self::Approved => "approved",
             Self::Denied => "denied",
             Self::Lapsed => "lapsed",
+            Self::Disallowed(_) => "disallowed",
             Self::Issued(_) => "issued",
             Self::Revoked(..) => "revoked",
             Self::ReviewDue => "review-due",
@@ -135,6 +138,7 @@ impl Topic {
             Self::Approved
             | Self::Denied
             | Self::Lapsed
+            | Self::Disallowed(_)
             | Self::Issued(_)
             | Self::Revoked(..)
             | Self::ReviewDue
@@ -151,6 +155,7 @@ impl Topic {
             | Self::Approved
             | Self::Denied
             | Self::Lapsed
+            | Self::Disallowed(_)
             | Self::Issued(_)
             | Self::Revoked(..)
             | Self::ReviewDue

@@ -35,6 +35,7 @@ impl Message {
             Topic::Issued(until) => facts.push(("valid until", until.to_string())),
             Topic::Revoked(cause, _) => facts.push(("cause", cause.to_string())),
             Topic::Escalated(stage) => facts.push(("stage", stage.to_string())),
+            Topic::Disallowed(rule) => facts.push(("rule", rule.clone())),
             Topic::Asked
             | Topic::Emergency
             | Topic::Reminder(_)
@@ -78,6 +79,7 @@ fn request_title(topic: &Topic, asked: &Asked) -> String {
         Topic::Approved => format!("Approved: {scope} for {by} can be collected"),
         Topic::Denied => format!("Denied: {scope} for {by}"),
         Topic::Lapsed => format!("Lapsed: {scope} for {by} was not granted in time"),
+        Topic::Disallowed(_) => format!("Ended: the new policy does not allow {scope} for {by}"),
         Topic::Issued(_) => format!("Issued: {by} holds {scope}"),
         Topic::Revoked(..) => format!("Revoked: {scope} of {by}"),
         Topic::ReviewDue => format!("Review due: {by} held {scope}"),
@@ -118,9 +120,11 @@ fn advice(notice: &Notice) -> String {
         Topic::ReviewDue | Topic::Revoked(_, true) => {
             format!("Review it with `breakglass review {id}`.")
         }
-        Topic::Denied | Topic::Lapsed | Topic::Issued(_) | Topic::Revoked(_, false) => {
-            format!("More with `breakglass show {id}`.")
-        }
+        Topic::Denied
+        | Topic::Lapsed
+        | Topic::Disallowed(_)
+        | Topic::Issued(_)
+        | Topic::Revoked(_, false) => format!("More with `breakglass show {id}`."),
         Topic::OutageBegan | Topic::OutageEnded => {
             "More with `breakglass outage status`.".to_owned()
         }
@@ -170,6 +174,14 @@ mod tests {
             assert!(body.contains(told), "{told} in {body}");
         }
         assert!(!body.contains("://"), "no link: {body}");
+    }
+
+    #[test]
+    fn a_request_that_a_new_policy_ended_says_by_which_rule() {
+        let told = notice(Topic::Disallowed("ttl-too-long".to_owned()), "ntfy:sam");
+        let message = Message::of(&told);
+        assert_eq!(message.title, "Ended: the new policy does not allow root-on-host for sam");
+        assert!(message.body().contains("rule: ttl-too-long\n"), "{}", message.body());
     }
 
     #[test]

@@ -81,6 +81,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::RulesUnreadable { .. }
         | Refusal::ChainUnsound { .. }
         | Refusal::ScopeChanged { .. }
+        | Refusal::StageUnsatisfiable { .. }
         | Refusal::NotApprovedYet { .. }
         | Refusal::NotDue { .. }
         | Refusal::OutageLaneClosed { .. }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::entry::{Body, Entry, Outcome, Signed};
+use breakglass_ledger::entry::{Body, Cause, Entry, Outcome, Signed};
 use breakglass_ledger::policy::{Approval, Members, Policy, Stage};
 use breakglass_ledger::principal::{PrincipalId, StageId};
 use breakglass_ledger::sshsig::SshSig;
@@ -141,7 +141,13 @@ impl Story {
             }
             Body::Denied(_) => self.end(Outcome::Denied, by),
             Body::Withdrawn(_) => self.end(Outcome::Withdrawn, by),
-            Body::Lapsed(_) => self.end(Outcome::Lapsed, None),
+            Body::Lapsed(body) => {
+                if let Some(rules) = body.decision.after_policy() {
+                    self.view.cause = Cause::PolicyChanged.name().to_owned();
+                    self.view.ended_rule = rules.join(", ");
+                }
+                self.end(Outcome::Lapsed, None);
+            }
             Body::Issued(body) => {
                 self.view.set_state(v1::State::Live);
                 self.view.expires_at = body.grant_ends().unix_seconds();
@@ -153,6 +159,9 @@ impl Story {
             }
             Body::Revoked(body) => {
                 self.view.cause = body.cause.name().to_owned();
+                if body.cause == Cause::PolicyChanged {
+                    self.view.ended_rule = body.decision.rules.join(", ");
+                }
                 self.ended = Some(entry.time.second());
                 self.end(Outcome::Revoked, by);
             }

@@ -118,6 +118,10 @@ pub(crate) fn what(body: &Body) -> String {
             issued.valid_before,
         ),
         Body::Revoked(revoked) => format!("serial {}, {}", revoked.serial, revoked.cause.name()),
+        Body::Lapsed(lapsed) => match lapsed.decision.after_policy() {
+            Some(rules) => format!("the new policy no longer allows it: {}", rules.join(", ")),
+            None => "unanswered or uncollected in time".to_owned(),
+        },
         Body::Closed(closed) => closed.outcome.name().to_owned(),
         Body::Refused(refused) => {
             format!("{}: {} {}", refused.act, refused.refusal.number, refused.refusal.name)
@@ -143,7 +147,6 @@ pub(crate) fn what(body: &Body) -> String {
         }
         Body::Denied(_)
         | Body::Withdrawn(_)
-        | Body::Lapsed(_)
         | Body::PickedUp(_)
         | Body::Used(_)
         | Body::Applied(_)

@@ -25,6 +25,7 @@ mod offline;
 mod outage;
 mod papers;
 mod policy_tools;
+mod rejudging;
 mod reproductions;
 mod revocation;
 mod runbooks;

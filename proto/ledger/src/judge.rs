@@ -15,10 +15,12 @@ mod grant;
 mod history;
 mod issue;
 mod landing;
+mod lapse;
 mod limits;
 mod lock;
 mod narrow;
 mod outage;
+mod reach;
 mod request;
 mod review;
 mod rules;
@@ -45,7 +47,7 @@ use crate::id::RequestId;
 use crate::key::PublicKey;
 use crate::policy::Policy;
 use crate::principal::{DependencyId, ScopeId};
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 /// How long, in seconds, a broker at work may take to end what is due. Generous: it takes
 /// milliseconds, and this is a limit for claims of tampering, not for service.
@@ -100,6 +102,8 @@ pub struct Judge<'a> {
     deadlines: Deadlines,
     ssh_ca: Option<PublicKey>,
     head: Option<(u64, Timestamp)>,
+    /// When the policy came into force whose consequences are being heard.
+    enacted: Option<Moment>,
     issued: u64,
 }
 
@@ -129,6 +133,7 @@ impl<'a> Judge<'a> {
         if self.ruled.is_none_or(|(digest, _)| digest != case.policy.digest) {
             self.ruled = Some((case.policy.digest, rules::has_rules(case.policy)));
         }
+        self.follow_policy(case);
         self.check_drill(case, out);
         if !matches!(entry.body, Body::Refused(_)) {
             self.check_actor(case, out);
@@ -182,7 +187,10 @@ impl<'a> Judge<'a> {
             Body::Keys(body) if body.role == KeyRole::SshCa => {
                 self.learn_ca(&body.key, case.entry.seq, out);
             }
-            Body::Policy(_) => self.policy_changed(case),
+            Body::Policy(_) => {
+                self.policy_changed(case);
+                self.end_waiting(case);
+            }
             Body::Refused(body) => request::refused(case, body, out),
             Body::Reconciled(body) => self.landing.reconciled(case, body, out),
             Body::Applied(_) => self.landing.applied(case, out),
@@ -246,7 +254,7 @@ impl<'a> Judge<'a> {
             }
             Body::Withdrawn(_) => end::withdrawn(case, grant, out),
             Body::Escalated(body) => escalation::escalated(case, grant, body, out),
-            Body::Lapsed(_) => end::lapsed(case, grant, out),
+            Body::Lapsed(body) => self.lapsed(case, grant, body, out),
             Body::Issued(body) => self.issued_to(case, grant, body, out),
             Body::PickedUp(_) => credential::picked_up(case, grant, out),
             Body::Used(_) => {

@@ -105,6 +105,7 @@ numbered! {
     DelegationNotHuman = 79, "delegation-not-human";
     SubjectKeyType = 80, "subject-key-type";
     TokensSpent = 81, "tokens-spent";
+    StageUnsatisfiable = 82, "stage-unsatisfiable";
     NotAHost = 90, "not-a-host";
     TargetNotTheirs = 91, "target-not-theirs";
     ListUnknown = 92, "list-unknown";

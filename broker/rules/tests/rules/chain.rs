@@ -148,10 +148,7 @@ fn an_emergency_is_shorter_than_an_ordinary_grant() {
 
 #[test]
 fn an_emergency_that_the_policy_no_longer_offers_is_not_issued_and_ends_if_it_is_alive() {
-    assert_eq!(
-        alone("pass 120\n policy emergency-gone\n subject: collect"),
-        Err("lane-not-offered")
-    );
+    assert_eq!(alone("pass 120\n law emergency-gone\n subject: collect"), Err("lane-not-offered"));
     let (house, _) = tell(
         "sam: request scope=hot\n pass 600\n sam: request scope=hot lane=emergency ttl=300\n \
          pass 120\n subject: collect\n policy emergency-gone",

@@ -82,7 +82,7 @@ fn nobody_approves_what_is_asked_on_their_behalf() {
 #[test]
 fn the_chain_is_judged_again_when_the_credential_is_issued() {
     let approved = "bot: request scope=pair for=sam\n ada: approve both\n kim: approve both\n";
-    let collect = |change: &str| play(&format!("{approved} policy {change}\n subject: collect"));
+    let collect = |change: &str| play(&format!("{approved} law {change}\n subject: collect"));
     assert_eq!(collect("live-1"), ok("issued"));
     assert_eq!(collect("bot-disowned"), Err("delegation-not-sponsored"));
     assert_eq!(collect("sam-off-call"), Err("delegation-widens"));

@@ -107,7 +107,7 @@ fn approvals_are_judged_again_when_they_are_counted() {
 
 #[test]
 fn the_requester_is_judged_again_when_it_is_issued() {
-    let story = format!("policy rules:all\n{APPROVED}policy rules:no-sam\n subject: collect");
+    let story = format!("policy rules:all\n{APPROVED}law rules:no-sam\n subject: collect");
     assert_eq!(play(&story), Err("rules-forbid"));
     let counted = "policy rules:one-live\n sam: request\n eve: request\n ada: approve app-owner of=1\n \
         bob: approve security of=1\n kim: approve app-owner of=2\n zoe: approve security of=2\n \

@@ -39,7 +39,8 @@ fn steps() -> impl Strategy<Value = Vec<String>> {
         1 => of().prop_map(|of| {
             vec!["blind".to_owned(), format!("subject: collect of={of}"), "sighted".to_owned()]
         }),
-        3 => prop::sample::select(CHANGES).prop_map(|change| vec![format!("policy {change}")]),
+        3 => (enacting(), prop::sample::select(CHANGES))
+            .prop_map(|(enact, change)| vec![format!("{enact} {change}")]),
         2 => Just(vec!["policy base".to_owned()]),
         4 => prop::sample::select(OUTAGES).prop_map(|step| vec![step.to_owned()]),
         3 => Just(OUTAGE_WAY.map(str::to_owned).to_vec()),
@@ -92,7 +93,8 @@ fn chain() -> impl Strategy<Value = Vec<String>> {
     let twist = prop_oneof![
         2 => prop::sample::select(vec!["pass 1", "pass 299", "pass 120", "pass 86400"])
             .prop_map(str::to_owned),
-        1 => prop::sample::select(CHANGES).prop_map(|change| format!("policy {change}")),
+        1 => (enacting(), prop::sample::select(CHANGES))
+            .prop_map(|(enact, change)| format!("{enact} {change}")),
     ];
     (story, prop::option::of((0..9_usize, twist))).prop_map(|(story, twist)| {
         let newest = |step: &str| match step.split_once(": ") {
@@ -106,6 +108,11 @@ fn chain() -> impl Strategy<Value = Vec<String>> {
         steps.insert(0, "policy base".to_owned());
         steps
     })
+}
+
+/// With a look at what waits, as it must be; and without, because nothing may depend on that look.
+fn enacting() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["policy", "law"])
 }
 
 /// Which request, counted from 1; beyond the newest it is the newest.
@@ -130,8 +137,9 @@ fn whole_way() -> impl Strategy<Value = Vec<String>> {
     ];
     let twist = prop_oneof![
         2 => Just("pass 1".to_owned()),
-        2 => prop::sample::select(CHANGES).prop_map(|change| format!("policy {change}")),
-        1 => prop::sample::select(vec!["policy new-joined", "policy sam-key-to-ada"])
+        2 => (enacting(), prop::sample::select(CHANGES))
+            .prop_map(|(enact, change)| format!("{enact} {change}")),
+        1 => prop::sample::select(vec!["law new-joined", "law sam-key-to-ada"])
             .prop_map(str::to_owned),
         1 => prop::sample::select(vec![899, 900]).prop_map(|seconds| format!("pass {seconds}")),
     ];
@@ -139,8 +147,8 @@ fn whole_way() -> impl Strategy<Value = Vec<String>> {
         |(requester, lead, guard, collect, twist, at)| {
             // Whom a change favours tries to make use of it.
             let lead = match twist.as_str() {
-                "policy new-joined" => "new: approve app-owner",
-                "policy sam-key-to-ada" => "ada: approve app-owner key=1",
+                "law new-joined" => "new: approve app-owner",
+                "law sam-key-to-ada" => "ada: approve app-owner key=1",
                 _ => lead,
             };
             let newest = |step: &str| format!("{step} of=99");

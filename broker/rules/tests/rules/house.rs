@@ -94,6 +94,16 @@ impl House {
 
     /// Brings a policy into force and ends what it no longer allows.
     pub(crate) fn enact(&mut self, change: &str) {
+        self.lay_down(change);
+        for at in 0..self.requests.len() {
+            drop(self.clock(at, Command::Rejudge));
+        }
+        self.judge.after_rejudging(self.now);
+    }
+
+    /// A policy comes into force and nobody looks at what waits: whatever is done with that later
+    /// is judged again all the same.
+    pub(crate) fn lay_down(&mut self, change: &str) {
         let version = u64::try_from(self.policies.len()).unwrap() + 1;
         let (policy, manifest) = law(change, version);
         self.judge.enact(policy.clone());
@@ -107,7 +117,9 @@ impl House {
         self.policies.push(policy);
         self.append(body);
         for at in 0..self.requests.len() {
-            drop(self.clock(at, Command::Rejudge));
+            if let Request::Live(_) = self.requests[at] {
+                drop(self.clock(at, Command::Rejudge));
+            }
         }
         self.judge.after_policy();
     }

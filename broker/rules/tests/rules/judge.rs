@@ -81,6 +81,64 @@ impl Judge {
         }
     }
 
+    /// Nor does anything wait that it would never let be issued.
+    pub(crate) fn after_rejudging(&self, now: Timestamp) {
+        for case in self.cases.values() {
+            let waits = case.issued.is_none() && case.ended.is_none() && now < case.lapses;
+            if waits && !self.policies_lost {
+                self.may_wait(case).unwrap_or_else(|why| panic!("open and not allowed: {why}"));
+            }
+        }
+    }
+
+    /// Whether the policy in force leaves a way to a credential for what waits.
+    fn may_wait(&self, case: &Case) -> Result<(), &'static str> {
+        self.holds(case)?;
+        let scope_id = &case.ask.scope;
+        let then = self.policies[case.law].scope(scope_id).ok_or("no scope then")?;
+        let now = self.law().scope(scope_id).ok_or("no scope")?;
+        require(now.ssh == then.ssh, "it opens something else")?;
+        if case.ask.lane == Lane::Emergency {
+            return Ok(());
+        }
+        let Approval::Stages(stages) = &now.approval else { return Ok(()) };
+        for set in 1..1_usize << stages.len() {
+            let chosen = || stages.iter().enumerate().filter(|(at, _)| set & (1 << at) != 0);
+            let needed: u32 = chosen().map(|(_, stage)| stage.quorum).sum();
+            let people: BTreeSet<_> =
+                chosen().flat_map(|(_, stage)| self.could_approve(case, then, stage)).collect();
+            let enough = people.len() >= usize::try_from(needed).unwrap();
+            require(enough, "too few people are left")?;
+        }
+        Ok(())
+    }
+
+    /// Everybody whose approval in `stage` could count, now or once it is passed on.
+    fn could_approve(&self, case: &Case, then: &Scope, stage: &Stage) -> Vec<PrincipalId> {
+        let before = &self.policies[case.law];
+        let Some(old) = then.stages().iter().find(|old| old.name == stage.name) else {
+            return Vec::new();
+        };
+        let own = |key: &PublicKey| {
+            let held = before.owner_of(key).map(|owner| &owner.id);
+            held.is_some_and(|id| *id == case.ask.by || case.ask.on_behalf_of.contains(id))
+                || key.fingerprint() == case.key
+                || case.ask.key.as_ref() == Some(key)
+        };
+        let both = |who: &PrincipalId, new: &[Members], old: &[Members]| {
+            self.among(who, new) && old.iter().any(|of| before.is_member(who, of))
+        };
+        let all = self.law().people.iter().filter(|one| {
+            one.kind == PrincipalKind::Human
+                && one.id != case.ask.by
+                && !case.ask.on_behalf_of.contains(&one.id)
+                && one.keys.iter().any(|key| !own(key))
+                && (both(&one.id, &stage.approvers, &old.approvers)
+                    || both(&one.id, &stage.escalate, &old.escalate))
+        });
+        all.map(|one| one.id.clone()).collect()
+    }
+
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         let entry = Entry::parse(bytes).unwrap();
         let at = entry.time.second();
@@ -116,8 +174,16 @@ impl Judge {
             Body::Withdrawn(body) => self.withdrawn(body, at),
             Body::Lapsed(body) => {
                 let case = self.waiting(body.link.grant);
-                assert!(at >= case.lapses, "lapsed before its time");
                 case.ended = Some(Outcome::Lapsed);
+                let early = at < case.lapses;
+                let rules: Vec<&str> = body.decision.rules.iter().map(String::as_str).collect();
+                assert_eq!(rules.first() == Some(&"policy-changed"), early, "{rules:?}");
+                if early {
+                    assert!(rules.len() > 1, "it is not said what forbids it");
+                    let case = &self.cases[&body.link.grant];
+                    let forbidden = self.is_ruled() || self.may_wait(case).is_err();
+                    assert!(forbidden, "ended, and the policy allows it: {rules:?}");
+                }
             }
             Body::Issued(body) => self.issued(body, entry.seq, at, digest),
             Body::PickedUp(body) => self.picked_up(body),

@@ -45,6 +45,9 @@ pub(crate) const CHANGES: &[&str] = &[
     "gate-open",
     "web-on-db-1",
     "liz-on-call",
+    "hot-leads-gone",
+    "hot-leads-and-owners-gone",
+    "eve-alone",
 ];
 
 struct Person {
@@ -406,6 +409,25 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
         "emergency-gone" => {
             edit("[\"normal\", \"emergency\", \"drill\"]", "[\"normal\", \"drill\"]");
             edit("[scope.emergency]\nafter = \"10m\"\nttl-max = \"5m\"\ndelay = \"2m\"\n", "");
+        }
+        // Others are named in their place, who were not asked.
+        "hot-leads-gone" | "hot-leads-and-owners-gone" => {
+            let stage = |leads: &str, next: &str| {
+                format!("approvers = {leads:?}\nquorum = 1\nwithin = \"5m\"\nescalate = {next:?}")
+            };
+            let keeps = change == "hot-leads-gone";
+            let next = if keeps { "group:owners" } else { "group:web-leads" };
+            let (leads, to) = (stage("group:leads", "group:owners"), stage("principal:joe", next));
+            edit(&leads, &to);
+        }
+        "eve-alone" => {
+            let stage = |who: &str| format!("approvers = {who}\nquorum = 1");
+            let (leads, guards) = ("\"group:leads\"", "\"group:security\"");
+            edit(&stage(leads), &stage("[\"principal:eve\", \"principal:joe\"]"));
+            edit(
+                &stage(guards),
+                &stage("[\"principal:eve\", \"principal:liz\", \"principal:dan\"]"),
+            );
         }
         "gate-open" => edit("review-gate = true\n", ""),
         other => panic!("no such change: {other}"),

@@ -153,9 +153,9 @@ fn nobody_collects_with_another_key() {
 #[test]
 fn an_approval_covers_what_was_shown_and_nothing_else() {
     for change in ["principals-changed", "principals-added", "source-narrowed", "command-forced"] {
-        let story = format!("{APPROVED} policy {change}\n subject: collect");
+        let story = format!("{APPROVED} law {change}\n subject: collect");
         assert_eq!(play(&story), Err("scope-changed"), "{change}");
-        let story = format!("sam: request\n policy {change}\n ada: approve app-owner");
+        let story = format!("sam: request\n law {change}\n ada: approve app-owner");
         assert_eq!(play(&story), Err("scope-changed"), "{change}");
     }
     let story = "sam: request\n policy live-1\n ada: approve app-owner policy=1";
@@ -168,7 +168,7 @@ fn nobody_approves_their_own_request() {
     assert_eq!(play("eve: request\n eve: approve security"), Err("self-approval"));
     assert_eq!(play("sam: request\n sam: approve app-owner"), Err("self-approval"));
     assert_eq!(play("sam: request\n sam: approve app-owner key=2"), Err("self-approval"));
-    let moved = "policy sam-key-to-ada\n ada: approve app-owner key=1";
+    let moved = "law sam-key-to-ada\n ada: approve app-owner key=1";
     assert_eq!(play(&format!("sam: request\n {moved}")), Err("self-approval-by-key"));
     assert_eq!(play(&format!("sam: request key=2\n {moved}")), Err("self-approval-by-key"));
 }

@@ -19,4 +19,5 @@ mod locks;
 mod outage_stories;
 mod outages;
 mod play;
+mod rejudging;
 mod stories;

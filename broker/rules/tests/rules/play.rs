@@ -12,6 +12,7 @@
 //! probe: down | probe: up            what is measured of okta
 //! pass 900                           seconds
 //! policy bob-left                    a change of the base policy comes into force
+//! law bob-left                       the same, and open requests are not looked at
 //! again                              the statement before, once more
 //! blind | sighted | forget           revocation fails, works; past policies are lost
 //! ```
@@ -111,6 +112,7 @@ impl Player {
                 self.house.now = self.house.now.minus(seconds.parse().unwrap());
             }
             Some(("policy", change)) => self.house.enact(change),
+            Some(("law", change)) => self.house.lay_down(change),
             _ => match line {
                 "blind" => self.house.can_revoke = false,
                 "sighted" => self.house.can_revoke = true,

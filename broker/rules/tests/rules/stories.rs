@@ -229,11 +229,8 @@ fn an_approval_names_the_policy_in_force() {
 #[test]
 fn a_stage_is_one_of_the_scopes_at_the_request_and_now() {
     assert_eq!(play("sam: request\n ada: approve review"), Err("stage-unknown"));
-    assert_eq!(
-        play("sam: request\n policy stage-renamed\n bob: approve sec"),
-        Err("stage-unknown")
-    );
-    let story = "sam: request\n policy stage-renamed\n bob: approve security";
+    assert_eq!(play("sam: request\n law stage-renamed\n bob: approve sec"), Err("stage-unknown"));
+    let story = "sam: request\n law stage-renamed\n bob: approve security";
     assert_eq!(play(story), Err("stage-unknown"));
     assert_eq!(play("sam: request scope=open\n ada: approve app-owner"), Err("stage-unknown"));
 }
@@ -417,10 +414,10 @@ fn a_requester_who_may_no_longer_hold_it_gets_nothing() {
         ("principals-added", "scope-changed"),
         ("command-forced", "scope-changed"),
     ] {
-        let story = format!("sam: request\n policy {change}\n subject: collect");
+        let story = format!("sam: request\n law {change}\n subject: collect");
         assert_eq!(play(&story), Err(why), "{change}");
     }
-    let story = "sam: request ttl=601\n policy ttl-lower\n subject: collect";
+    let story = "sam: request ttl=601\n law ttl-lower\n subject: collect";
     assert_eq!(play(story), Err("ttl-too-long"));
 }
 

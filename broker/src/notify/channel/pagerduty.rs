@@ -71,8 +71,11 @@ const fn action(topic: &Topic) -> (&'static str, &'static str) {
         Topic::Asked | Topic::Reminder(_) => ("trigger", "error"),
         Topic::Revoked(..) => ("trigger", "warning"),
         Topic::ReviewDue | Topic::Test => ("trigger", "info"),
-        Topic::Approved | Topic::Denied | Topic::Lapsed | Topic::Issued(_) | Topic::OutageEnded => {
-            ("resolve", "info")
-        }
+        Topic::Approved
+        | Topic::Denied
+        | Topic::Lapsed
+        | Topic::Disallowed(_)
+        | Topic::Issued(_)
+        | Topic::OutageEnded => ("resolve", "info"),
     }
 }

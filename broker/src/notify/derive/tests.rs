@@ -3,8 +3,8 @@
 
 use breakglass_ledger::bytes::Salt;
 use breakglass_ledger::entry::{
-    Config, Decision, Denied, Escalated, Issued, Link, Notified, OutageBegan, Requested, Signed,
-    Withdrawn,
+    Config, Decision, Denied, Escalated, Issued, Lapsed, Link, Notified, OutageBegan, Requested,
+    Signed, Withdrawn,
 };
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Files, check, sample};
@@ -346,6 +346,25 @@ fn nobody_is_reminded_after_the_end() {
         };
         assert!(told.contains(&"settled".to_owned()));
         assert_eq!(told.iter().any(|one| one == "denied>ntfy:sam(sam)"), is_denied);
+        assert!(house.remind(600).is_empty());
+    }
+}
+
+/// Also where the new policy, whose entry it is, has no such scope any more.
+#[test]
+fn requester_and_owners_hear_that_a_new_policy_ended_what_waited() {
+    for forbidden in [true, false] {
+        let mut house = House::new();
+        house.ask("root-on-host", Lane::Normal);
+        let mut decision = house.decision();
+        decision.rules = vec!["pending-max".to_owned()];
+        if forbidden {
+            decision.policy = Digest::of(b"the new one");
+            decision.rules = vec!["policy-changed".to_owned(), "scope-unknown".to_owned()];
+        }
+        let told = house.write(20, Lapsed { link: link(), decision });
+        let topic = if forbidden { "disallowed" } else { "lapsed" };
+        assert!(told.contains(&format!("{topic}>ntfy:sam(sam)")), "{told:?}");
         assert!(house.remind(600).is_empty());
     }
 }

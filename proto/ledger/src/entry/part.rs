@@ -97,6 +97,16 @@ pub struct Decision {
     pub rules: Vec<String>,
 }
 
+impl Decision {
+    /// Of a `lapsed` entry that a new policy brought before its time: what that forbids, the name of a
+    /// refusal, with the ids of the policy's own rules behind it. `None` of any other.
+    #[must_use]
+    pub fn after_policy(&self) -> Option<&[String]> {
+        let (first, rest) = self.rules.split_first()?;
+        (first == "policy-changed").then_some(rest)
+    }
+}
+
 /// What a decision saw besides the statement and the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

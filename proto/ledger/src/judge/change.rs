@@ -68,6 +68,10 @@ impl Judge<'_> {
         let mut circumstances = self.circumstances(case, grant, None);
         // It counts the others, not the one in question.
         circumstances.live = circumstances.live.saturating_sub(1);
+        if let Some(budget) = grant.scope(case.policy).and_then(|scope| scope.budget) {
+            let own = self.history.own(grant, case.at().minus(budget.window.into()));
+            circumstances.budget = circumstances.budget.saturating_sub(own);
+        }
         let question = |who| Question {
             principal: who,
             action: Action::Request,

@@ -40,8 +40,10 @@ pub(super) fn fault_of(policy: &Policy, scope: &Scope, ask: &Ask) -> Option<Stri
     None
 }
 
+/// Nobody answers for a person but the person.
 fn answers_for(policy: &Policy, hop: &PrincipalId, next: &Principal) -> bool {
-    next.sponsor.as_ref() == Some(hop) || policy.is_any(hop, &next.owner)
+    let is_theirs = next.sponsor.as_ref() == Some(hop) || policy.is_any(hop, &next.owner);
+    next.kind != PrincipalKind::Human && is_theirs
 }
 
 impl Case<'_> {

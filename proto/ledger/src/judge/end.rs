@@ -39,18 +39,8 @@ pub(super) fn withdrawn(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) 
     ends(case, grant, Outcome::Withdrawn);
 }
 
-/// Hears that nobody answered, or nobody collected, in time.
-pub(super) fn lapsed(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
-    grant.must_be_pending(case, out);
-    if case.at() < grant.lapses {
-        let detail = format!("it lapses at {}, not before", grant.lapses);
-        case.find(out, Code::GrantOrder, detail);
-    }
-    ends(case, grant, Outcome::Lapsed);
-}
-
 /// Without a credential there is nothing to wait for: `closed` comes at once.
-fn ends(case: &Case<'_>, grant: &mut Grant, outcome: Outcome) {
+pub(super) fn ends(case: &Case<'_>, grant: &mut Grant, outcome: Outcome) {
     // A credential that is out stays out: a wrong end must not hide it.
     if grant.state == State::Pending {
         grant.state = State::Ended(outcome);

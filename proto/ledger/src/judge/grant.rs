@@ -160,6 +160,10 @@ impl Grant {
         }
     }
 
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state == State::Pending
+    }
+
     /// When the credential that is out ends by itself.
     pub(super) const fn ends(&self) -> Option<Timestamp> {
         match &self.state {

@@ -143,6 +143,14 @@ impl History {
         }
         used
     }
+
+    /// Seconds since `from` that a live grant itself has, to come included.
+    pub(super) fn own(&self, grant: &Grant, from: Timestamp) -> u64 {
+        let spans = self.spans.get(&(grant.ask.scope.clone(), grant.ask.by.clone()));
+        let is_it = |span: &&Span| span.request == grant.ask.id && span.ended.is_none();
+        let own = spans.and_then(|spans| spans.iter().rev().find(is_it));
+        own.map_or(0, |span| span.valid_before.since(span.issued.max(from)))
+    }
 }
 
 impl Past {

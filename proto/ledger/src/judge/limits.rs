@@ -71,7 +71,13 @@ impl Judge<'_> {
     }
 
     /// Numbers in a context are those of the ledger.
-    fn check_context(&self, case: &Case<'_>, grant: &Grant, scope: &Scope, out: &mut Findings) {
+    pub(super) fn check_context(
+        &self,
+        case: &Case<'_>,
+        grant: &Grant,
+        scope: &Scope,
+        out: &mut Findings,
+    ) {
         let Some(decision) = case.entry.body.decision() else { return };
         let context = &decision.context;
         let mut wrong = |what: &str| {

@@ -93,7 +93,7 @@ impl Judge<'_> {
     }
 
     /// What the rules say; `None` if there are none, or nobody to judge them.
-    fn answer(&self, case: &Case<'_>, question: &Question<'_>) -> Option<Answer> {
+    pub(super) fn answer(&self, case: &Case<'_>, question: &Question<'_>) -> Option<Answer> {
         let rules = self.rules.filter(|_| self.has_rules())?;
         Some(rules.judge(&case.policy.rules, case.policy, question))
     }

@@ -222,6 +222,20 @@ impl House {
         self.close(id, Outcome::Lapsed)
     }
 
+    /// A new policy ends it, by the refusal `why`, and it is closed.
+    pub fn disallow(&mut self, id: RequestId, why: &str) -> u64 {
+        self.disallow_by(id, why, &[])
+    }
+
+    /// As [`House::disallow`], by `rules` of the policy besides.
+    pub fn disallow_by(&mut self, id: RequestId, why: &str, rules: &[&str]) -> u64 {
+        let mut decision = self.decision("lapsed");
+        let named = ["policy-changed", why].into_iter().chain(rules.iter().copied());
+        decision.rules = named.map(str::to_owned).collect();
+        self.record(Lapsed { link: self.link(id), decision });
+        self.close(id, Outcome::Lapsed)
+    }
+
     /// A whole emergency: sam asks for root, ada and bob agree, it is collected and confirmed.
     pub fn emergency(&mut self) -> RequestId {
         let id = self.request("sam", "root-on-host", 1800);

@@ -159,3 +159,127 @@ fn an_owner_and_an_approver_may_cancel() {
         assert_eq!(house.verify().findings, [], "{who}");
     }
 }
+
+/// The sample policy once more, with another title and otherwise the same.
+fn retitled(house: &House) -> Files {
+    files(house, &PEOPLE, "Root on", "Roots on")
+}
+
+/// What new policies leave no way to be issued: a request for root by sam, who signed with his key.
+fn forbidding(house: &House) -> Vec<(&'static str, Files)> {
+    // Of the first scope alone.
+    let with = |from: &str, to: &str| {
+        let mut files = files_of(&house.keys, &PEOPLE);
+        let scopes = String::from_utf8(files.scopes).unwrap();
+        assert!(scopes.contains(from));
+        files.scopes = scopes.replacen(from, to, 1).into_bytes();
+        files
+    };
+    let key = |name: &str| format!("{:?}", house.keys.public(name).to_openssh());
+    let mut rekeyed = files_of(&house.keys, &PEOPLE);
+    let people = String::from_utf8(rekeyed.people).unwrap();
+    rekeyed.people = people.replace(&key("sam"), &key("sam-9")).into_bytes();
+    let eve_for_bob = files_of(&house.keys, &["pia", "sam", "ann", "ada", "eve"]);
+    vec![
+        ("requester-not-entitled", files_of(&house.keys, &["pia", "ann", "ada", "bob", "eve"])),
+        ("key-not-theirs", rekeyed),
+        ("scope-unknown", with("id = \"root-on-host\"", "id = \"rooted\"")),
+        ("ttl-too-long", with("ttl-max = \"1h\"", "ttl-max = \"20m\"")),
+        ("identity-kind-not-allowed", with("kinds = [\"human\"]", "kinds = [\"service\"]")),
+        ("lane-not-offered", with("lanes = [\"normal\"]", "lanes = [\"drill\"]")),
+        ("scope-changed", with("[\"bg-root\"]", "[\"bg-root\", \"bg-other\"]")),
+        ("stage-unsatisfiable", with("name = \"security\"", "name = \"safety\"")),
+        ("stage-unsatisfiable", eve_for_bob),
+    ]
+}
+
+/// A house in which only bob agrees for security, and what sam asks there.
+fn waiting() -> (House, RequestId) {
+    let mut house = House::new();
+    house.enact(&files_of(&house.keys, &["pia", "sam", "ann", "ada", "bob"]), "pia");
+    let id = root(&mut house);
+    house.approve(id, "ada", "app-owner");
+    (house, id)
+}
+
+#[test]
+fn a_new_policy_ends_at_once_what_waits_and_is_not_allowed_any_more() {
+    let all = forbidding(&waiting().0).len();
+    for at in 0..all {
+        let (mut house, id) = waiting();
+        let (why, files) = forbidding(&house).swap_remove(at);
+        house.enact(&files, "pia");
+        let mut silent = house.clone();
+        house.disallow(id, why);
+        at_work(&mut house, "ann");
+        assert_eq!(house.verify().findings, [], "{at}: {why}");
+        at_work(&mut silent, "ann");
+        assert_eq!(only(&silent), Code::GrantNotClosed, "{at}: {why}");
+    }
+}
+
+/// Its approvals do not count any more; others can give theirs.
+#[test]
+fn an_approver_who_leaves_ends_nothing() {
+    let mut house = House::new();
+    let id = root(&mut house);
+    house.approve(id, "bob", "security");
+    house.enact(&files_of(&house.keys, &["pia", "sam", "ann", "ada", "eve"]), "pia");
+    let mut ended = house.clone();
+    at_work(&mut house, "ann");
+    assert_eq!(house.verify().findings, []);
+    ended.disallow(id, "stage-unsatisfiable");
+    assert_eq!(only(&ended), Code::GrantOrder);
+}
+
+#[test]
+fn what_the_new_policy_allows_is_not_ended_by_it() {
+    let (mut house, id) = waiting();
+    house.enact(&retitled(&house), "pia");
+    house.disallow(id, "requester-not-entitled");
+    assert_eq!(only(&house), Code::GrantOrder);
+}
+
+#[test]
+fn a_policy_ends_what_it_does_not_allow_at_once_or_not_at_all() {
+    let (mut house, id) = waiting();
+    house.enact(&forbidding(&house).swap_remove(0).1, "pia");
+    let mut later = house.clone();
+    let other = house.request("ann", "solo", 60);
+    house.withdraw(other, "ann");
+    house.disallow(id, "requester-not-entitled");
+    assert_eq!(only(&house), Code::GrantOrder, "somebody was heard in between");
+    later.pass(1);
+    later.disallow(id, "requester-not-entitled");
+    assert_eq!(only(&later), Code::GrantOrder, "a second later");
+}
+
+#[test]
+fn a_request_that_lapses_early_says_that_the_policy_changed() {
+    let (mut house, id) = waiting();
+    house.enact(&forbidding(&house).swap_remove(0).1, "pia");
+    house.lapse(id);
+    assert_eq!(only(&house), Code::GrantOrder);
+}
+
+/// Two stages, and one person who could agree in either: one of them stays empty.
+#[test]
+fn one_person_left_for_two_stages_is_too_few() {
+    let both = |house: &House, people: &[&str]| {
+        let one = "approvers = \"group:leads\"\nquorum = 1\n\n[[scope.stage]]";
+        files(house, people, one, &one.replace("leads", "security"))
+    };
+    let mut house = House::new();
+    house.enact(&both(&house, &["pia", "sam", "ann", "ada", "bob", "eve"]), "pia");
+    let id = root(&mut house);
+    let mut files = both(&house, &["pia", "sam", "ann", "ada", "bob", "eve"]);
+    let people = String::from_utf8(files.people).unwrap();
+    // ada comes and eve goes: there are two, and one of them was not asked.
+    let people = people.replace("groups = [\"leads\"]", "groups = [\"leads\", \"security\"]");
+    let (before, eves) = people.split_once("id = \"eve\"").unwrap();
+    let eves = eves.replacen("\"security\"", "\"leads\"", 1);
+    files.people = format!("{before}id = \"eve\"{eves}").into_bytes();
+    house.enact(&files, "pia");
+    house.disallow(id, "stage-unsatisfiable");
+    assert_eq!(house.verify().findings, []);
+}

@@ -184,3 +184,24 @@ fn a_grant_that_new_rules_forbid_has_to_end() {
     assert_eq!(found(&house, since), [Code::GrantNotClosed]);
     assert_eq!(found(&house, |_| false), []);
 }
+
+/// Open requests that the new rules forbid: ended at once, and by the rules that the entry names.
+#[test]
+fn a_request_that_new_rules_forbid_may_end_at_once() {
+    let play = |named: &[&str]| {
+        let mut house = House::ruled();
+        let id = house.request("sam", "db", 60);
+        house.pass(60);
+        let mut files = house.files_of_lanes();
+        files.rules = b"@id(\"never\")\nforbid (principal, action, resource);\n".to_vec();
+        house.enact(&files, "pia");
+        house.disallow_by(id, "rules-forbid", named);
+        house
+    };
+    let since = |asked: &Question<'_>| asked.circumstances.at >= crate::testing::START.plus(60);
+    assert_eq!(found(&play(&["cedar:never"]), since), []);
+    assert_eq!(found(&play(&["cedar:never"]), |_| false), [Code::GrantOrder]);
+    assert_eq!(found(&play(&["cedar:ever"]), since), [Code::RulesMismatch]);
+    assert_eq!(found(&play(&[]), since), [Code::RulesMismatch]);
+    assert_eq!(codes(&judged(&play(&["cedar:never"]), None)), [Code::RulesUnjudged]);
+}
