@@ -214,7 +214,7 @@ fn whoever_waits_is_told_what_the_new_policy_forbids_also_across_a_crash() {
     let words = [&request[..], &["--ttl", "30m"]].concat();
     let id = dev.done("sam", &words).lines().next().unwrap().to_owned();
     // Known from the ledger alone when the policy comes.
-    super::locks::kill_and_restart(&mut dev);
+    dev.while_killed(|_| ());
     let file = dev.path("broker/policy/scopes.toml");
     let before = fs::read_to_string(&file).unwrap();
     let shorter = before.replacen("ttl-max = \"1h\"", "ttl-max = \"20m\"", 1);
@@ -222,7 +222,7 @@ fn whoever_waits_is_told_what_the_new_policy_forbids_also_across_a_crash() {
     fs::write(&file, shorter).unwrap();
     dev.done("pia", &["policy", "sign", "broker/policy", "--yes"]);
     dev.done("pia", &["policy", "push", "broker/policy", "--yes"]);
-    super::locks::kill_and_restart(&mut dev);
+    dev.while_killed(|_| ());
     let ended = dev.says("sam", &["status", &id]);
     assert_eq!(ended.code, 6, "{ended:?}");
     let told = "ended: the new policy no longer allows it: ttl-too-long";
