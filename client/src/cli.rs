@@ -2,6 +2,7 @@
 
 mod acts;
 mod examples;
+mod host;
 mod policy;
 mod standing;
 pub mod ways;
@@ -17,6 +18,7 @@ pub use acts::{
     ApproveArgs, CollectArgs, Commented, Id, OneOrFile, Pending, Place, Reasoned, RequestArgs,
     ReviewArgs, ShowArgs,
 };
+pub use host::{HostVerb, InstallArgs, PrincipalsArgs};
 pub use policy::{DiffArgs, ExplainArgs, PolicyVerb, SignArgs};
 pub use standing::{LockArgs, OutageVerb, UnlockArgs};
 
@@ -133,6 +135,9 @@ pub enum Verb {
     /// What is locked: by whom, until when, and why
     #[command(after_help = examples::LOCKS)]
     Locks,
+    /// The agent of a host that credentials open
+    #[command(subcommand, after_help = examples::HOST)]
+    Host(HostVerb),
     /// Credentials alive now: who, what, until when
     #[command(after_help = examples::GRANTS)]
     Grants,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use breakglass_ledger::principal::{Origin, PrincipalId};
 
-pub use file::{ConfigError, ConfigFile};
+pub use file::{ConfigError, ConfigFile, read_toml};
 pub use key::KeyChoice;
 
 /// What flags and variables say; each field beats the same one of the file.
@@ -119,6 +119,12 @@ impl Config {
         merged.by = given.by.clone().or(merged.by);
         merged.key = given.key.clone().or(merged.key);
         Ok(Self { merged, source, state_dir: given.state_dir.clone() })
+    }
+
+    /// What `merged` says and nothing else: no flag, no variable, no file.
+    #[must_use]
+    pub const fn of(merged: ConfigFile) -> Self {
+        Self { merged, source: None, state_dir: None }
     }
 
     /// The file it came from, if there was one.

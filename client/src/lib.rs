@@ -16,6 +16,7 @@ pub mod credential;
 pub mod demo;
 pub mod entropy;
 pub mod failure;
+pub mod host;
 pub mod in_force;
 pub mod offline;
 pub mod output;

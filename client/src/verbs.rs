@@ -4,6 +4,7 @@ mod acts;
 mod approve;
 mod audit;
 mod collect;
+mod host;
 mod locks;
 mod look;
 mod offline;
@@ -46,6 +47,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Submit { file } => offline::submit(&mut client(cli, out)?, file),
         Verb::Lock(arguments) => locks::lock(&mut client(cli, out)?, arguments),
         Verb::Unlock(arguments) => locks::unlock(&mut client(cli, out)?, arguments),
+        Verb::Host(verb) => host::run(cli, verb, out),
         Verb::Locks => locks::locks(&mut client(cli, out)?),
         Verb::Outage(verb) => outage::run(&mut client(cli, out)?, verb),
         Verb::Grants => look::grants(&mut client(cli, out)?),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const CONFINED: &[(&str, &str)] = &[
     ("tonic", "broker"),
     ("tokio", "broker child"),
-    ("rustix", "child"),
+    ("rustix", "child host"),
     ("prost", "broker"),
     ("rcgen", "broker"),
     ("jiff", "output policy screen verbs watch"),

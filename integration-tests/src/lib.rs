@@ -7,6 +7,7 @@
     reason = "a test that cannot go on must stop, and its sums are small"
 )]
 
+pub mod agent;
 pub mod daemon;
 pub mod desk;
 pub mod dev;

@@ -93,6 +93,21 @@ impl Sshd {
         self.judge(&ssh.arg(self.target()).arg(command).output().expect("ssh runs"))
     }
 
+    /// `ssh` to this host with the key in `key`, not started; `options` as `-o` takes them.
+    #[must_use]
+    pub fn ssh_with(&self, key: &Path, options: &[String], command: &[&str]) -> Command {
+        let mut ssh = Command::new("ssh");
+        // The first value of an option counts.
+        for option in options {
+            ssh.args(["-o", option]);
+        }
+        let ours = self.ssh();
+        ssh.args(ours.get_args()).env_remove("SSH_AUTH_SOCK");
+        ssh.args(["-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]).arg("-i").arg(key);
+        ssh.arg(self.target()).args(command).stdin(Stdio::null());
+        ssh
+    }
+
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -193,7 +208,7 @@ fn configure(dir: &Path, lets: &Lets, port: u16) {
         "ListenAddress 127.0.0.1:{port}\nHostKey {at}/host_key\nPidFile none\nUsePAM no\n\
          StrictModes no\nPermitRootLogin prohibit-password\nAuthorizedKeysFile none\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n\
-         MaxStartups 500\nTrustedUserCAKeys {at}/authorities\n\
+         MaxStartups 500\nExposeAuthInfo yes\nTrustedUserCAKeys {at}/authorities\n\
          AuthorizedPrincipalsFile {at}/principals\n"
     );
     if let Some(revoked) = &lets.revoked {

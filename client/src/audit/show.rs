@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use breakglass_ledger::entry::{Body, ENTRY_MAX, Entry};
+use breakglass_ledger::entry::{Body, Config, ConfigChange, ENTRY_MAX, Entry};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::statement::{Act, Statement};
 use serde_json::{Value, json};
@@ -145,15 +145,33 @@ pub(crate) fn what(body: &Body) -> String {
             let outcome = if drill.passed { "passed" } else { "not passed" };
             format!("{} {outcome}", drill.scope)
         }
+        Body::Applied(_) | Body::Used(_) | Body::Reconciled(_) => report(said.as_ref()),
+        Body::Config(Config { what: ConfigChange::Overdue(late) }) => {
+            format!("{} has not reported the revocation of entry {}", late.target, late.entry)
+        }
         Body::Denied(_)
         | Body::Withdrawn(_)
         | Body::PickedUp(_)
-        | Body::Used(_)
-        | Body::Applied(_)
         | Body::Anchor(_)
         | Body::Keys(_)
-        | Body::Reconciled(_)
         | Body::Config(_) => String::new(),
+    }
+}
+
+/// What a host reports.
+fn report(said: Option<&Statement>) -> String {
+    match said.map(Statement::act) {
+        Some(Act::Applied(applied)) => {
+            let ended = applied.ended.0.unwrap_or(0);
+            format!(
+                "{} {} in force at {}, canary {}, {ended} sessions ended",
+                applied.list, applied.version, applied.target, applied.canary
+            )
+        }
+        Some(Act::Use(used)) => {
+            format!("serial {} at {} at {}", used.serial.0, used.target, used.at)
+        }
+        _ => String::new(),
     }
 }
 

@@ -143,6 +143,27 @@ Examples:
   breakglass locks
   Owners of a scope see every lock, everybody else those on themselves.";
 
+pub(super) const HOST: &str = "\
+Examples:
+  breakglass host install --config /etc/breakglass/host.toml
+  sudo breakglass host install --write && sudo systemctl enable --now breakglass-host";
+
+pub(super) const HOST_RUN: &str = "\
+Examples:
+  breakglass host run --config /etc/breakglass/host.toml
+  journalctl -fu breakglass-host
+  It says when a list is in place, when one is refused and why, and how many sessions it ended.";
+
+pub(super) const HOST_INSTALL: &str = "\
+Examples:
+  breakglass host install --config /etc/breakglass/host.toml
+  sudo breakglass host install --write";
+
+pub(super) const HOST_PRINCIPALS: &str = "\
+Examples:
+  breakglass host principals --config /etc/breakglass/host.toml root bg:req-…:sam 41
+  Prints one role a line, or nothing: then sshd lets nobody in by certificate.";
+
 pub(super) const CANCEL: &str = "\
 Examples:
   breakglass cancel req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --reason 'laptop was stolen'";

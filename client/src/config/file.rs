@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::failure::{Exit, Failure};
 
@@ -35,28 +36,40 @@ impl ConfigFile {
     ///
     /// [`ConfigError`] naming the file, and the key and line where one is at fault.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let mut file = Self::parse(path, &read_bounded(path, FILE_MAX)?)?;
-        let base = path.parent().unwrap_or(Path::new(""));
-        file.state_dir = file.state_dir.map(|dir| base.join(dir));
-        file.tls_ca = file.tls_ca.map(|ca| {
-            let is_inline = ca.contains("-----BEGIN");
-            if is_inline { ca } else { base.join(ca).to_string_lossy().into_owned() }
-        });
-        file.key = file.key.map(|key| super::key::below(base, &key));
-        Ok(file)
+        let file: Self = read_toml(path)?;
+        Ok(file.below(path.parent().unwrap_or(Path::new(""))))
     }
 
-    /// Reads `text`, which was found at `path`.
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            ConfigError::Line {
-                path: path.to_owned(),
-                line: before.matches('\n').count().saturating_add(1),
-                rule: error.message().to_owned(),
-            }
-        })
+    /// The same, its relative paths counted from `base`.
+    #[must_use]
+    pub fn below(self, base: &Path) -> Self {
+        Self {
+            state_dir: self.state_dir.map(|dir| base.join(dir)),
+            tls_ca: self.tls_ca.map(|ca| {
+                let is_inline = ca.contains("-----BEGIN");
+                if is_inline { ca } else { base.join(ca).to_string_lossy().into_owned() }
+            }),
+            key: self.key.map(|key| super::key::below(base, &key)),
+            ..self
+        }
     }
+}
+
+/// Reads the TOML file at `path`.
+///
+/// # Errors
+///
+/// [`ConfigError`] naming the file, and the key and line where one is at fault.
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+    let text = read_bounded(path, FILE_MAX)?;
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        ConfigError::Line {
+            path: path.to_owned(),
+            line: before.matches('\n').count().saturating_add(1),
+            rule: error.message().to_owned(),
+        }
+    })
 }
 
 /// The text of the file at `path`, if it is at most `limit` bytes.

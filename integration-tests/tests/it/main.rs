@@ -14,6 +14,7 @@ mod emergency;
 mod erasure;
 mod faults;
 mod histories;
+mod host;
 mod intruder;
 mod json;
 mod judged;

@@ -46,6 +46,14 @@ fn an_outage_is_declared_and_resolved_as_its_runbook_says() {
 }
 
 #[test]
+fn a_host_is_set_up_as_its_runbook_says() {
+    let mut place = Rehearsal::new();
+    let broker = broker(&place);
+    place.set("BROKER_WEB", broker.web.to_string());
+    rehearse(&mut place, "hosts.md");
+}
+
+#[test]
 fn the_ledger_is_verified_as_its_runbook_says() {
     let mut place = Rehearsal::new();
     let _broker = broker(&place);

@@ -1,0 +1,241 @@
+//! The loop: look at the broker, put a newer list in place, end what is over, report.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use breakglass_ledger::statement::Canary;
+
+use super::canary::Canaries;
+use super::config::HostConfig;
+use super::fetch::{self, Answer, Page};
+use super::krl::LIST_MAX;
+use super::list::{Checked, ListError, Place};
+use super::reporter;
+use super::reports::{Applied, Reports, Used};
+use super::sessions::Sessions;
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::state::{private_dir, write_private};
+
+/// How often sessions are looked for while nothing else happens: reading every process's entry costs
+/// some milliseconds.
+const SESSIONS_EVERY: Duration = Duration::from_millis(500);
+
+/// How often it is written down that the broker was reached, for `principals`.
+const REACHED_EVERY: Duration = Duration::from_secs(5);
+
+/// The agent of one host.
+pub struct Agent {
+    config: HostConfig,
+    place: Place,
+    sessions: Sessions,
+    canaries: Canaries,
+    reports: Reports,
+    /// The list in place.
+    held: Option<Checked>,
+    /// What names the page that was fetched last.
+    etag: Option<String>,
+    /// Sessions ended and not yet reported.
+    ended: u64,
+    /// What was last said about lists, so that it is said once.
+    trouble: Option<String>,
+    looked: Option<Instant>,
+    reached: Option<Instant>,
+    told: (Sender<String>, Receiver<String>),
+}
+
+impl Agent {
+    /// An agent that goes on from what is in place.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if its directories cannot be used.
+    pub fn open(config: HostConfig) -> Result<Self, Failure> {
+        let place = Place::new(&config.dir, config.ssh_ca.clone(), config.lists_key.clone());
+        place.create().map_err(|error| cannot(&error))?;
+        private_dir(&config.state_dir)?;
+        // What cannot be read is fetched again, and is not what refuses a newer one.
+        let held = place.held().ok().flatten();
+        Ok(Self {
+            place,
+            sessions: Sessions::new(config.ssh_ca.wire()),
+            canaries: Canaries::open(&config.state_dir),
+            reports: Reports::open(&config.state_dir),
+            held,
+            etag: None,
+            ended: 0,
+            trouble: None,
+            looked: None,
+            reached: None,
+            told: channel(),
+            config,
+        })
+    }
+
+    /// Works until the process is ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it cannot begin.
+    pub fn run(mut self, out: &mut Output) -> Result<Exit, Failure> {
+        let (config, reports) = (self.config.clone(), self.reports.clone());
+        let told = self.told.0.clone();
+        std::thread::Builder::new()
+            .name("reporter".into())
+            .spawn(move || reporter::run(&config, &reports, &told))
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
+        let version = self.held.as_ref().map_or(0, |held| held.krl.version);
+        out.say(&format!("{}: serving, list {version} in place", self.config.target));
+        loop {
+            let begun = Instant::now();
+            self.turn(out);
+            std::thread::park_timeout(self.config.every.saturating_sub(begun.elapsed()));
+        }
+    }
+
+    /// One round of everything.
+    fn turn(&mut self, out: &mut Output) {
+        let fresh = self.fetch(out);
+        let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= SESSIONS_EVERY);
+        if fresh || is_due {
+            self.watch_sessions(out);
+            self.looked = Some(Instant::now());
+        }
+        if fresh {
+            self.report_list(out);
+        }
+        for said in self.told.1.try_iter() {
+            out.say(&said);
+        }
+    }
+
+    /// Fetches a newer list and puts it in place; whether there was one.
+    fn fetch(&mut self, out: &mut Output) -> bool {
+        let (fresh, trouble) = match self.newest() {
+            Ok(None) => (false, None),
+            Ok(Some((list, etag))) => match self.place.put(&list) {
+                Ok(fresh) => {
+                    self.etag = etag;
+                    let is_news = fresh || self.held.is_none();
+                    self.held = Some(list);
+                    (is_news, None)
+                }
+                Err(error) => (false, Some(error.to_string())),
+            },
+            Err(why) => (false, Some(why)),
+        };
+        if trouble.is_none() {
+            self.note_reached();
+        }
+        if trouble != self.trouble {
+            self.say_trouble(trouble.as_deref(), out);
+            self.trouble = trouble;
+        }
+        fresh
+    }
+
+    /// The newest list that a broker shows, if it is not the one fetched last.
+    fn newest(&self) -> Result<Option<(Checked, Option<String>)>, String> {
+        let mut failed = String::new();
+        for address in &self.config.web {
+            match self.newest_of(address) {
+                Ok(newest) => return Ok(newest),
+                Err(why) => failed = why,
+            }
+        }
+        Err(failed)
+    }
+
+    fn newest_of(&self, address: &str) -> Result<Option<(Checked, Option<String>)>, String> {
+        let list = fetch::get(address, "/v1/ssh/krl", self.etag.as_deref(), LIST_MAX)?;
+        let Answer::Page(Page { body, etag, version }) = list else { return Ok(None) };
+        let path = version.map_or_else(
+            || "/v1/ssh/krl.sig".to_owned(),
+            |version| format!("/v1/ssh/krl.sig?version={version}"),
+        );
+        let Answer::Page(signature) = fetch::get(address, &path, None, LIST_MAX)? else {
+            return Err(format!("http://{address}{path}: nothing came"));
+        };
+        let signature = String::from_utf8_lossy(&signature.body).into_owned();
+        let checked = self.place.check(&body, &signature).map_err(|error| error.to_string())?;
+        Ok(Some((checked, etag)))
+    }
+
+    /// Sees who came, and ends what is over: revoked, or past its own end.
+    fn watch_sessions(&mut self, out: &mut Output) {
+        let now = clock::now();
+        for session in self.sessions.look() {
+            self.canaries.keep(session.serial, &session.certificate);
+            self.reports.used(Used { serial: session.serial, at: now.unix_seconds() });
+        }
+        let krl = self.held.as_ref().map(|held| &held.krl);
+        let ended = self.sessions.end(|session| {
+            session.is_past(now) || krl.is_some_and(|krl| krl.revokes(session.serial))
+        });
+        if ended > 0 {
+            self.ended = self.ended.saturating_add(ended);
+            out.say(&format!("{ended} sessions ended: their grant is over"));
+        }
+    }
+
+    /// Tries the canary and queues the report.
+    fn report_list(&mut self, out: &mut Output) {
+        self.write_state(None);
+        let Some(held) = &self.held else { return };
+        let canary = self.canaries.attempt(&held.krl, &self.place.list());
+        let made = held.krl.generated.unix_seconds().saturating_mul(1000);
+        let latency = clock::moment().unix_millis().saturating_sub(made);
+        let version = held.krl.version;
+        if canary == Canary::Accepted {
+            out.say(&format!("list {version} is in place and a revoked certificate is accepted"));
+        }
+        self.reports.applied(Applied {
+            version,
+            digest: held.digest().to_string(),
+            canary: canary.to_string(),
+            latency,
+            ended: std::mem::take(&mut self.ended),
+        });
+        out.say(&format!("list {version} in place after {latency} ms, canary {canary}"));
+    }
+
+    /// `principals` may be told to answer nobody once the broker was away for long.
+    fn note_reached(&mut self) {
+        if self.reached.is_some_and(|reached| reached.elapsed() < REACHED_EVERY) {
+            return;
+        }
+        self.reached = Some(Instant::now());
+        // A list that cannot be written says so itself; this alone is not worth a word.
+        let _ = self.place.touch(clock::now());
+    }
+
+    /// A state of its own, for people and for whoever watches the host: on stderr, and in a file.
+    fn say_trouble(&self, trouble: Option<&str>, out: &mut Output) {
+        let version = self.held.as_ref().map_or(0, |held| held.krl.version);
+        let said = trouble.map_or_else(
+            || format!("list {version} is the newest there is"),
+            |why| format!("list {version} stays in place: {why}"),
+        );
+        out.say(&said);
+        self.write_state(trouble);
+    }
+
+    /// For whoever watches the host: which list is in place, and what is in the way of a newer one.
+    fn write_state(&self, trouble: Option<&str>) {
+        let version = self.held.as_ref().map_or(0, |held| held.krl.version);
+        let state = serde_json::json!({ "version": version, "trouble": trouble });
+        let path = self.config.state_dir.join("state.json");
+        // If this cannot be written either, what is said on stderr is there still.
+        let _ = write_private(&path, format!("{state}\n").as_bytes());
+    }
+}
+
+pub(super) fn cannot(error: &ListError) -> Failure {
+    Failure::new(
+        Exit::Internal,
+        error.to_string(),
+        "nothing was changed on this host",
+        "check `dir` and `state-dir` in host.toml, and who runs the agent",
+    )
+}

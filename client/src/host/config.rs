@@ -1,0 +1,157 @@
+//! What the agent is told: `host.toml`, read strictly.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::principal::{PrincipalId, TargetId};
+use serde::Deserialize;
+
+use crate::config::{Config, ConfigError, ConfigFile, read_toml};
+
+/// How often the broker is looked at unless the file says otherwise: a look is one short question,
+/// and this is most of the time from a revocation to its being in force.
+const EVERY_MILLISECONDS: u64 = 250;
+
+/// Neither so often that looking is all that is done, nor so seldom that a revocation waits.
+const EVERY: std::ops::RangeInclusive<u64> = 20..=60_000;
+
+/// Most addresses of the broker's public side.
+const WEB_MAX: usize = 16;
+
+/// The agent's configuration.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Broker, ledger, name and key: as of any client.
+    pub client: Config,
+    /// Addresses of the broker's public side, `host:port`.
+    pub web: Vec<String>,
+    /// Who reports.
+    pub by: PrincipalId,
+    /// What is reported of.
+    pub target: TargetId,
+    /// The SSH CA whose certificates the list is about.
+    pub ssh_ca: PublicKey,
+    /// The key that signs lists.
+    pub lists_key: PublicKey,
+    /// Where `sshd` finds the list.
+    pub dir: PathBuf,
+    /// What the agent remembers.
+    pub state_dir: PathBuf,
+    /// How often the broker is looked at.
+    pub every: Duration,
+    /// If the broker was not reached for this long, `principals` answers nobody; `None`: it goes on
+    /// answering by the list that is there.
+    pub refuse_after: Option<Duration>,
+    /// For each account on this host the roles that open it.
+    pub principals: BTreeMap<String, Vec<String>>,
+}
+
+/// The file's keys.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct HostFile {
+    brokers: Vec<String>,
+    web: Vec<String>,
+    tls_ca: String,
+    log: String,
+    log_key: String,
+    by: String,
+    key: String,
+    target: Option<String>,
+    ssh_ca: String,
+    lists_key: String,
+    dir: PathBuf,
+    state_dir: PathBuf,
+    every: Option<u64>,
+    refuse_after: Option<u64>,
+    #[serde(default)]
+    principals: BTreeMap<String, Vec<String>>,
+}
+
+impl HostConfig {
+    /// Reads the file at `path`; relative paths in it count from its directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the file, and the key that is wrong.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file: HostFile = read_toml(path)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let key = |key, text: &str| {
+            PublicKey::from_openssh(text).map_err(|error| value(key, &error.to_string()))
+        };
+        let by: PrincipalId = file.by.parse().map_err(|_| value("by", "not a name"))?;
+        let target = file.target.as_deref().unwrap_or(&file.by);
+        let target = target.parse().map_err(|_| value("target", "not a name"))?;
+        if file.web.is_empty() || file.web.len() > WEB_MAX {
+            return Err(value("web", "1 to 16 addresses, each host:port"));
+        }
+        let every = file.every.unwrap_or(EVERY_MILLISECONDS);
+        if !EVERY.contains(&every) {
+            return Err(value("every", "20 to 60000 milliseconds"));
+        }
+        check_roles(&file.principals)?;
+        let state_dir = base.join(&file.state_dir);
+        let client = ConfigFile {
+            brokers: Some(file.brokers),
+            tls_ca: Some(file.tls_ca),
+            log: Some(file.log),
+            log_key: Some(file.log_key),
+            by: Some(file.by),
+            key: Some(file.key),
+            state_dir: Some(state_dir.clone()),
+        };
+        Ok(Self {
+            client: Config::of(client.below(base)),
+            web: file.web,
+            by,
+            target,
+            ssh_ca: key("ssh-ca", &file.ssh_ca)?,
+            lists_key: key("lists-key", &file.lists_key)?,
+            dir: base.join(&file.dir),
+            state_dir,
+            every: Duration::from_millis(every),
+            refuse_after: file.refuse_after.map(Duration::from_secs),
+            principals: file.principals,
+        })
+    }
+}
+
+/// A role is one line of `AuthorizedPrincipalsFile`: with a blank in it, what stands before would be
+/// options of `sshd`; an empty one or `#` would be passed over.
+fn check_roles(principals: &BTreeMap<String, Vec<String>>) -> Result<(), ConfigError> {
+    let is_role = |role: &String| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        !role.is_empty() && role.len() <= 64 && role.bytes().all(allowed)
+    };
+    for (account, roles) in principals {
+        if roles.is_empty() || !roles.iter().all(is_role) {
+            let rule = format!("`{account}`: 1 or more roles, each 1 to 64 of A-Z a-z 0-9 . _ -");
+            return Err(value("principals", &rule));
+        }
+    }
+    Ok(())
+}
+
+fn value(key: &'static str, rule: &str) -> ConfigError {
+    ConfigError::Value { key, rule: rule.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lesson R08: what would be two lines, or options of sshd, is no role.
+    #[test]
+    fn a_role_is_one_atom() {
+        let with =
+            |role: &str| check_roles(&BTreeMap::from([("root".to_owned(), vec![role.to_owned()])]));
+        assert!(with("bg-root").is_ok());
+        for bad in ["", "a b", "a\nb", "a,b", "#a", "*", "command=\"sh\" bg-root", "\u{e4}"] {
+            assert!(with(bad).is_err(), "{bad:?}");
+        }
+        assert!(check_roles(&BTreeMap::from([("root".to_owned(), Vec::new())])).is_err());
+    }
+}

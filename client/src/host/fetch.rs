@@ -1,0 +1,130 @@
+//! One HTTP GET from the broker's public side. What comes is public and signed, so there is no TLS;
+//! who is in between can only withhold it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The same as before.
+    Unchanged,
+    /// This.
+    Page(Page),
+}
+
+/// A page, whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    /// What it holds.
+    pub(super) body: Vec<u8>,
+    /// What names these bytes.
+    pub(super) etag: Option<String>,
+    /// The list's version, as the server says; not believed, only asked for again.
+    pub(super) version: Option<u64>,
+}
+
+/// The page at `path` of the server at `address`, if it is not the one that `known` names.
+///
+/// # Errors
+///
+/// A sentence on what is wrong: nobody there, another status, or a page that is cut off.
+pub(super) fn get(
+    address: &str,
+    path: &str,
+    known: Option<&str>,
+    limit: usize,
+) -> Result<Answer, String> {
+    let failed = |why: String| format!("http://{address}{path}: {why}");
+    let answer =
+        exchange(address, path, known, limit).map_err(|error| failed(error.to_string()))?;
+    read(&answer).map_err(|why| failed(why.to_owned()))
+}
+
+fn exchange(
+    address: &str,
+    path: &str,
+    known: Option<&str>,
+    limit: usize,
+) -> Result<Vec<u8>, std::io::Error> {
+    let begun = Instant::now();
+    let mut addresses = address.to_socket_addrs()?;
+    let first = addresses.next().ok_or(ErrorKind::AddrNotAvailable)?;
+    let mut stream = TcpStream::connect_timeout(&first, WITHIN)?;
+    stream.set_write_timeout(Some(WITHIN))?;
+    // HTTP/1.0: no chunks, and the body ends with the connection.
+    let mut asked = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n");
+    if let Some(known) = known {
+        asked.push_str(&format!("If-None-Match: {known}\r\n"));
+    }
+    asked.push_str("\r\n");
+    stream.write_all(asked.as_bytes())?;
+    let (mut answer, mut part) = (Vec::new(), [0; 16 * 1024]);
+    loop {
+        let left = WHOLE.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left.min(WITHIN)))?;
+        let length = stream.read(&mut part)?;
+        if length == 0 {
+            return Ok(answer);
+        }
+        answer.extend_from_slice(part.get(..length).unwrap_or_default());
+        if answer.len() > limit.saturating_add(HEAD_MAX) {
+            return Err(std::io::Error::other("the answer is longer than any list"));
+        }
+    }
+}
+
+fn read(answer: &[u8]) -> Result<Answer, &'static str> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or("not HTTP")?;
+    let (head, body) = answer.split_at_checked(end.saturating_add(4)).unwrap_or_default();
+    let head = std::str::from_utf8(head).map_err(|_| "not HTTP")?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+    let header = |name: &str| {
+        head.split("\r\n").skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        })
+    };
+    match status {
+        "304" => return Ok(Answer::Unchanged),
+        "200" => {}
+        _ => return Err("the server answers with another status than 200 or 304"),
+    }
+    let length: Option<usize> = header("content-length").and_then(|text| text.parse().ok());
+    if length.is_some_and(|length| length != body.len()) {
+        return Err("the answer is cut off");
+    }
+    let version = header("breakglass-list-version").and_then(|text| text.parse().ok());
+    Ok(Answer::Page(Page { body: body.to_vec(), etag: header("etag"), version }))
+}
+
+/// For a connection, and for each part of an answer.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// For a whole answer: a megabyte over a poor line. Who is slower is as good as away.
+const WHOLE: Duration = Duration::from_secs(20);
+
+/// Most bytes of status line and headers.
+const HEAD_MAX: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_whole_page_or_unchanged() {
+        let page = b"HTTP/1.1 200 OK\r\nETag: \"a\"\r\nBreakglass-List-Version: 7\r\nContent-Length: 3\r\n\r\nkrl";
+        let expected =
+            Page { body: b"krl".to_vec(), etag: Some("\"a\"".to_owned()), version: Some(7) };
+        assert_eq!(read(page), Ok(Answer::Page(expected)));
+        assert_eq!(read(b"HTTP/1.1 304 Not Modified\r\n\r\n"), Ok(Answer::Unchanged));
+        assert!(read(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nkrl").is_err());
+        assert!(read(b"HTTP/1.1 503 No\r\n\r\n").is_err());
+        assert!(read(b"").is_err());
+    }
+}

@@ -1,0 +1,224 @@
+//! The list in place: checked before it is, replaced as a whole, never backwards.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::sshsig::{SshSig, SshSigError};
+use breakglass_ledger::time::Timestamp;
+
+use super::krl::{Krl, KrlError, LIST_MAX};
+use crate::state::{StateError, read_bounded};
+
+/// Namespace of a list's signature.
+const NAMESPACE: &str = "krl.v1@breakglass";
+
+/// Most bytes of a signature file.
+const SIGNATURE_MAX: u64 = 16 * 1024;
+
+/// The directory that `sshd` reads the list from. One agent writes to it.
+///
+/// `krl` is the list, `krl.sig` its signature, `krl.version` the highest version that was ever in
+/// place here: an older list that somebody restores is not taken for the newest.
+#[derive(Clone, Debug)]
+pub struct Place {
+    dir: PathBuf,
+    authority: PublicKey,
+    signer: PublicKey,
+}
+
+/// A list that was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// What it says.
+    pub krl: Krl,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its signature.
+    pub signature: String,
+}
+
+impl Checked {
+    /// SHA-256 of its bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+}
+
+/// Why a list is not put in place. What was there stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// It is no list of ours.
+    #[error("the list that was fetched is none of ours: {0}")]
+    Form(#[from] KrlError),
+    /// Its signature is none.
+    #[error("the list that was fetched is not signed by the pinned key: {0}")]
+    Unsigned(#[from] SshSigError),
+    /// Somebody else signed it.
+    #[error("the list that was fetched is signed by another key than the pinned one")]
+    OtherSigner,
+    /// It is older than what was in place.
+    #[error(
+        "the list that was fetched is version {offered}, older than {before}, which was in place"
+    )]
+    Older {
+        /// Its version.
+        offered: u64,
+        /// The highest that was in place.
+        before: u64,
+    },
+    /// Two lists of one version, both signed.
+    #[error("two different lists of version {0} are signed by the pinned key")]
+    Conflict(u64),
+    /// The file could not be written.
+    #[error("the list cannot be put in place: {}: {why}", path.display())]
+    Write {
+        /// What was written.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// What was written is not what was to be.
+    #[error("the list in {} is not what was written there", .0.display())]
+    ReadBack(PathBuf),
+    /// What is kept beside it cannot be read.
+    #[error("the list's directory cannot be read: {0}")]
+    State(#[from] StateError),
+}
+
+impl Place {
+    /// The place `dir`, for lists about certificates of `authority`, signed by `signer`.
+    #[must_use]
+    pub fn new(dir: &Path, authority: PublicKey, signer: PublicKey) -> Self {
+        Self { dir: dir.to_owned(), authority, signer }
+    }
+
+    /// The file that `sshd` reads.
+    #[must_use]
+    pub fn list(&self) -> PathBuf {
+        self.dir.join("krl")
+    }
+
+    /// Makes the directory if it is missing, readable for `sshd`.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError::Write`].
+    pub fn create(&self) -> Result<(), ListError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.dir);
+        made.map_err(|why| ListError::Write { path: self.dir.clone(), why })
+    }
+
+    /// Checks form, authority and signature.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError::Form`], [`ListError::Unsigned`], [`ListError::OtherSigner`].
+    pub fn check(&self, bytes: &[u8], signature: &str) -> Result<Checked, ListError> {
+        let krl = Krl::read(bytes, self.authority.wire())?;
+        let parsed = SshSig::parse(signature)?;
+        parsed.verify(NAMESPACE, bytes)?;
+        if *parsed.public_key() != self.signer {
+            return Err(ListError::OtherSigner);
+        }
+        Ok(Checked { krl, bytes: bytes.to_vec(), signature: signature.to_owned() })
+    }
+
+    /// The list in place, if it is whole and signed.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`] if there is something else.
+    pub fn held(&self) -> Result<Option<Checked>, ListError> {
+        let limit = u64::try_from(LIST_MAX).unwrap_or(u64::MAX);
+        let Some(bytes) = read_bounded(&self.list(), limit)? else { return Ok(None) };
+        let signature = read_bounded(&self.dir.join("krl.sig"), SIGNATURE_MAX)?;
+        let signature = String::from_utf8(signature.unwrap_or_default()).unwrap_or_default();
+        self.check(&bytes, &signature).map(Some)
+    }
+
+    /// The highest version that was ever in place here.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError::State`] if it cannot be read.
+    pub fn floor(&self) -> Result<u64, ListError> {
+        let text = read_bounded(&self.dir.join("krl.version"), 32)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        Ok(text.trim().parse().unwrap_or(0))
+    }
+
+    /// Puts `list` in place, unless it is older than what was, or another of the same version. When
+    /// this returns, the next log-in is judged by it. Answers whether it is new here.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`]; what was in place still is.
+    pub fn put(&self, list: &Checked) -> Result<bool, ListError> {
+        let (offered, before) = (list.krl.version, self.floor()?);
+        if offered < before {
+            return Err(ListError::Older { offered, before });
+        }
+        if let Ok(Some(held)) = self.held()
+            && held.krl.version == offered
+        {
+            return if held.bytes == list.bytes {
+                Ok(false)
+            } else {
+                Err(ListError::Conflict(offered))
+            };
+        }
+        self.write("krl.sig", list.signature.as_bytes())?;
+        self.write("krl", &list.bytes)?;
+        self.write("krl.version", format!("{offered}\n").as_bytes())?;
+        Ok(true)
+    }
+
+    /// Notes that a broker was reached at `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`] if it cannot be written.
+    pub fn touch(&self, now: Timestamp) -> Result<(), ListError> {
+        self.write("reached", format!("{}\n", now.unix_seconds()).as_bytes())
+    }
+
+    /// When a broker was last reached; the beginning of time if never, or nobody can tell.
+    #[must_use]
+    pub fn reached(&self) -> Timestamp {
+        let text = read_bounded(&self.dir.join("reached"), 32).ok().flatten().unwrap_or_default();
+        let seconds = String::from_utf8_lossy(&text).trim().parse().unwrap_or(0);
+        Timestamp::from_unix_seconds(seconds)
+    }
+
+    /// Written beside it, synced, read back, renamed: a reader sees the old or the new one, whole.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ListError> {
+        let (path, beside) = (self.dir.join(name), self.dir.join(format!("{name}.tmp")));
+        let write = || {
+            let mut options = OpenOptions::new();
+            let mut file =
+                options.write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
+            // The process's umask may be narrower, and sshd's helpers run as somebody else.
+            file.set_permissions(fs::Permissions::from_mode(0o644))?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        let failed = |why: io::Error| {
+            let _ = fs::remove_file(&beside);
+            ListError::Write { path: path.clone(), why }
+        };
+        write().map_err(failed)?;
+        // Also what a full disk cut off without saying so is never put in place.
+        let is_whole = fs::read(&beside).is_ok_and(|written| written == bytes);
+        if !is_whole || (name == "krl" && Krl::read(bytes, self.authority.wire()).is_err()) {
+            let _ = fs::remove_file(&beside);
+            return Err(ListError::ReadBack(path));
+        }
+        fs::rename(&beside, &path).map_err(failed)?;
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)
+    }
+}

@@ -1,0 +1,158 @@
+//! Open sessions that a certificate of ours opened, and their end.
+//!
+//! `sshd` looks at revocation lists when somebody logs in and never again, and a client's control
+//! master opens new channels in an old session. So sessions are found by the certificate that
+//! `ExposeAuthInfo` shows, and ended from outside.
+//!
+//! What a session's own processes show, its user could change. So a session is remembered by the
+//! process that serves it from when it was first seen, whatever is shown afterwards; and what is ended
+//! is always what stands above the process that showed it, so that nobody ends another's session.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::time::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
+use ssh_key::Certificate;
+
+use super::process::{self, Process};
+use crate::state::read_bounded;
+
+/// Largest file of what was shown at a log-in: a certificate and a few keys.
+const AUTH_INFO_MAX: u64 = 64 * 1024;
+
+/// Most sessions remembered. A host with more is no host that people log in to one by one.
+const SESSIONS_MAX: usize = 16_384;
+
+/// Times that a session is asked to end before it is made to.
+const ASKED_MAX: u32 = 3;
+
+/// A session under a certificate of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Session {
+    /// The certificate's serial.
+    pub(super) serial: u64,
+    /// First second at which it is over by itself.
+    pub(super) valid_before: u64,
+    /// The certificate, one OpenSSH line.
+    pub(super) certificate: String,
+    /// Processes in it that showed it.
+    members: BTreeSet<Process>,
+    asked: u32,
+}
+
+/// All that are open, by the process of `sshd` that serves each.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    authority: Vec<u8>,
+    open: BTreeMap<Process, Session>,
+    /// Processes that were looked at, by what they were then.
+    looked: HashSet<(Process, String)>,
+}
+
+impl Sessions {
+    /// Those under certificates of `authority` (wire form).
+    pub(super) fn new(authority: &[u8]) -> Self {
+        Self { authority: authority.to_vec(), open: BTreeMap::new(), looked: HashSet::new() }
+    }
+
+    /// Looks at what runs now; answers the sessions that are new.
+    pub(super) fn look(&mut self) -> Vec<Session> {
+        let all = process::all();
+        let now: HashSet<(Process, String)> =
+            all.values().map(|seen| (seen.process, seen.name.clone())).collect();
+        self.open.retain(|server, _| process::is_alive(*server));
+        let mut fresh = Vec::new();
+        for (process, name) in now.difference(&self.looked) {
+            // It becomes another program in a moment, and is looked at then.
+            if name.starts_with("sshd") || self.open.len() >= SESSIONS_MAX {
+                continue;
+            }
+            let Some(server) = process::session_of(process.pid, &all) else { continue };
+            if let Some(known) = self.open.get_mut(&server) {
+                known.members.insert(*process);
+                continue;
+            }
+            let Some(path) = process::auth_info(process.pid) else { continue };
+            let Some(mut session) = self.read(&path) else { continue };
+            session.members.insert(*process);
+            fresh.push(session.clone());
+            self.open.insert(server, session);
+        }
+        self.looked = now;
+        fresh
+    }
+
+    /// Ends the sessions of which `is_over`; answers how many have ended by that.
+    pub(super) fn end(&mut self, is_over: impl Fn(&Session) -> bool) -> u64 {
+        let over: Vec<Process> =
+            self.open.iter().filter(|(_, session)| is_over(session)).map(|(at, _)| *at).collect();
+        for server in &over {
+            let Some(session) = self.open.get_mut(server) else { continue };
+            let signal = if session.asked < ASKED_MAX { Signal::TERM } else { Signal::KILL };
+            session.asked = session.asked.saturating_add(1);
+            send(*server, signal);
+            // What was started in it may not hear of that by itself (without a terminal it does not).
+            session.members.iter().for_each(|member| send(*member, Signal::HUP));
+        }
+        let mut ended = 0_u64;
+        for _ in 0..LOOKS {
+            let gone =
+                over.iter().filter(|at| self.open.contains_key(at) && !process::is_alive(**at));
+            for server in gone.copied().collect::<Vec<_>>() {
+                self.open.remove(&server);
+                ended = ended.saturating_add(1);
+            }
+            if over.iter().all(|at| !self.open.contains_key(at)) {
+                break;
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        }
+        ended
+    }
+
+    /// The session that the file at `path` tells of, if a certificate of ours opened it.
+    fn read(&self, path: &Path) -> Option<Session> {
+        let text = String::from_utf8(read_bounded(path, AUTH_INFO_MAX).ok()??).ok()?;
+        let lines = text.lines().filter_map(|line| line.strip_prefix("publickey "));
+        lines.filter_map(|line| self.certified(line)).next()
+    }
+
+    fn certified(&self, line: &str) -> Option<Session> {
+        let certificate = Certificate::from_openssh(line.trim()).ok()?;
+        let authority = ssh_key::PublicKey::from(certificate.signature_key().clone());
+        let is_ours = Digest::of(&authority.to_bytes().ok()?) == Digest::of(&self.authority);
+        // Whoever wrote the file may have written anything.
+        if !is_ours || certificate.verify_signature().is_err() {
+            return None;
+        }
+        Some(Session {
+            serial: certificate.serial(),
+            valid_before: certificate.valid_before(),
+            certificate: certificate.to_openssh().ok()?,
+            members: BTreeSet::new(),
+            asked: 0,
+        })
+    }
+}
+
+impl Session {
+    /// Whether its certificate is over by itself at `now`.
+    pub(super) fn is_past(&self, now: Timestamp) -> bool {
+        now.unix_seconds() >= self.valid_before
+    }
+}
+
+/// Another process that got the number meanwhile is left alone.
+fn send(process: Process, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(process.pid)
+        && process::is_alive(process)
+    {
+        // It has ended in between: then there is nobody to tell.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// How often it is looked whether they have ended, 10 ms apart: most have after the first.
+const LOOKS: u32 = 30;
