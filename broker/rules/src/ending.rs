@@ -3,7 +3,7 @@
 
 use breakglass_ledger::entry::Cause;
 use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::About;
+use breakglass_ledger::statement::{About, Lane};
 use breakglass_ledger::time::Timestamp;
 
 use crate::decide::Facts;
@@ -17,14 +17,21 @@ use crate::{CLOSE_AFTER_SECONDS, ask, stages};
 /// Who acted; `None` for the clock and the policy.
 type Actor<'a> = Option<&'a PrincipalId>;
 
-/// An approver of any stage says no, before anything is issued.
+/// An approver of any stage says no, before anything is issued; to an emergency also an owner: nobody
+/// agrees to it, so whoever answers for it may object in either way.
 pub(crate) fn deny(facts: &Facts<'_>, about: &About) -> Result<Verdict, Refusal> {
     let request = facts.about(about.request)?;
     person(facts, &about.by)?;
-    approver(facts, request, &about.by)?;
+    let alone = request.asked().ask.lane == Lane::Emergency;
+    let rule = if alone && owner(facts, request.asked(), &about.by).is_ok() {
+        rule::OWNER
+    } else {
+        approver(facts, request, &about.by)?;
+        rule::APPROVER
+    };
     let Pending { asked, .. } = facts.waiting(request)?;
     let permitted = permit(facts, Action::Deny, &about.by, Matter::ask(&asked.ask))?;
-    Ok(record(facts, asked, Some(&about.by), Event::Denied, rule::APPROVER).also(permitted))
+    Ok(record(facts, asked, Some(&about.by), Event::Denied, rule).also(permitted))
 }
 
 /// An approver or an owner ends it: a waiting request is denied, a live grant revoked.

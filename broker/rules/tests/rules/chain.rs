@@ -127,6 +127,13 @@ fn an_emergency_is_issued_after_its_delay_without_anybody() {
     assert!(body.approvals.is_empty());
 }
 
+/// Owners could cancel an emergency and not deny it, though the contract has both.
+#[test]
+fn an_owner_who_approves_nothing_denies_an_emergency_and_nothing_else() {
+    assert_eq!(alone("liz: deny"), ok("denied"));
+    assert_eq!(hot("liz: deny"), Err("not-entitled-to-end"));
+}
+
 #[test]
 fn whoever_was_passed_over_can_cancel_an_emergency_and_nobody_can_speed_it_up() {
     for who in ["ada", "bob", "liz"] {

@@ -22,6 +22,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("escalated by hand", 3),
     ("denied in normal", 2),
     ("denied in emergency", 1),
+    ("denied in emergency by an owner", 1),
     ("entry withdrawn", 2),
     ("entry lapsed", 64),
     ("entry picked-up", 16),

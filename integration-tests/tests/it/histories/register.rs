@@ -69,7 +69,7 @@ pub(crate) fn all() -> Vec<Scope> {
         Scope { command: Some("/usr/local/bin/status-page"), ..solo },
         Scope { requesters: vec!["oncall", "leads"], ..pair },
         Scope {
-            owners,
+            owners: ["leads", "security", "managers"],
             lanes: vec!["normal", "emergency", "drill"],
             emergency: Some((300, 300, 60)),
             cooldown: 60,

@@ -351,7 +351,7 @@ fn emergency_way() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn ending() -> impl Strategy<Value = Step> {
-    let who = select(vec!["ada", "kim", "bob", "eve", "mia", "zoe", "robo"]);
+    let who = select(vec!["ada", "kim", "bob", "eve", "mia", "mia", "zoe", "robo"]);
     (who, select(vec![How::Deny, How::Cancel])).prop_map(|(who, how)| end(who, how))
 }
 
