@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure};
+use crate::output::json_text;
 use crate::state::{StateError, read_bounded, write_new};
 
 pub use approval::Approval;
@@ -42,8 +43,9 @@ impl Text {
 
 /// Writes `value` to the new file `path`, mode 0600: it may hold texts that are not for everybody.
 fn save(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(value)
+    let text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
+    let mut text = json_text(&text);
     text.push('\n');
     match write_new(path, text.as_bytes()) {
         Err(StateError::Io { source, .. })

@@ -10,7 +10,7 @@ mod wrap;
 use std::io::{IsTerminal, Write};
 
 pub use table::Table;
-pub use words::{clean, duration, parse_duration, short_duration, time_of_day, when};
+pub use words::{clean, duration, json_text, parse_duration, short_duration, time_of_day, when};
 use wrap::wrap;
 
 use crate::failure::{Exit, Failure};
@@ -91,7 +91,7 @@ impl Output {
         self.format
     }
 
-    /// Prints a result: `text` as it is, or `json` on one line.
+    /// Prints a result: `text`, or `json` on one line; neither can steer a terminal.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Output {
         let written = match self.format {
             Format::Text if text.is_empty() => Ok(()),
             Format::Text => writeln!(self.stdout, "{}", safe(text.trim_end_matches('\n'))),
-            Format::Json => writeln!(self.stdout, "{json}"),
+            Format::Json => writeln!(self.stdout, "{}", json_text(&json.to_string())),
         };
         written.and_then(|()| self.stdout.flush()).map_err(|error| {
             Failure::new(Exit::Internal, format!("cannot write to stdout: {error}"), "", "")
@@ -220,7 +220,7 @@ impl Output {
                 let words = safe(&failure.to_string());
                 self.line(&format!("{} {words}", self.alarm("breakglass:")));
             }
-            Format::Json => self.line(&failure.to_json().to_string()),
+            Format::Json => self.line(&json_text(&failure.to_json().to_string())),
         }
     }
 

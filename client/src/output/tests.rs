@@ -66,6 +66,23 @@ fn json_is_one_object_on_one_line() {
     assert_eq!(text(&stdout), "{\"id\":\"req-1\"}\n");
 }
 
+/// CVE-2021-42574, and ECMA-48's one-byte forms: serde leaves all of these as they are.
+#[test]
+fn json_steers_no_terminal_and_says_the_same_to_programs() {
+    let said = "a\u{9b}31m b\u{202e}c \u{2066}d \u{7f} \u{feff} \u{e0041} \u{1b}[2J é – 🔑\n";
+    let (mut out, stdout, stderr) = streams(Format::Json);
+    out.result("", &serde_json::json!({ said: said })).unwrap();
+    out.failure(&Failure::usage(said, said));
+    for written in [text(&stdout), text(&stderr)] {
+        let line = written.strip_suffix('\n').unwrap();
+        assert_eq!(clean(line), line, "nothing in it is obeyed");
+        assert!(line.contains("\\u009b31m") && line.contains("\\u202ec"), "{line}");
+        assert!(line.contains("\\udb40\\udc41") && line.contains("é – 🔑"), "{line}");
+    }
+    let read: serde_json::Value = serde_json::from_str(&text(&stdout)).unwrap();
+    assert_eq!(read[said], said);
+}
+
 #[test]
 fn without_a_terminal_there_is_no_colour_and_no_question() {
     let (mut output, _, stderr) = streams(Format::Text);

@@ -1,5 +1,7 @@
 //! Times and lengths of time in words, and text made safe to show.
 
+use std::fmt::Write as _;
+
 use breakglass_ledger::time::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -102,13 +104,6 @@ pub fn parse_duration(text: &str) -> Result<u64, String> {
 /// Source", CVE-2021-42574). What an approver reads is what was signed.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fff0}'..='\u{fffb}')
-            || matches!(c, '\u{e0000}'..='\u{e007f}')
-    };
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unsafe(c) {
@@ -118,4 +113,32 @@ pub fn clean(text: &str) -> String {
         }
     }
     safe
+}
+
+/// JSON as serde writes it, with the same characters escaped: programs read what was there, and a
+/// terminal that it is looked at on obeys nothing of it. RFC 8259, 7, names no character of these as one
+/// that must be escaped beyond U+001F, and lets any be.
+#[must_use]
+pub fn json_text(written: &str) -> String {
+    let mut safe = String::with_capacity(written.len());
+    for c in written.chars() {
+        // Below stands only what serde put between the values; in strings it has escaped it.
+        if c < ' ' || !is_unsafe(c) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fff0}'..='\u{fffb}')
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
