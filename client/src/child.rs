@@ -65,6 +65,30 @@ pub fn end_on_interrupt(code: u8) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes a signal that would end this process do `last` first, for at most a second, and then end it
+/// with 128 and the signal's number, as shells say it.
+///
+/// # Errors
+///
+/// [`std::io::Error`] if the system does not let us.
+pub fn end_on_signal(last: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let runtime = runtime()?;
+    let mut signals = runtime.block_on(async { Signals::listen(false) })?;
+    std::thread::spawn(move || {
+        let number = runtime.block_on(signals.next()).map_or(0, Signal::as_raw);
+        let (done, finished) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            last();
+            // Nobody waits any more: then it took too long.
+            let _ = done.send(());
+        });
+        // On a terminal that takes nothing more it would never be done.
+        let _ = finished.recv_timeout(SECOND);
+        std::process::exit(number.saturating_add(SIGNALLED))
+    });
+    Ok(())
+}
+
 /// The signals that would end us.
 struct Signals {
     interrupt: Arrivals,

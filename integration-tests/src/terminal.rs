@@ -76,6 +76,21 @@ impl Terminal {
         self.tmux(&[&["send-keys", "-t", "w"], keys].concat());
     }
 
+    /// Sends `signal` (`TERM`, `HUP`) to the program, from outside.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such program any more.
+    pub fn signal(&self, signal: &str) {
+        let shell = self.tmux(&["display-message", "-p", "-t", "w", "#{pane_pid}"]);
+        let shell = shell.trim();
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        let children = children.expect("the shell runs");
+        let program = children.split_whitespace().next().expect("and the program in it");
+        let sent = Command::new("kill").args(["-s", signal, program]).status();
+        assert!(sent.expect("kill runs").success(), "{program} is there");
+    }
+
     /// Waits until the screen has every one of `parts`; answers the screen.
     ///
     /// # Panics

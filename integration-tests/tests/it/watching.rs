@@ -30,9 +30,14 @@ fn row(screen: &str, scope: &str) -> String {
 
 /// The terminal is as it was: no table, a cursor at the prompt's place, echo and lines.
 fn is_as_it_was(terminal: &Terminal) {
+    is_as_it_was_after(terminal, 0);
+}
+
+fn is_as_it_was_after(terminal: &Terminal, code: u8) {
+    let ended = format!("ended with {code}");
     let is_over = |screen: &str| {
         let words: Vec<&str> = screen.split_whitespace().collect();
-        screen.contains("ended with 0") && words.contains(&"echo") && words.contains(&"icanon")
+        screen.contains(&ended) && words.contains(&"echo") && words.contains(&"icanon")
     };
     let screen = terminal.comes_to("the terminal is as it was", is_over);
     show("after it", &screen);
@@ -106,6 +111,19 @@ fn control_c_leaves_the_terminal_as_it_was() {
     let _ = terminal.shows(&["0 of 0 wait for you", "watching at"]);
     terminal.press(&["C-c"]);
     is_as_it_was(&terminal);
+}
+
+/// A signal from outside ended the program where it stood: the shell after it showed nothing that was
+/// typed, on a screen without its history.
+#[test]
+fn a_signal_from_outside_leaves_the_terminal_as_it_was() {
+    let dev = Dev::start();
+    for (signal, code) in [("TERM", 128 + 15), ("HUP", 128 + 1)] {
+        let terminal = Terminal::of(&dev.client("ada", &["watch"]), SIZE);
+        let _ = terminal.shows(&["0 of 0 wait for you", "watching at"]);
+        terminal.signal(signal);
+        is_as_it_was_after(&terminal, code);
+    }
 }
 
 /// Elsewhere than on a terminal: a line for each thing, or a JSON object.
