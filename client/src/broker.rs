@@ -109,6 +109,23 @@ impl Broker {
         })
     }
 
+    /// The same, with what was done with its scope before, as far as the caller may know.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn request_beside(
+        &mut self,
+        session: &v1::Session,
+        id: RequestId,
+    ) -> Result<v1::RequestView, BrokerError> {
+        let question = v1::GetRequestRequest { beside: true, ..question(session, id) };
+        self.call(|mut client| {
+            let question = question.clone();
+            async move { client.get_request(question).await }
+        })
+    }
+
     /// Requests waiting for somebody, every page of them.
     ///
     /// # Errors
@@ -306,7 +323,11 @@ fn is_gone(status: &Status) -> bool {
 }
 
 fn question(session: &v1::Session, id: RequestId) -> v1::GetRequestRequest {
-    v1::GetRequestRequest { session: Some(session.clone()), request_id: id.to_string() }
+    v1::GetRequestRequest {
+        session: Some(session.clone()),
+        request_id: id.to_string(),
+        beside: false,
+    }
 }
 
 /// Tries per call: the first, and two more for a broker that is restarting.

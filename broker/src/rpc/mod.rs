@@ -5,6 +5,7 @@
 
 mod accept;
 mod access;
+mod beside;
 mod code;
 mod export;
 mod feed;

@@ -11,6 +11,7 @@ use breakglass_ledger::tree::consistency;
 use breakglass_proto::v1;
 
 use super::access::{Access, may_read_policy};
+use super::beside::beside;
 use super::limits::{PAGE_DEFAULT, PAGE_LOOKS_MAX, PAGE_MAX};
 use super::notices;
 use super::service::Service;
@@ -66,7 +67,19 @@ pub(super) async fn request(
 ) -> Result<v1::RequestView, CallError> {
     let session = service.reader(request.session).await?;
     let id = Service::named(&session, &request.request_id)?;
-    look(service, &session, id).await
+    let view = look(service, &session, id).await?;
+    // A subject key reads what became of its request, and nothing of others.
+    if !request.beside || !matches!(session.who, Who::Principal(_)) {
+        return Ok(view);
+    }
+    let (policy, now) = (service.desk.policy(), service.desk.now());
+    service
+        .read(move |reader| {
+            let row = reader.request(id)?.ok_or(CallError::NotReadable)?;
+            let beside = Some(beside(reader, &policy, &row, now)?);
+            Ok(v1::RequestView { beside, ..view })
+        })
+        .await
 }
 
 /// The view of request `id` for whoever holds `session`.

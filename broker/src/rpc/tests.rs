@@ -208,7 +208,7 @@ impl House {
         session: Option<v1::Session>,
         id: &str,
     ) -> Result<v1::RequestView, Status> {
-        let request = v1::GetRequestRequest { session, request_id: id.to_owned() };
+        let request = v1::GetRequestRequest { session, request_id: id.to_owned(), beside: false };
         Ok(self.client().get_request(request).await?.into_inner())
     }
 

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub(crate) use clause::{example, ids, text_of};
 pub use clause::{reason_of, rules_named_in};
 pub use words::{Lines, stage_lines};
-pub(crate) use words::{names, stage_json};
+pub(crate) use words::{named, names, refusal_json, stage_json};
 
 /// A question, answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod diff;
 pub mod explain;
 pub mod folder;
 pub mod hearing;
+pub mod obstacle;
 pub mod past;
 pub mod question;
 pub mod signing;

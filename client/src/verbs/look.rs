@@ -31,6 +31,18 @@ pub(super) struct Seen {
 pub(super) fn look(client: &mut Client<'_>, id: RequestId) -> Result<Seen, Failure> {
     let session = client.session()?;
     let view = client.broker()?.request(&session, id)?;
+    accept(client, id, view)
+}
+
+/// The same, with what was done with its scope before, as far as the user may know.
+pub(super) fn look_around(client: &mut Client<'_>, id: RequestId) -> Result<Seen, Failure> {
+    let session = client.session()?;
+    let view = client.broker()?.request_beside(&session, id)?;
+    accept(client, id, view)
+}
+
+fn accept(client: &mut Client<'_>, id: RequestId, view: v1::RequestView) -> Result<Seen, Failure> {
+    let session = client.session()?;
     let answer = client.broker()?.policy(&session)?;
     let policy = in_force::accept(client.state(), client.trust().log(), &answer)?;
     let asked = Asked::verify(&view, &policy, client.trust().log())?;

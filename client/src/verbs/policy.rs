@@ -7,6 +7,7 @@
 //! DIR/signatures/<fingerprint>.sig      one per key, `/` written as `_`
 //! ```
 
+mod around;
 mod check;
 mod diff;
 mod explain;

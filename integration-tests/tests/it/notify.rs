@@ -71,7 +71,8 @@ fn rand() -> u32 {
 
 async fn view(wire: &Wire, request_id: &str) -> v1::RequestView {
     let session = Some(wire.session(&Person::named("sam")));
-    let request = v1::GetRequestRequest { session, request_id: request_id.to_owned() };
+    let request =
+        v1::GetRequestRequest { session, request_id: request_id.to_owned(), beside: false };
     wire.client.clone().get_request(request).await.unwrap().into_inner()
 }
 

@@ -58,7 +58,7 @@ async fn streams_are_counted_and_given_back() {
     let (id, _) = house.asked().await;
     let watch = async || {
         let (session, request_id) = (house.session("sam"), id.clone());
-        let request = v1::GetRequestRequest { session, request_id };
+        let request = v1::GetRequestRequest { session, request_id, beside: false };
         house.client().watch_request(request).await
     };
     let first = watch().await.expect("a stream");

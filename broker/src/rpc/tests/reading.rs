@@ -46,3 +46,28 @@ async fn whoever_the_rules_do_not_let_export_does_not() {
         assert_eq!(house.client().export(export).await.is_ok(), may, "{who}");
     }
 }
+
+/// What was done with a scope before is for whoever may read the request, if asked for; the subject key
+/// of one request reads nothing of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_before_is_told_to_people_who_ask_for_it() {
+    let mut files = policy_files();
+    let scopes = String::from_utf8(files.scopes).expect("text");
+    files.scopes = scopes.replacen("live-max = 2", "live-max = 2\nbudget = \"2h/7d\"", 1).into();
+    let house = House::under(files, Limits::roomy(), 1).await;
+    let (id, request) = house.asked().await;
+    let look = async |session: Option<v1::Session>, beside: bool| {
+        let request = v1::GetRequestRequest { session, request_id: id.clone(), beside };
+        house.client().get_request(request).await.expect("a view").into_inner().beside
+    };
+    for who in ["sam", "ada", "bob"] {
+        assert_eq!(look(house.session(who), true).await, Some(v1::Beside::default()), "{who}");
+        assert_eq!(look(house.session(who), false).await, None, "{who}");
+    }
+    assert_eq!(look(house.subject_session(), true).await, None);
+    house.submit(house.approving(request, "ada", "app-owner")).await.expect("approved");
+    house.submit(house.approving(request, "bob", "security")).await.expect("approved");
+    house.submit(house.collecting(request)).await.expect("collected");
+    let told = look(house.session("ada"), true).await.expect("told");
+    assert_eq!((told.live, told.budget_used), (1, 1800), "what is alive counts to its end");
+}

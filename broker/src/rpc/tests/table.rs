@@ -176,7 +176,11 @@ async fn call(
     request: Digest,
 ) -> Result<(), Status> {
     let (mut client, session, request_id) = (house.client(), session(house, caller), id.to_owned());
-    let about = v1::GetRequestRequest { session: session.clone(), request_id: request_id.clone() };
+    let about = v1::GetRequestRequest {
+        session: session.clone(),
+        request_id: request_id.clone(),
+        beside: true,
+    };
     let list = v1::ListRequest { session: session.clone(), ..v1::ListRequest::default() };
     let export = v1::ExportRequest { session: session.clone(), ..v1::ExportRequest::default() };
     match name {

@@ -159,7 +159,7 @@ impl Explanation {
     }
 }
 
-fn refusal_json(refusal: &Refusal) -> Value {
+pub(crate) fn refusal_json(refusal: &Refusal) -> Value {
     json!({ "number": refusal.number(), "name": refusal.name(), "what": refusal.to_string() })
 }
 
@@ -332,7 +332,7 @@ fn length(seconds: u32) -> String {
     duration(u64::from(seconds))
 }
 
-fn named(refusal: &Refusal) -> String {
+pub(crate) fn named(refusal: &Refusal) -> String {
     format!("{refusal} ({}: {})", refusal.number(), refusal.name())
 }
 

@@ -4,13 +4,28 @@ use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::statement::{Act, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{
-    Command, Event, Facts, Landing, Live, Request, SeenVerdict, Verdict, decide,
+    Asked, Command, Event, Facts, Landing, Live, Request, SeenVerdict, Verdict, decide,
 };
 
 use super::{Beyond, Hearing, Said, Yes};
+use crate::failure::Failure;
 use crate::policy::question::Terms;
 
 impl Hearing<'_> {
+    /// What the rules say to the request `asked`, were it made `at` this time, if what is true
+    /// besides were `beyond`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it cannot be written as a statement.
+    pub fn again(&self, asked: &Asked, beyond: &Beyond, at: Timestamp) -> Result<Said, Failure> {
+        let statement = self.statement(Act::Request(asked.ask.clone()), at)?;
+        let by = self.policy.principal(&asked.ask.by);
+        let with = by.and_then(|by| by.keys.iter().find(|key| key.fingerprint() == asked.key));
+        let key = with.unwrap_or_else(|| self.key_of(&asked.ask.by));
+        Ok(self.judge_in(beyond, at, None, &statement, key))
+    }
+
     /// The rules' word on `statement`, on `terms`' occasion.
     pub(super) fn judge(
         &self,

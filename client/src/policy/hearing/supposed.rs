@@ -29,10 +29,13 @@ pub struct Beyond {
 impl Hearing<'_> {
     /// What is known to be true besides `ask`, or what `terms` say is.
     pub(super) fn beyond(&self, terms: &Terms, ask: &Ask) -> Beyond {
-        let (world, history) = match &self.known {
-            Some(known) => return known.clone(),
-            None => (self.world(terms, ask), self.history(terms, ask)),
-        };
+        self.known.clone().unwrap_or_else(|| self.supposed(terms, ask))
+    }
+
+    /// What `terms` say is true besides `ask`, whatever is known.
+    #[must_use]
+    pub fn supposed(&self, terms: &Terms, ask: &Ask) -> Beyond {
+        let (world, history) = (self.world(terms, ask), self.history(terms, ask));
         Beyond { world, history, live: terms.live }
     }
 

@@ -9,18 +9,22 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::Lane;
 use breakglass_ledger::time::Timestamp;
-use breakglass_rules::{Closed, Ended, Live, Pending, Request};
+use breakglass_rules::{Closed, Ended, Live, Pending, Refusal, Request, drain_due};
 use serde_json::{Value, json};
 
 use super::super::{look, told};
+use super::around::{Around, around};
 use crate::audit::{BundleDir, next_line, show};
 use crate::client::Client;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::in_force;
 use crate::output::{Output, duration};
-use crate::policy::explain::{Lines, StageSheet, reason_of, stage_json, stage_lines, stages};
+use crate::policy::explain::{
+    Lines, StageSheet, named, reason_of, refusal_json, stage_json, stage_lines, stages,
+};
 use crate::policy::hearing::{Hearing, Said};
+use crate::policy::obstacle::obstacles;
 use crate::policy::past::{Gathering, Past};
 use crate::policy::question::{Action, Question, Terms};
 
@@ -31,7 +35,8 @@ pub(super) fn is_export(path: &Path) -> bool {
 
 /// Explains a request as the broker shows it, once it has been verified here.
 pub(super) fn of_broker(client: &mut Client<'_>, id: RequestId) -> Result<Exit, Failure> {
-    let seen = look::look(client, id)?;
+    let seen = look::look_around(client, id)?;
+    let around = around(client, &seen.policy, &seen.view)?;
     let entries = seen.view.entries.iter().map(|bytes| Entry::parse(bytes));
     let entries: Vec<Entry> = entries.collect::<Result<_, _>>().map_err(|error| {
         Failure::new(Exit::Malformed, error.to_string(), "nothing can be said about it", "")
@@ -44,7 +49,7 @@ pub(super) fn of_broker(client: &mut Client<'_>, id: RequestId) -> Result<Exit, 
     };
     let log = client.trust().log().clone();
     let past = Past { log, entries, in_force: seen.policy, earlier };
-    tell(&past, clock::now(), client.out)
+    tell(&past, &around, clock::now(), client.out)
 }
 
 /// Explains a request as an export has it.
@@ -63,14 +68,17 @@ pub(super) fn of_export(
     out.say("read from the export as it is; `breakglass audit verify` says whether it is genuine");
     // What is missing is told as of the newest entry: the export ends there.
     let last = past.entries.last().map_or_else(clock::now, |entry| entry.time.second());
-    tell(&past, last, out)
+    tell(&past, &Around::unknown(), last, out)
 }
 
-fn tell(past: &Past, now: Timestamp, out: &mut Output) -> Result<Exit, Failure> {
+fn tell(past: &Past, around: &Around, now: Timestamp, out: &mut Output) -> Result<Exit, Failure> {
     let request = past.request()?;
     let asked = request.asked();
     let then = past.policy(asked.policy);
-    let hearing = Hearing::about(&past.in_force, then, past.log.clone())?;
+    let mut hearing = Hearing::about(&past.in_force, then, past.log.clone())?;
+    if let Some(beyond) = &around.beyond {
+        hearing = hearing.knowing(beyond.clone());
+    }
     let mut lines = Lines::default();
     let title = past.in_force.scope(&asked.ask.scope).map(|scope| scope.title.clone());
     let title = title.map(|title| format!(" ({title})")).unwrap_or_default();
@@ -83,17 +91,26 @@ fn tell(past: &Past, now: Timestamp, out: &mut Output) -> Result<Exit, Failure> 
     if then.is_none() {
         lines.line("policy", "made under an earlier policy, which is not at hand here");
     }
-    // Whether the outage goes on is the broker's to say; a lane that was open is told as open.
+    // Where nobody says whether the outage goes on, a lane that was open is told as open.
     let outage = (asked.ask.lane == Lane::Outage).then(|| now.since(asked.at));
     let terms = Terms { lane: asked.ask.lane, at: now, outage, ..Terms::ORDINARY };
+    let mut way = Vec::new();
     let (sheets, exit) = match &request {
-        Request::Pending(pending) => waiting(&hearing, pending, &terms, &mut lines)?,
-        Request::Live(live) => (Vec::new(), alive(&hearing, live, &terms, &mut lines)),
+        Request::Pending(pending) => {
+            way = in_the_way(&hearing, pending, around, &terms, &mut lines)?;
+            waiting(&hearing, pending, &terms, &mut lines)?
+        }
+        Request::Live(live) => (Vec::new(), alive(&hearing, live, around, &terms, &mut lines)),
         Request::Ended(Ended { outcome, .. }) | Request::Closed(Closed { outcome, .. }) => {
             lines.line("state", &format!("{}; nothing more can be granted", outcome.name()));
             (Vec::new(), Exit::Lapsed)
         }
     };
+    let is_over = matches!(request, Request::Ended(_) | Request::Closed(_));
+    let unseen = if is_over { &[][..] } else { around.unseen.as_slice() };
+    for unseen in unseen {
+        lines.line("unseen", &format!("not visible to you: {unseen}"));
+    }
     let text = out.screen(lines.text().trim_end());
     let stages: Vec<Value> = sheets.iter().map(stage_json).collect();
     out.result(
@@ -101,6 +118,7 @@ fn tell(past: &Past, now: Timestamp, out: &mut Output) -> Result<Exit, Failure> 
         &json!({
             "id": asked.ask.id.to_string(), "who": asked.ask.by, "scope": asked.ask.scope,
             "state": state, "history": history, "stages": stages,
+            "in_the_way": way.iter().map(refusal_json).collect::<Vec<_>>(), "not_visible": unseen,
         }),
     )?;
     Ok(exit)
@@ -143,6 +161,30 @@ fn question(request: &Request, who: PrincipalId) -> Question {
     Question { who, action: Action::Approve, scope: ask.scope.clone(), terms }
 }
 
+/// What refuses it now besides missing approvals, as far as that is known.
+fn in_the_way(
+    hearing: &Hearing<'_>,
+    pending: &Pending,
+    around: &Around,
+    terms: &Terms,
+    lines: &mut Lines,
+) -> Result<Vec<Refusal>, Failure> {
+    let Some(beyond) = &around.beyond else { return Ok(Vec::new()) };
+    if terms.at >= pending.asked.lapses {
+        return Ok(Vec::new());
+    }
+    let way = obstacles(hearing, &pending.asked, beyond, terms)?;
+    for refusal in &way {
+        lines.line("in the way", &named(refusal));
+        if let Refusal::Locked { seq, .. } = refusal
+            && let Some(lock) = around.locks.iter().find(|lock| lock.seq == *seq)
+        {
+            lines.line("", &format!("locked by {}: {}", lock.by, lock.message));
+        }
+    }
+    Ok(way)
+}
+
 fn waiting(
     hearing: &Hearing<'_>,
     pending: &Pending,
@@ -176,13 +218,24 @@ fn waiting(
     Ok((sheets, exit))
 }
 
-fn alive(hearing: &Hearing<'_>, live: &Live, terms: &Terms, lines: &mut Lines) -> Exit {
+fn alive(
+    hearing: &Hearing<'_>,
+    live: &Live,
+    around: &Around,
+    terms: &Terms,
+    lines: &mut Lines,
+) -> Exit {
     if terms.at >= live.ends() {
         lines.line("state", "its credential has expired");
         return Exit::Lapsed;
     }
     let left = duration(live.ends().since(terms.at));
     lines.line("state", &format!("live: serial {}, {left} left", live.issued.serial));
+    let (policy, ask) = (hearing.policy(), &live.asked.ask);
+    let world = around.beyond.as_ref().map(|beyond| &beyond.world);
+    if let Some(due) = world.and_then(|world| drain_due(policy, world, ask, terms.at)) {
+        lines.line("outage", &format!("over: it is revoked {}", told(due, terms.at)));
+    }
     match hearing.rejudge(live.clone(), terms) {
         Said::Yes(yes) => {
             lines.line("policy", &format!("no longer allows it: {}", yes.rules.join(", ")));
