@@ -1,6 +1,7 @@
 //! Servers in processes of their own, so that their CPU and memory are theirs alone: this program
 //! started again, told by the environment what to be.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,7 @@ use breakglass_broker::desk::{Desk, Parts};
 use breakglass_broker::entropy::SystemEntropy;
 use breakglass_broker::mint::Mint;
 use breakglass_broker::notify::{self, Board};
+use breakglass_broker::probe::{self, Watch};
 use breakglass_broker::rpc::{Limits, serve};
 use breakglass_broker::store::{GuardPolicy, Store};
 use breakglass_broker::sweep;
@@ -26,8 +28,9 @@ use crate::{echo, measure};
 pub(crate) enum Role {
     /// The broker, over a state directory: desk, clock's door, network's door.
     Broker,
-    /// The same, with people to be told by two channels that are down: one refuses, one hangs.
-    Telling,
+    /// The same, with people to be told by two channels that are down: one refuses, one hangs; and
+    /// with dependencies to watch.
+    Laden,
     /// The same wire, TLS and messages, with nothing behind them.
     Echo,
 }
@@ -37,6 +40,7 @@ const STOPPING: Duration = Duration::from_secs(2);
 
 const ROLE: &str = "BREAKGLASS_BENCH_ROLE";
 const STATE: &str = "BREAKGLASS_BENCH_STATE";
+const WATCHES: &str = "BREAKGLASS_BENCH_WATCHES";
 
 /// A server that runs until this is dropped.
 pub(crate) struct Server {
@@ -47,9 +51,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one over `state` and waits until it listens.
     pub(crate) fn start(role: Role, state: &Path) -> Self {
+        Self::watching(role, state, "")
+    }
+
+    /// The same, which as [`Role::Laden`] watches what `watches` says, in the daemon's own words.
+    pub(crate) fn watching(role: Role, state: &Path, watches: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("this program"))
             .env(ROLE, format!("{role:?}"))
             .env(STATE, state)
+            .env(WATCHES, watches)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -108,8 +118,9 @@ pub(crate) fn play(role: &str) {
         } else {
             let desk = Arc::new(open(&state, mint));
             let board = Arc::new(Board::default());
-            if role == "Telling" {
+            if role == "Laden" {
                 tell(Arc::clone(&desk), Arc::clone(&board), stopping.clone()).await;
+                probe(Arc::clone(&desk), stopping.clone());
             }
             println!("{port}");
             tokio::spawn(sweep::run(Arc::clone(&desk), Arc::new(SystemClock), stopping.clone()));
@@ -145,6 +156,16 @@ async fn tell(desk: Arc<Desk>, board: Arc<Board>, stopping: watch::Receiver<bool
         notify::run(parts, stopping).await;
         drop(hangs);
     });
+}
+
+/// Asks what the environment says is to be watched, as the daemon does.
+fn probe(desk: Arc<Desk>, stopping: watch::Receiver<bool>) {
+    let text = std::env::var(WATCHES).expect("what to watch");
+    let mut tables: BTreeMap<String, Vec<Watch>> = toml::from_str(&text).expect("watches");
+    let watches = tables.remove("watch").expect("at least one");
+    let probers = probe::open(&watches).expect("probers");
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy::new()));
+    tokio::spawn(probe::run(probers, desk, clock, entropy, stopping));
 }
 
 /// The desk over `state`, by the machine's clock.

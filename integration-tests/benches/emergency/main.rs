@@ -16,6 +16,7 @@ mod acts;
 mod bare;
 mod cast;
 mod child;
+mod dead;
 mod decide;
 mod echo;
 mod filling;
