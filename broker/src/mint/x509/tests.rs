@@ -1,3 +1,5 @@
+mod servers;
+
 use std::fs;
 use std::process::{Command, Output};
 
