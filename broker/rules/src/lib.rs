@@ -41,7 +41,7 @@ pub use landing::{
     Landing, Reported, STRANGER_WINDOW_SECONDS, STRANGERS_MAX, TARGETS_MAX, USE_AHEAD_SECONDS,
     USE_WINDOW_SECONDS, unlogged,
 };
-pub use lock::LOCK_MAX_SECONDS;
+pub use lock::{LOCK_MAX_SECONDS, LOCKS_EACH_MAX, LOCKS_MAX};
 pub use outage::{DECLARATION_MAX_SECONDS, drain_due};
 pub use profile::Profile;
 pub use refusal::{Missing, Refusal};

@@ -16,12 +16,22 @@ use crate::grounds::{self, rule};
 use crate::refusal::Refusal;
 use crate::request::Live;
 use crate::verdict::{Change, Verdict};
-use crate::world::Lock;
+use crate::world::{Lock, World};
 use crate::{ask, ending, stages};
 
 /// How far ahead a lock may end: what is to last longer is locked without an end, and looked at
 /// again by whoever lifts it.
 pub const LOCK_MAX_SECONDS: u64 = 90 * 86_400;
+
+/// Most locks that stand at once, over till somebody lifts them or the clock writes them off: all are
+/// in memory (some 300 bytes each) and looked through by every command, and one answer lists them.
+/// Each is a person's act, so a house that has so many has lost count of them.
+pub const LOCKS_MAX: usize = 10_000;
+
+/// Most locks of one person that stand at once. A twentieth of [`LOCKS_MAX`], so that one person who
+/// locks everything they can think of does not keep others from locking what has to end; and enough
+/// for the people and hosts of an incident.
+pub const LOCKS_EACH_MAX: usize = 500;
 
 /// Somebody locks.
 pub(crate) fn lock(facts: &Facts<'_>, said: &LockAct) -> Result<Verdict, Refusal> {
@@ -32,7 +42,21 @@ pub(crate) fn lock(facts: &Facts<'_>, said: &LockAct) -> Result<Verdict, Refusal
     if let Some(until) = said.until.filter(|until| *until <= now || *until > latest) {
         return Err(Refusal::LockEnd { until, now, latest });
     }
+    room(facts.world, &said.by)?;
     Ok(change(facts, Change::Locked, Some(&said.by), rules))
+}
+
+/// Whether one more lock of `by` may stand. What is over counts until the clock wrote it off: it is in
+/// memory so long.
+fn room(world: &World, by: &PrincipalId) -> Result<(), Refusal> {
+    let own = world.locks.values().filter(|lock| lock.by == *by).count();
+    if own >= LOCKS_EACH_MAX {
+        return Err(Refusal::LocksMax { by: Some(by.clone()), max: LOCKS_EACH_MAX });
+    }
+    if world.locks.len() >= LOCKS_MAX {
+        return Err(Refusal::LocksMax { by: None, max: LOCKS_MAX });
+    }
+    Ok(())
 }
 
 /// Somebody lifts a lock, never one of their own.
@@ -223,4 +247,46 @@ fn change(
 ) -> Verdict {
     let decision = grounds::decision(facts, None, by, rules, change.name());
     Verdict::Change(change, decision)
+}
+
+#[cfg(test)]
+mod tests {
+    use breakglass_ledger::bytes::Digest;
+
+    use super::*;
+
+    fn standing(count: usize, by: impl Fn(usize) -> String) -> World {
+        let mut world = World::default();
+        for number in 0..count {
+            let statement = Digest::of(&number.to_be_bytes());
+            let lock = Lock {
+                statement,
+                seq: 1,
+                by: by(number).parse().unwrap(),
+                target: "scope:db".parse().unwrap(),
+                until: None,
+                comment: None,
+            };
+            world.locks.insert(statement, lock);
+        }
+        world
+    }
+
+    /// One locker reaches their own end long before that of all.
+    #[test]
+    fn one_person_locks_so_much_and_everybody_together_so_much() {
+        let liz = "liz".parse().unwrap();
+        let dan = "dan".parse().unwrap();
+        let own = standing(LOCKS_EACH_MAX, |_| "liz".to_owned());
+        let told = Refusal::LocksMax { by: Some(liz), max: LOCKS_EACH_MAX };
+        assert_eq!(room(&own, &"liz".parse().unwrap()), Err(told));
+        assert_eq!(room(&own, &dan), Ok(()));
+        let fewer = standing(LOCKS_EACH_MAX - 1, |_| "liz".to_owned());
+        assert_eq!(room(&fewer, &"liz".parse().unwrap()), Ok(()));
+        let many = |count| standing(count, |number| format!("p-{}", number / LOCKS_EACH_MAX));
+        assert_eq!(room(&many(LOCKS_MAX - 1), &dan), Ok(()));
+        let told = Refusal::LocksMax { by: None, max: LOCKS_MAX };
+        assert_eq!(room(&many(LOCKS_MAX), &dan), Err(told));
+        assert!(LOCKS_EACH_MAX * 20 <= LOCKS_MAX, "twenty together, at least");
+    }
 }

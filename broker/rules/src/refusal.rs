@@ -893,6 +893,18 @@ pub enum Refusal {
         /// Most tokens of one grant.
         max: usize,
     },
+    /// As many locks stand as may.
+    #[error(
+        "{max} locks {} stand, which is the most; each is in force until it is lifted or over: see \
+         `breakglass locks`, have some lifted, or cancel the grant itself",
+        whose(by.as_ref())
+    )]
+    LocksMax {
+        /// Whose they are; `None` if those of everybody.
+        by: Option<PrincipalId>,
+        /// Most of them.
+        max: usize,
+    },
     /// Too few people are left who may approve the request.
     #[error(
         "under the policy in force too few people are left who may approve this request for \
@@ -902,6 +914,10 @@ pub enum Refusal {
         /// The scope.
         scope: ScopeId,
     },
+}
+
+fn whose(by: Option<&PrincipalId>) -> String {
+    by.map_or_else(|| "of everybody".to_owned(), |by| format!("of {by}"))
 }
 
 fn how_long(until: Option<Timestamp>) -> String {

@@ -95,6 +95,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::ListMismatch { .. }
         | Refusal::StillAllowed => Code::FailedPrecondition,
         Refusal::LiveMax { .. }
+        | Refusal::LocksMax { .. }
         | Refusal::Cooldown { .. }
         | Refusal::TokensSpent { .. }
         | Refusal::TargetsMany { .. }

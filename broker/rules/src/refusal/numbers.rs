@@ -106,6 +106,7 @@ numbered! {
     SubjectKeyType = 80, "subject-key-type";
     TokensSpent = 81, "tokens-spent";
     StageUnsatisfiable = 82, "stage-unsatisfiable";
+    LocksMax = 83, "locks-max";
     NotAHost = 90, "not-a-host";
     TargetNotTheirs = 91, "target-not-theirs";
     ListUnknown = 92, "list-unknown";

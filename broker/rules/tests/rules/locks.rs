@@ -1,7 +1,7 @@
 //! Locks: who sets and lifts them, what they stop and what they end.
 
 use breakglass_ledger::entry::{Body, Cause};
-use breakglass_rules::{LOCK_MAX_SECONDS, Refusal, Request};
+use breakglass_rules::{LOCK_MAX_SECONDS, LOCKS_EACH_MAX, Refusal, Request};
 
 use crate::play::{Told, play, refusal, tell};
 
@@ -207,4 +207,13 @@ fn a_lock_says_by_which_right_it_was_set() {
         .map(|one| &one.rules)
         .collect();
     assert_eq!(rules, [&["owner"], &["locked-until"]]);
+}
+
+/// Nobody's memory is filled with locks, and whoever sets so many keeps nobody else from locking.
+#[test]
+fn nobody_sets_more_locks_than_one_person_may() {
+    let many = "liz: lock scope:web\n".repeat(LOCKS_EACH_MAX);
+    assert_eq!(play(&format!("{many} liz: lock scope:db")), Err("locks-max"));
+    assert_eq!(play(&format!("{many} dan: lock scope:web")), ok("locked"));
+    assert_eq!(play(&format!("{many} dan: unlock lock=1\n liz: lock scope:db")), ok("locked"));
 }
