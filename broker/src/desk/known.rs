@@ -109,7 +109,7 @@ impl Batch<'_, '_> {
         let (mut live_in_scope, mut drilled, mut policy_at_request) = (0, None, None);
         if let Some(request) = &request {
             let asked = request.asked();
-            (live_in_scope, drilled) = self.tx.use_of(&asked.ask.scope)?;
+            (live_in_scope, drilled) = self.use_of(&asked.ask.scope)?;
             policy_at_request = match self.memory.policy(&*self.tx, asked.policy) {
                 Ok(policy) => Some(policy),
                 Err(DeskError::Store(error)) => return Err(DeskError::Store(error)),
@@ -155,10 +155,17 @@ impl Batch<'_, '_> {
     }
 
     fn learn_of_use(&self, known: &mut Known, scope: &ScopeId) -> Result<(), DeskError> {
-        let (live, drilled) = self.tx.use_of(scope)?;
+        let (live, drilled) = self.use_of(scope)?;
         known.live_in_scope = live;
         known.history.drill_age = drilled.map(|at| self.second().since(at));
         Ok(())
+    }
+
+    /// How many grants of `scope` are alive, and when its newest passed drill was. A database that
+    /// says less than we know makes no room.
+    fn use_of(&self, scope: &ScopeId) -> Result<(u32, Option<Timestamp>), DeskError> {
+        let (live, drilled) = self.tx.use_of(scope)?;
+        Ok((live.max(self.memory.live.of(scope)), drilled))
     }
 
     /// Another request of the same person for the same scope waits: either this one repeats it, or

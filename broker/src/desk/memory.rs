@@ -16,6 +16,7 @@ use breakglass_rules::{Pending, Request, World};
 
 use super::DeskError;
 use super::agenda::Agenda;
+use super::live::Live;
 use super::published::Lists;
 use super::recall::{self, Recall};
 use crate::crl::{KEPT_SECONDS, Line};
@@ -53,6 +54,8 @@ pub(super) struct Memory {
     pub(super) lists: Lists,
     /// Whether any host ever reported.
     pub(super) has_targets: bool,
+    /// What is alive, whatever the database says by now.
+    pub(super) live: Live,
 }
 
 impl Memory {
@@ -79,6 +82,7 @@ impl Memory {
             agenda: Agenda::default(),
             lists: Lists::default(),
             has_targets: false,
+            live: Live::load(store)?,
         };
         memory.plan(store)?;
         let horizon = store.head().time.second().minus(KEPT_SECONDS);
@@ -187,6 +191,7 @@ impl Memory {
         self.recall.note(entry, None);
         self.has_targets |= matches!(entry.body, Body::Applied(_));
         if let Body::Revoked(revoked) = &entry.body {
+            self.live.ended(revoked.link.grant);
             self.take_back(store, revoked, entry.time.second())?;
             self.expect_landing(entry.time.second(), entry.seq);
             if revoked.decision.context.lane == Some(Lane::Emergency) {
@@ -205,6 +210,11 @@ impl Memory {
         // Not in memory: the next command folds it from the ledger, this entry included.
         if let Some(request) = self.requests.remove(&link.grant) {
             self.keep(request.apply_hashed(entry, digest).map_err(unreadable)?);
+        }
+        if matches!(entry.body, Body::Issued(_)) {
+            let request = self.request(store, link.grant)?;
+            let scope = request.map(|request| request.asked().ask.scope.clone());
+            scope.into_iter().for_each(|scope| self.live.began(link.grant, scope));
         }
         Ok(())
     }

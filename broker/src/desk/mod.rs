@@ -13,6 +13,7 @@ mod found;
 mod history;
 mod known;
 mod landing;
+mod live;
 mod lock;
 mod memory;
 mod outage;
