@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,7 +18,7 @@ use crate::mint::{MintError, SignedList};
 use crate::notify::{Board, Channels, NotifyError};
 use crate::probe::{self, CaError};
 use crate::publish::{PublishError, Publisher};
-use crate::store::GuardPolicy;
+use crate::store::{GuardPolicy, StoreError};
 use crate::{notify, rpc, sweep, web};
 
 /// What an operator may accept for one start.
@@ -151,8 +152,7 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let limits = config.limits;
     doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), board, limits, stopping.clone()));
     doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping.clone()));
-    let rechecked = Arc::clone(&desk);
-    spawn_blocking(move || recheck(&rechecked, &stopping));
+    doors.spawn(keep_compared(Arc::clone(&desk), stopping));
     Ok(Running { rpc: rpc_address, web: web_address, desk, publisher, stop, doors, signals })
 }
 
@@ -220,16 +220,42 @@ impl Signals {
     }
 }
 
-/// Compares what is derived with the newest entries, while the doors are open already.
-fn recheck(desk: &Desk, stopping: &watch::Receiver<bool>) {
+/// Compares what is derived with the newest entries, while the doors are open already, and again and
+/// again; after a contradiction minting is stopped, and only an operator can help.
+async fn keep_compared(desk: Arc<Desk>, mut stopping: watch::Receiver<bool>) {
+    while !*stopping.borrow() {
+        let (compared, told) = (Arc::clone(&desk), stopping.clone());
+        let next = spawn_blocking(move || recheck(&compared, &told)).await;
+        let Ok(Some(next)) = next else {
+            // An error: whoever could tell us is gone, and so are we.
+            let _stopped = stopping.wait_for(|stopping| *stopping).await;
+            return;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(next) => {}
+            _ = stopping.changed() => {}
+        }
+    }
+}
+
+/// Says after which time to compare again; `None` after a contradiction.
+fn recheck(desk: &Desk, stopping: &watch::Receiver<bool>) -> Option<Duration> {
     match desk.recheck(&|| *stopping.borrow()) {
-        Ok(()) | Err(DeskError::Stopped) => {}
+        Ok(()) | Err(DeskError::Stopped) => Some(COMPARE_EVERY),
+        Err(
+            error
+            @ (DeskError::Busy | DeskError::Store(StoreError::Busy | StoreError::Database(_))),
+        ) => {
+            crate::report::fault("comparing the database with the ledger", &error);
+            Some(COMPARE_RETRY)
+        }
         Err(error) => {
             crate::report::fault("comparing the database with the ledger", &error);
             tracing::error!(
                 "somebody else has written the database, or it is damaged: nothing is minted; \
                  stop the daemon, run `breakglassd check`, and restore the newest good copy"
             );
+            None
         }
     }
 }
@@ -300,8 +326,15 @@ fn split_names(all: &[String]) -> (Vec<String>, Vec<std::net::IpAddr>) {
     (names, addresses)
 }
 
+/// Between two comparisons of the database with its ledger. Each reads a day and a half of entries, and
+/// what somebody else writes there is believed until the next one, where it is not proved.
+const COMPARE_EVERY: Duration = Duration::from_secs(3600);
+
+/// After one that could not be done: nothing is minted until then.
+const COMPARE_RETRY: Duration = Duration::from_secs(5);
+
 /// Between failing attempts to publish: a full disk is not emptied faster by asking more often.
-const PUBLISH_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+const PUBLISH_RETRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! After a start: does what is derived still say what the ledger says?
+//! After a start, and now and then: does what is derived still say what the ledger says?
 
 use std::sync::mpsc::channel;
 
@@ -8,17 +8,16 @@ impl Desk {
     /// Compares the derived rows with the newest entries, and ends when done or when `stop` says so.
     ///
     /// If they contradict each other, somebody else has written the database: minting stops until an
-    /// operator has looked, and revoked serials that were hidden go on the list. To be called once
-    /// after a start, on a thread of its own: it reads a day and a half of entries.
+    /// operator has looked, and revoked serials that were hidden go on the list. To be called after a
+    /// start and now and then, on a thread of its own: it reads a day and a half of entries.
     ///
     /// # Errors
     ///
-    /// [`DeskError`] if it could not be done; minting is stopped then too.
+    /// [`DeskError`] if it could not be done; minting is stopped then too, until it could. Not to be
+    /// called again once there was a contradiction: whoever wrote one can take it back.
     pub fn recheck(&self, stop: &dyn Fn() -> bool) -> Result<(), DeskError> {
         let outcome = self.compare_recent(stop);
-        if outcome.is_err() {
-            self.report(Revoking::Record, false);
-        }
+        self.report(Revoking::Record, outcome.is_ok());
         outcome
     }
 

@@ -3,8 +3,8 @@
 //! A start reads O(log n) and believes the derived rows. Whoever could write the database, without a
 //! key, could have hidden a revocation or a statement there. So the entries of the last day and a
 //! half, longer than any request and any grant lives, are read afterwards, from the signed head
-//! backwards, and derived again. Nobody waits for it; until it is done, decisions rest on proofs of
-//! their own.
+//! backwards, and derived again; and every hour, for it may be written while we run. Nobody waits for
+//! it; until it is done, decisions rest on proofs of their own.
 
 use rusqlite::{Connection, OptionalExtension};
 
