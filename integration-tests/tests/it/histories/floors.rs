@@ -69,7 +69,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("refused not-approved-yet", 22),
     ("refused not-human", 11),
     ("refused rules-forbid", 9),
-    ("refused scope-changed", 1),
+    ("lapsed by a policy", 13),
     ("refused requester-not-entitled", 14),
     ("refused reviewer-took-part", 9),
     ("refused already-declared", 2),
