@@ -96,7 +96,7 @@ impl Agent {
         if reader.is_empty() { Ok(signature) } else { Err(AgentError::Malformed) }
     }
 
-    /// Lends the agent an Ed25519 certificate and its key for `seconds`; it forgets them on the
+    /// Lends the agent a certificate and its key for `seconds`; it forgets them on the
     /// second. Only the certificate is loaded, never the plain key, which would open nothing and
     /// stay behind.
     ///
@@ -104,16 +104,21 @@ impl Agent {
     ///
     /// [`AgentError::Refused`] if the agent takes no keys or no lifetimes.
     pub fn lend(&mut self, loan: &Loan<'_>) -> Result<(), AgentError> {
-        let mut pair = Zeroizing::new(Vec::with_capacity(64));
-        pair.extend_from_slice(loan.seed);
-        pair.extend_from_slice(loan.public);
+        let begin = Builder::new().byte(ADD_ID_CONSTRAINED);
+        let question = match loan.private {
+            Private::Ed25519 { public, seed } => {
+                let mut pair = Zeroizing::new(Vec::with_capacity(64));
+                pair.extend_from_slice(seed);
+                pair.extend_from_slice(public);
+                let begin = begin.string(ED25519_CERTIFICATE).string(loan.certificate);
+                begin.string(public).string(&pair)
+            }
+            Private::P256 { scalar } => {
+                begin.string(P256_CERTIFICATE).string(loan.certificate).unsigned(scalar)
+            }
+        };
         let question = Zeroizing::new(
-            Builder::new()
-                .byte(ADD_ID_CONSTRAINED)
-                .string(ED25519_CERTIFICATE)
-                .string(loan.certificate)
-                .string(loan.public)
-                .string(&pair)
+            question
                 .string(loan.comment.as_bytes())
                 .byte(CONSTRAIN_LIFETIME)
                 .uint32(loan.seconds)
@@ -159,14 +164,28 @@ impl Agent {
     }
 }
 
-/// What an agent is lent: a certificate with its Ed25519 key.
+/// A private key as the agent protocol carries it beside a certificate (RFC 9987).
+pub enum Private<'a> {
+    /// Ed25519: the public key, 32 bytes, and the private key's seed (RFC 8032, 5.1.5).
+    Ed25519 {
+        /// The certified public key.
+        public: &'a [u8; 32],
+        /// The seed.
+        seed: &'a [u8; 32],
+    },
+    /// P-256: the private number, big-endian.
+    P256 {
+        /// The number.
+        scalar: &'a [u8; 32],
+    },
+}
+
+/// What an agent is lent: a certificate with its key.
 pub struct Loan<'a> {
     /// The certificate in wire form.
     pub certificate: &'a [u8],
-    /// The certified public key, 32 bytes.
-    pub public: &'a [u8; 32],
-    /// The private key's seed (RFC 8032, 5.1.5).
-    pub seed: &'a [u8; 32],
+    /// The key that is certified.
+    pub private: Private<'a>,
     /// What `ssh-add -l` shows.
     pub comment: &'a str,
     /// Remaining life, whole seconds, at least 1.
@@ -233,6 +252,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const TOUCH_WITHIN: Duration = Duration::from_secs(120);
 
 const ED25519_CERTIFICATE: &[u8] = b"ssh-ed25519-cert-v01@openssh.com";
+const P256_CERTIFICATE: &[u8] = b"ecdsa-sha2-nistp256-cert-v01@openssh.com";
 
 // RFC 9987, section 6.1: message numbers; section 6.2: constraints.
 const FAILURE: u8 = 5;

@@ -89,6 +89,15 @@ pub enum Verb {
     /// Run a program with the credential you hold in its environment
     #[command(after_help = examples::EXEC)]
     Exec(ways::ExecArgs),
+    /// Run a PostgreSQL client with the X.509 certificate you hold, or print its variables
+    #[command(after_help = examples::PG)]
+    Pg(ways::PgArgs),
+    /// Run curl with the X.509 certificate you hold
+    #[command(after_help = examples::CURL)]
+    Curl(ways::ExecArgs),
+    /// The X.509 certificate you hold, as kubectl takes it from an exec plugin
+    #[command(after_help = examples::KUBE)]
+    Kube(ways::KubeArgs),
     /// Give a credential back before it expires
     #[command(after_help = examples::DROP)]
     Drop(Commented),

@@ -47,6 +47,16 @@ pub struct Given {
         env = "BREAKGLASS_TLS_CA"
     )]
     pub tls_ca: Option<String>,
+    /// The authority over X.509 certificates: a PEM file, or the PEM text itself; without it who
+    /// signed a certificate is not checked here
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "PEM",
+        env = "BREAKGLASS_X509_CA"
+    )]
+    pub x509_ca: Option<String>,
     /// Origin of the ledger, as the daemon's `init` printed it
     #[arg(
         long,
@@ -114,6 +124,7 @@ impl Config {
             merged.brokers = Some(given.brokers.clone());
         }
         merged.tls_ca = given.tls_ca.clone().or(merged.tls_ca);
+        merged.x509_ca = given.x509_ca.clone().or(merged.x509_ca);
         merged.log = given.log.clone().or(merged.log);
         merged.log_key = given.log_key.clone().or(merged.log_key);
         merged.by = given.by.clone().or(merged.by);
@@ -160,16 +171,17 @@ impl Config {
     pub fn tls_ca(&self) -> Result<String, ConfigError> {
         let given = self.merged.tls_ca.as_ref();
         let given = given.ok_or(missing("tls-ca", "--tls-ca", "BREAKGLASS_TLS_CA"))?;
-        let pem = if given.contains("-----BEGIN") {
-            given.clone()
-        } else {
-            file::read_bounded(Path::new(given), CA_MAX)?
-        };
-        if pem.contains("-----BEGIN CERTIFICATE-----") {
-            Ok(pem)
-        } else {
-            Err(value("tls-ca", "no `BEGIN CERTIFICATE` in it"))
-        }
+        certificate("tls-ca", given)
+    }
+
+    /// The authority that the broker's X.509 certificates must be signed by, as PEM text, if it is
+    /// configured.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if it is unreadable, or holds no certificate.
+    pub fn x509_ca(&self) -> Result<Option<String>, ConfigError> {
+        self.merged.x509_ca.as_deref().map(|given| certificate("x509-ca", given)).transpose()
     }
 
     /// Origin of the ledger.
@@ -236,6 +248,20 @@ fn xdg(variable: &str, below_home: &str) -> Option<PathBuf> {
         |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let base = absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)));
     base.map(|base| base.join("breakglass"))
+}
+
+/// PEM text that is given itself, or in a file.
+fn certificate(key: &'static str, given: &str) -> Result<String, ConfigError> {
+    let pem = if given.contains("-----BEGIN") {
+        given.to_owned()
+    } else {
+        file::read_bounded(Path::new(given), CA_MAX)?
+    };
+    if pem.contains("-----BEGIN CERTIFICATE-----") {
+        Ok(pem)
+    } else {
+        Err(value(key, "no `BEGIN CERTIFICATE` in it"))
+    }
 }
 
 /// `host:port`, an IPv6 host in brackets.

@@ -1,85 +1,94 @@
-//! The certificate that came back: is it the one that was asked for, and where to put it.
+//! The credential that came back: is it the one that was asked for, and where to put it.
+//!
+//! R09: what is judged is the final bytes, as they will be shown to a host, and not what the broker
+//! says about them.
+
+mod ssh;
+mod x509;
 
 use std::path::Path;
 
 use breakglass_ledger::entry::{Body, Issued};
-use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::{Ask, Lane};
+use breakglass_ledger::statement::{Ask, Kind};
 use breakglass_ledger::time::Timestamp;
-use ssh_key::Certificate;
-use ssh_key::certificate::CertType;
 
 use crate::agent::{Agent, AgentError, Loan};
 use crate::failure::{Exit, Failure};
 use crate::receipt::Receipt;
-use crate::state::{StateError, SubjectKey, private_dir, write_private};
+use crate::state::{
+    CA_PEM, KEY_PEM, StateError, SubjectKey, credential_name, private_dir, write_private,
+};
 
-/// A collected certificate that was compared with its entry and its request.
+pub use ssh::key_id;
+pub use x509::common_name;
+
+/// A collected credential that was compared with its entry and its request.
 #[derive(Debug)]
 pub struct Credential {
-    /// One OpenSSH line.
-    pub line: String,
-    /// The same in wire form.
+    /// What it is.
+    pub kind: Kind,
+    /// One OpenSSH line, or one PEM block.
+    pub text: String,
+    /// The same in wire form, or DER.
     pub blob: Vec<u8>,
-    /// Its serial number.
+    /// Its serial number: the position of its entry.
     pub serial: u64,
     /// First second at which it is no longer valid.
     pub expires_at: Timestamp,
     /// The names it opens.
     pub principals: Vec<String>,
-    /// What hosts log.
-    pub key_id: String,
+    /// What hosts log: the key id, or the common name.
+    pub name: String,
 }
 
 impl Credential {
-    /// The certificate in `receipt`, if it is for `key` and says what the entry and `ask` say.
+    /// The credential of `kind` in `receipt`, if it is for `key` and says what the entry and `ask`
+    /// say; an X.509 one also only if it is signed by `authority` (PEM), where that is known.
     ///
     /// # Errors
     ///
     /// [`CredentialError`]; it must not be used then.
-    pub fn check(receipt: &Receipt, ask: &Ask, key: &SubjectKey) -> Result<Self, CredentialError> {
+    pub fn check(
+        receipt: &Receipt,
+        ask: &Ask,
+        key: &SubjectKey,
+        kind: Kind,
+        authority: Option<&str>,
+    ) -> Result<Self, CredentialError> {
         let Body::Issued(issued) = &receipt.entry.body else { return Err(CredentialError::Absent) };
-        let line = receipt.credential.as_deref().ok_or(CredentialError::Absent)?;
-        let credential = Self::read(line)?;
-        let parsed = Certificate::from_openssh(line).map_err(|_| CredentialError::Form)?;
+        let text = receipt.credential.as_deref().ok_or(CredentialError::Absent)?;
+        differs(issued.kind == kind, "its kind")?;
+        let credential = Self::read(kind, text)?;
         let recorded = issued.certificate.as_deref().map(str::trim);
-        differs(Some(line.trim()) == recorded, "its text, from the entry")?;
+        differs(Some(text.trim()) == recorded, "its text, from the entry")?;
         differs(credential.serial == receipt.entry.seq, "its serial, from the entry's position")?;
         differs(credential.serial == issued.serial, "its serial, from the entry")?;
-        differs(
-            parsed.public_key().ed25519().is_some_and(|k| k.0 == key.public_bytes()),
-            "its key",
-        )?;
         differs(issued.subject == key.public().digest(), "the entry's subject")?;
-        differs(credential.key_id == key_id(ask), "its key id")?;
-        differs(!credential.principals.is_empty(), "its principals (none: any user)")?;
+        match kind {
+            Kind::Ssh => ssh::check(&credential, ask, key)?,
+            Kind::X509 => x509::check(&credential, ask, key, authority)?,
+            Kind::Jwt => return Err(CredentialError::Form),
+        }
         differs(credential.principals == issued.principals, "its principals")?;
         differs(credential.expires_at == issued.valid_before, "its end")?;
         within_ttl(issued, ask, receipt.entry.time.second())?;
         Ok(credential)
     }
 
-    /// Reads a user certificate without comparing it with anything.
+    /// Reads a credential of `kind` without comparing it with anything.
     ///
     /// # Errors
     ///
     /// [`CredentialError::Form`] if it is none.
-    pub fn read(line: &str) -> Result<Self, CredentialError> {
-        let parsed = Certificate::from_openssh(line).map_err(|_| CredentialError::Form)?;
-        if parsed.cert_type() != CertType::User {
-            return Err(CredentialError::Form);
+    pub fn read(kind: Kind, text: &str) -> Result<Self, CredentialError> {
+        match kind {
+            Kind::Ssh => ssh::read(text),
+            Kind::X509 => x509::read(text),
+            Kind::Jwt => Err(CredentialError::Form),
         }
-        Ok(Self {
-            line: line.trim().to_owned(),
-            blob: parsed.to_bytes().map_err(|_| CredentialError::Form)?,
-            serial: parsed.serial(),
-            expires_at: Timestamp::from_unix_seconds(parsed.valid_before()),
-            principals: parsed.valid_principals().to_vec(),
-            key_id: parsed.key_id().to_owned(),
-        })
     }
 
-    /// Lends it to the agent for the rest of its life.
+    /// Lends an SSH certificate to the agent for the rest of its life.
     ///
     /// # Errors
     ///
@@ -91,14 +100,13 @@ impl Credential {
         }
         Agent::connect()?.lend(&Loan {
             certificate: &self.blob,
-            public: &key.public_bytes(),
-            seed: key.seed(),
-            comment: &self.key_id,
+            private: key.private(),
+            comment: &self.name,
             seconds,
         })
     }
 
-    /// Makes the agent forget it. That it was not there is no error.
+    /// Makes the agent forget an SSH certificate. That it was not there is no error.
     ///
     /// # Errors
     ///
@@ -110,46 +118,53 @@ impl Credential {
         }
     }
 
-    /// Writes key and certificate into `dir`, mode 0600, under the names that `ssh -i` expects.
+    /// Writes key and certificate into `dir`, mode 0600, under the names that `ssh -i` expects, or
+    /// as PEM with the authority over it, where that is known.
     ///
     /// # Errors
     ///
     /// [`StateError`].
-    pub fn write(&self, key: &SubjectKey, dir: &Path) -> Result<(), StateError> {
+    pub fn write(
+        &self,
+        key: &SubjectKey,
+        authority: Option<&str>,
+        dir: &Path,
+    ) -> Result<(), StateError> {
         private_dir(dir)?;
-        write_private(&dir.join("id"), key.to_openssh()?.as_bytes())?;
-        write_private(&dir.join("id-cert.pub"), format!("{}\n", self.line).as_bytes())
+        match self.kind {
+            Kind::Ssh => write_private(&dir.join("id"), key.to_openssh()?.as_bytes())?,
+            Kind::X509 => {
+                let pem = key.to_pkcs8_pem().ok_or(StateError::Unencodable)?;
+                write_private(&dir.join(KEY_PEM), pem.as_bytes())?;
+                if let Some(authority) = authority {
+                    write_private(&dir.join(CA_PEM), authority.as_bytes())?;
+                }
+            }
+            Kind::Jwt => {}
+        }
+        let text = format!("{}\n", self.text);
+        write_private(&dir.join(credential_name(self.kind)), text.as_bytes())
     }
-}
-
-/// What hosts log for a grant: `bg:<request id>:<principal>`, then `:drill` in a drill, then
-/// `:for:<principal>,…` with those on whose behalf it was asked, outermost first.
-#[must_use]
-pub fn key_id(ask: &Ask) -> String {
-    let drill = if ask.lane == Lane::Drill { ":drill" } else { "" };
-    let chain: Vec<&str> = ask.on_behalf_of.iter().map(PrincipalId::as_str).collect();
-    let chain = if chain.is_empty() { String::new() } else { format!(":for:{}", chain.join(",")) };
-    format!("bg:{}:{}{drill}{chain}", ask.id, ask.by)
 }
 
 fn differs(is_same: bool, what: &'static str) -> Result<(), CredentialError> {
     if is_same { Ok(()) } else { Err(CredentialError::Differs(what)) }
 }
 
-/// R09: what is judged is the final certificate. It lives from its issuing, no longer than asked.
+/// It lives from its issuing, no longer than asked.
 fn within_ttl(issued: &Issued, ask: &Ask, at: Timestamp) -> Result<(), CredentialError> {
     let latest = at.plus(ask.ttl.seconds().into());
     differs(issued.valid_before <= latest, "its life, longer than asked")
 }
 
-/// Why a certificate is not used.
+/// Why a credential is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// There is none in the answer.
     #[error("the broker's answer carries no certificate")]
     Absent,
-    /// It is not an SSH user certificate.
-    #[error("what the broker sent is not an SSH user certificate")]
+    /// It is not a credential of the kind.
+    #[error("what the broker sent is not a credential of the kind that was asked for")]
     Form,
     /// It is not what it should be.
     #[error("the certificate differs in {0}")]

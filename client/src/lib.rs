@@ -20,6 +20,7 @@ pub mod host;
 pub mod in_force;
 pub mod offline;
 pub mod output;
+pub mod pem;
 pub mod policy;
 pub mod receipt;
 pub mod screen;

@@ -9,9 +9,7 @@ mod ssh_keygen;
 use std::path::Path;
 
 use breakglass_ledger::key::{KeyError, PublicKey};
-use breakglass_ledger::sshsig::{
-    SshSig, SshSigError, assemble, ed25519_signature_blob, to_be_signed,
-};
+use breakglass_ledger::sshsig::{SshSig, SshSigError, assemble, to_be_signed};
 
 use crate::agent::{Agent, AgentError};
 use crate::config::KeyChoice;
@@ -97,7 +95,7 @@ impl Signer {
             Self::File(key) => assemble(key.public_key(), namespace, &key.sign(&blob())?)?,
             Self::SshKeygen(key) => key.sign(namespace, message)?,
             Self::Subject(key) => {
-                let raw = ed25519_signature_blob(&key.sign(&blob()));
+                let raw = key.sign(&blob()).map_err(|_| SignError::NoEntropy)?;
                 assemble(key.public(), namespace, &raw)?
             }
         };
@@ -161,6 +159,9 @@ pub enum SignError {
     /// The key is not of an accepted type, or weak.
     #[error("the key cannot be used: {0}")]
     Key(#[from] KeyError),
+    /// There was no randomness, which some signatures need.
+    #[error("the system's random source failed")]
+    NoEntropy,
     /// What came back is not a good signature.
     #[error("the signature that came back is not good: {0}")]
     Signature(#[from] SshSigError),
@@ -180,6 +181,7 @@ impl From<SignError> for Failure {
             | SignError::Key(_) => Exit::Usage,
             SignError::Agent(_)
             | SignError::SshKeygen(_)
+            | SignError::NoEntropy
             | SignError::Signature(_)
             | SignError::OtherKey => Exit::Internal,
         };
@@ -206,6 +208,7 @@ impl From<SignError> for Failure {
             | SignError::Encrypted
             | SignError::SshKeygen(_)
             | SignError::Key(_)
+            | SignError::NoEntropy
             | SignError::Signature(_)
             | SignError::OtherKey => {
                 "see `ssh-add -l`; name the key with --key SHA256:…, --key PATH or \

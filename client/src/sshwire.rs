@@ -48,11 +48,30 @@ impl Builder {
         self.string(&padded)
     }
 
+    /// `mpint` of a private number of 32 bytes in its full length, as `ssh-key` wants to read it: one
+    /// zero before a set high bit, and no zero less than there is.
+    #[must_use]
+    pub fn scalar(self, number: &[u8; 32]) -> Self {
+        if number.first().is_some_and(|byte| *byte >= 0x80) {
+            return self.unsigned(number);
+        }
+        self.string(number)
+    }
+
     /// The message.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
+}
+
+/// The SSH signature blob of a P-256 signature whose `raw` form is r and s, 32 bytes each (RFC 5656,
+/// 3.1.2: a string that holds both as mpints).
+#[must_use]
+pub fn p256_signature_blob(raw: &[u8]) -> Vec<u8> {
+    let (r, s) = raw.split_at_checked(32).unwrap_or_default();
+    let both = Builder::new().unsigned(r).unsigned(s).into_bytes();
+    Builder::new().string(b"ecdsa-sha2-nistp256").string(&both).into_bytes()
 }
 
 /// Reads a message from the front. Every method answers `None` once the message is too short.

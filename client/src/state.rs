@@ -11,6 +11,7 @@
 
 mod files;
 mod holding;
+mod subject_key;
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,8 @@ use breakglass_ledger::note::Checkpoint;
 use breakglass_ledger::principal::Origin;
 
 pub use files::{StateError, private_dir, read_bounded, write_new, write_private};
-pub use holding::{Holding, SubjectKey};
+pub use holding::{CA_PEM, Holding, KEY_PEM, KINDS, credential_name};
+pub use subject_key::SubjectKey;
 
 use crate::failure::Failure;
 use crate::trust::Trust;

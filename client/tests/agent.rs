@@ -10,6 +10,7 @@ use breakglass_client::signer::Signer;
 use breakglass_client::state::SubjectKey;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::sshsig::{assemble, to_be_signed};
+use breakglass_ledger::statement::Kind;
 
 /// A real agent of its own, ended with the test.
 struct Running {
@@ -78,9 +79,8 @@ fn certificate(dir: &Path, key: &SubjectKey) -> Vec<u8> {
 }
 
 fn lend(agent: &mut Agent, key: &SubjectKey, certificate: &[u8], seconds: u32) {
-    let public = key.public_bytes();
-    let (seed, comment) = (key.seed(), "breakglass test");
-    agent.lend(&Loan { certificate, public: &public, seed, comment, seconds }).unwrap();
+    let (private, comment) = (key.private(), "breakglass test");
+    agent.lend(&Loan { certificate, private, comment, seconds }).unwrap();
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_agent_signs_with_the_key_it_holds() {
 #[test]
 fn a_key_that_the_agent_does_not_hold_is_refused_not_waited_for() {
     let running = Running::start();
-    let key = SubjectKey::generate().unwrap();
+    let key = SubjectKey::generate(&[Kind::Ssh]).unwrap();
     let answer = running.agent().sign(key.public().wire(), b"x");
     assert!(matches!(answer, Err(AgentError::Refused)));
     assert!(matches!(running.agent().remove(b"nothing"), Err(AgentError::Refused)));
@@ -115,14 +115,19 @@ fn a_key_that_the_agent_does_not_hold_is_refused_not_waited_for() {
 
 #[test]
 fn only_the_certificate_is_lent_and_it_can_be_taken_back() {
+    for (kinds, name) in [(&[Kind::Ssh][..], "ED25519-CERT"), (&[Kind::X509], "ECDSA-CERT")] {
+        lent_and_taken_back(&SubjectKey::generate(kinds).unwrap(), name);
+    }
+}
+
+fn lent_and_taken_back(key: &SubjectKey, name: &str) {
     let running = Running::start();
-    let key = SubjectKey::generate().unwrap();
-    let certificate = certificate(running.dir.path(), &key);
-    lend(&mut running.agent(), &key, &certificate, 600);
+    let certificate = certificate(running.dir.path(), key);
+    lend(&mut running.agent(), key, &certificate, 600);
     let identities = running.agent().identities().unwrap();
     assert_eq!(identities.len(), 1, "the plain key must not be there");
     assert_eq!(identities[0].blob, certificate);
-    assert!(running.ssh_add(&[Path::new("-l")]).contains("ED25519-CERT"));
+    assert!(running.ssh_add(&[Path::new("-l")]).contains(name));
     let message = to_be_signed("x", b"y");
     let raw = running.agent().sign(&certificate, &message).unwrap();
     let signature = assemble(key.public(), "x", &raw).unwrap();
@@ -134,7 +139,7 @@ fn only_the_certificate_is_lent_and_it_can_be_taken_back() {
 #[test]
 fn a_loan_ends_by_itself() {
     let running = Running::start();
-    let key = SubjectKey::generate().unwrap();
+    let key = SubjectKey::generate(&[Kind::Ssh]).unwrap();
     let certificate = certificate(running.dir.path(), &key);
     lend(&mut running.agent(), &key, &certificate, 1);
     assert_eq!(running.agent().identities().unwrap().len(), 1);
@@ -176,7 +181,7 @@ fn an_agent_that_says_nothing_is_not_waited_for_forever() {
 
 #[test]
 fn a_signer_needs_no_agent_when_a_subject_key_signs() {
-    let signer = Signer::Subject(SubjectKey::generate().unwrap());
+    let signer = Signer::Subject(SubjectKey::generate(&[Kind::Ssh]).unwrap());
     assert!(signer.sign("collect.v1@breakglass", b"mine\n").is_ok());
     assert!(!signer.needs_touch());
 }

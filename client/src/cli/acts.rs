@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{PrincipalId, ScopeId, StageId};
-use breakglass_ledger::statement::{Lane, ReviewVerdict};
+use breakglass_ledger::statement::{Kind, Lane, ReviewVerdict};
 use breakglass_ledger::time::Ttl;
 use clap::{Args, ValueHint};
 
@@ -77,6 +77,9 @@ pub struct RequestArgs {
     /// How long the credential shall live, counted from collecting
     #[arg(long, value_name = "LENGTH", default_value = "30m", value_parser = ttl)]
     pub ttl: Ttl,
+    /// What kinds of credential: ssh, x509; several are one grant
+    #[arg(long, value_name = "KIND[,KIND]", default_value = "ssh", value_delimiter = ',')]
+    pub kind: Vec<Kind>,
     /// Which way the request takes: normal, outage, emergency or drill
     #[arg(long, value_name = "LANE", default_value = "normal")]
     pub lane: Lane,
@@ -100,7 +103,8 @@ pub struct Place {
     /// Into ssh-agent, for the rest of its life (the default if an agent runs)
     #[arg(long, conflicts_with = "out")]
     pub agent: bool,
-    /// Into this directory: id and id-cert.pub, mode 0600
+    /// Into this directory, mode 0600: id and id-cert.pub for SSH, key.pem, certificate.pem and, if
+    /// it is configured, ca.pem for X.509
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
 }
@@ -111,6 +115,9 @@ pub struct CollectArgs {
     /// The request: req-…
     #[arg(value_name = "ID")]
     pub id: RequestId,
+    /// Only this kind of credential: ssh or x509; all that were asked for if left out
+    #[arg(long, value_name = "KIND[,KIND]", value_delimiter = ',')]
+    pub kind: Vec<Kind>,
     /// Wait for the approvers first
     #[arg(long)]
     pub wait: bool,

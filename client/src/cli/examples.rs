@@ -62,8 +62,34 @@ Examples:
   breakglass exec -- sh -c 'scp -i \"$BREAKGLASS_SSH_KEY\" dump.sql root@db1.example.com:'
   breakglass exec req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --drop -- ./repair --all
   The program has BREAKGLASS_REQUEST, BREAKGLASS_SCOPE and BREAKGLASS_EXPIRES_AT (seconds since 1970),
-  and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE. The code is that
-  of the program, 127 if there is none of that name, 126 if it cannot be run.";
+  and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE,
+  BREAKGLASS_X509_KEY, BREAKGLASS_X509_CERTIFICATE, BREAKGLASS_X509_CA. The code is that of the program, 127 if there is none of that name, 126 if it cannot be run.";
+
+pub(super) const PG: &str = "\
+Examples:
+  breakglass request payments-db --kind x509 --incident INC-4711 --reason 'locks' --wait
+  breakglass pg --server-ca server-ca.pem --drop -- psql 'host=db1.example.com dbname=payments'
+  For programs that are started otherwise:
+    eval \"$(breakglass pg --server-ca server-ca.pem)\"
+  It sets PGSSLCERT, PGSSLKEY, PGSSLMODE=verify-full and, with --server-ca, PGSSLROOTCERT.";
+
+pub(super) const CURL: &str = "\
+Examples:
+  breakglass curl -- -fsS https://admin.example.com/queue
+  breakglass curl --scope payments-admin --drop -- -X POST https://admin.example.com/queue/restart";
+
+pub(super) const KUBE: &str = "\
+Examples:
+  breakglass kube --scope cluster-admin
+  In a kubeconfig, for a user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: breakglass
+      args: [kube, --scope, cluster-admin, --server, \"https://k8s.example.com:6443\"]
+      interactiveMode: Never
+      provideClusterInfo: true
+  It asks nobody anything and opens no request: without a grant it ends with code 6, and the command
+  to type is on stderr.";
 
 pub(super) const DROP: &str = "\
 Examples:

@@ -1,6 +1,7 @@
 //! Arguments of the ways in: programs run with a credential that is on this machine.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::ScopeId;
@@ -57,4 +58,38 @@ pub struct ExecArgs {
         value_hint = ValueHint::CommandWithArguments
     )]
     pub command: Vec<OsString>,
+}
+
+/// Which grant's certificate a PostgreSQL client shows.
+#[derive(Debug, Args)]
+pub struct PgArgs {
+    /// By the grant of this request, if you hold several: req-…
+    #[arg(value_name = "ID")]
+    pub id: Option<RequestId>,
+    /// By the grant of this scope, if you hold several
+    #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+    pub scope: Option<ScopeId>,
+    /// Who vouches for the server, PEM; otherwise PGSSLROOTCERT or libpq's own default counts
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub server_ca: Option<PathBuf>,
+    /// What happens at the end of the program.
+    #[command(flatten)]
+    pub afterwards: Afterwards,
+    /// A program and its arguments; without one the variables are printed for a shell
+    #[arg(value_name = "COMMAND", last = true, value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+/// Which grant's certificate kubectl gets.
+#[derive(Debug, Args)]
+pub struct KubeArgs {
+    /// By the grant of this request, if you hold several: req-…
+    #[arg(value_name = "ID")]
+    pub id: Option<RequestId>,
+    /// By the grant of this scope, if you hold several
+    #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+    pub scope: Option<ScopeId>,
+    /// Only for this cluster; kubectl says which it is if `provideClusterInfo` is set
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub server: Option<String>,
 }

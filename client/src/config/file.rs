@@ -17,6 +17,8 @@ pub struct ConfigFile {
     pub brokers: Option<Vec<String>>,
     /// PEM text, or a path relative to the file.
     pub tls_ca: Option<String>,
+    /// PEM text of the X.509 authority, or a path relative to the file.
+    pub x509_ca: Option<String>,
     /// Origin of the ledger.
     pub log: Option<String>,
     /// Its verifier key.
@@ -43,12 +45,14 @@ impl ConfigFile {
     /// The same, its relative paths counted from `base`.
     #[must_use]
     pub fn below(self, base: &Path) -> Self {
+        let certificate = |ca: String| {
+            let is_inline = ca.contains("-----BEGIN");
+            if is_inline { ca } else { base.join(ca).to_string_lossy().into_owned() }
+        };
         Self {
             state_dir: self.state_dir.map(|dir| base.join(dir)),
-            tls_ca: self.tls_ca.map(|ca| {
-                let is_inline = ca.contains("-----BEGIN");
-                if is_inline { ca } else { base.join(ca).to_string_lossy().into_owned() }
-            }),
+            tls_ca: self.tls_ca.map(certificate),
+            x509_ca: self.x509_ca.map(certificate),
             key: self.key.map(|key| super::key::below(base, &key)),
             ..self
         }
@@ -138,7 +142,8 @@ impl From<ConfigError> for Failure {
         let remedy = match &error {
             ConfigError::Unreadable { .. } => "check the path and its permissions".to_owned(),
             ConfigError::Line { .. } => {
-                "correct that line; known keys: brokers, tls-ca, log, log-key, by, key, state-dir"
+                "correct that line; known keys: brokers, tls-ca, x509-ca, log, log-key, by, key, \
+                 state-dir"
                     .to_owned()
             }
             ConfigError::Missing { key, flag, variable } => format!(

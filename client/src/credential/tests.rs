@@ -23,25 +23,25 @@ fn collected(
     let sent = Statement::parse(issued.signed.statement.as_bytes()).unwrap();
     house.record(issued);
     let receipt = Receipt::check(answer(&house), &sent, &trust(&house), None).unwrap();
-    Credential::check(&receipt, &ask, key)
+    Credential::check(&receipt, &ask, key, Kind::Ssh, None)
 }
 
 #[test]
 fn the_certificate_that_was_approved_is_accepted() {
-    let key = SubjectKey::generate().unwrap();
+    let key = SubjectKey::generate(&[Kind::Ssh]).unwrap();
     let credential = collected(&key, |_| {}).unwrap();
     assert_eq!(credential.serial, 3);
     assert_eq!(credential.principals, ["bg-root"]);
-    assert!(credential.key_id.ends_with(":sam"));
+    assert!(credential.name.ends_with(":sam"));
 }
 
 /// R09, R16: what is judged is the final certificate, against the key made here.
 #[test]
 fn a_certificate_that_differs_from_what_was_asked_is_not_used() {
-    let key = SubjectKey::generate().unwrap();
-    let other = SubjectKey::generate().unwrap();
+    let key = SubjectKey::generate(&[Kind::Ssh]).unwrap();
+    let other = SubjectKey::generate(&[Kind::Ssh]).unwrap();
     let refused = |change: &dyn Fn(&mut CertificateParts)| {
-        collected(&key, |parts| change(parts)).map(|c| c.key_id).unwrap_err()
+        collected(&key, |parts| change(parts)).map(|c| c.name).unwrap_err()
     };
     let differs = |what| CredentialError::Differs(what);
     assert_eq!(refused(&|c| c.subject = other.public().clone()), differs("its key"));
@@ -55,7 +55,7 @@ fn a_certificate_that_differs_from_what_was_asked_is_not_used() {
 /// R07: a certificate without principals would open every account.
 #[test]
 fn a_certificate_without_principals_is_not_used() {
-    let key = SubjectKey::generate().unwrap();
+    let key = SubjectKey::generate(&[Kind::Ssh]).unwrap();
     let bare = collected(&key, |parts| parts.principals.clear()).unwrap_err();
     assert_eq!(bare, CredentialError::Differs("its principals (none: any user)"));
 }
@@ -75,6 +75,9 @@ fn an_answer_without_a_certificate_is_no_credential() {
     bare.credential.clear();
     let receipt = Receipt::check(bare, &sent, &trust(&house), None).unwrap();
     let ask = house.ask("sam", "root-on-host", 1800);
-    let key = SubjectKey::generate().unwrap();
-    assert_eq!(Credential::check(&receipt, &ask, &key).unwrap_err(), CredentialError::Absent);
+    let key = SubjectKey::generate(&[Kind::Ssh]).unwrap();
+    assert_eq!(
+        Credential::check(&receipt, &ask, &key, Kind::Ssh, None).unwrap_err(),
+        CredentialError::Absent
+    );
 }

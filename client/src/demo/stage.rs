@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use breakglass_ledger::statement::Kind;
+
 use super::daemon::{Daemon, nap};
 use super::ssh_host::{SshHost, words};
 use super::{Story, fetch};
@@ -104,15 +106,15 @@ impl<'o> Stage<'o> {
             Err(why) => {
                 self.say(&format!("  LEFT OUT: {why}; this is our own reading:"));
                 let line = std::fs::read_to_string(&path).unwrap_or_default();
-                let read = Credential::read(&line)?;
+                let read = Credential::read(Kind::Ssh, &line)?;
                 self.quote(&format!(
                     "key id {}, serial {}, principals {}, valid to {}",
-                    read.key_id,
+                    read.name,
                     read.serial,
                     read.principals.join(","),
                     read.expires_at,
                 ));
-                held(read.key_id == key_id, "another key id", &read.key_id)
+                held(read.name == key_id, "another key id", &read.name)
             }
         }
     }

@@ -97,6 +97,7 @@ impl HostConfig {
         let client = ConfigFile {
             brokers: Some(file.brokers),
             tls_ca: Some(file.tls_ca),
+            x509_ca: None,
             log: Some(file.log),
             log_key: Some(file.log_key),
             by: Some(file.by),

@@ -11,7 +11,7 @@ use ssh_key::private::{EcdsaKeypair, KeypairData};
 use zeroize::Zeroizing;
 
 use super::SignError;
-use crate::sshwire::Builder;
+use crate::sshwire::p256_signature_blob;
 use crate::state::read_bounded;
 
 /// A key read into this process.
@@ -69,11 +69,7 @@ impl KeyFile {
                     path: self.public.fingerprint().to_string(),
                     why: "the system's random source failed".to_owned(),
                 })?;
-                let (r, s) = signature.as_ref().split_at_checked(32).unwrap_or_default();
-                // RFC 5656, 3.1.2: the signature is a string that holds r and s as mpints.
-                let both = Builder::new().unsigned(r).unsigned(s).into_bytes();
-                let name = self.public.key_type().name().as_bytes();
-                Ok(Builder::new().string(name).string(&both).into_bytes())
+                Ok(p256_signature_blob(signature.as_ref()))
             }
         }
     }

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use breakglass_ledger::statement::Kind;
+
 use super::*;
 
 const NAMESPACE: &str = "approve.v1@breakglass";
@@ -88,7 +90,7 @@ fn a_file_that_is_no_key_is_named() {
 #[test]
 fn a_subject_key_is_read_by_openssh_and_signs() {
     let dir = tempfile::tempdir().unwrap();
-    let key = SubjectKey::generate().unwrap();
+    let key = SubjectKey::generate(&[Kind::Ssh]).unwrap();
     let path = dir.path().join("id");
     crate::state::write_private(&path, key.to_openssh().unwrap().as_bytes()).unwrap();
     let shown = Command::new("ssh-keygen").arg("-y").arg("-f").arg(&path).output().unwrap();

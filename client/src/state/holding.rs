@@ -1,5 +1,12 @@
 //! What is kept of one request made on this machine: the statement as signed, the subject key, and
-//! the certificate once there is one.
+//! the credentials once there are some, one of each kind that was asked for.
+//!
+//! ```text
+//! statement  id  key.pem                 the request; its key for OpenSSH, and if P-256 for others
+//! id-cert.pub  certificate.pem  token    credentials: SSH, X.509, JWT
+//! issued[-x509|-jwt]  place[-x509|-jwt]  digest of the `issued` entry; where copies were written
+//! ca.pem                                 the authority over the X.509 certificate
+//! ```
 //!
 //! The subject key is made here, for this request only. It never leaves but into the user's own
 //! ssh-agent.
@@ -10,16 +17,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::key::PublicKey;
-use ring::signature::{Ed25519KeyPair, KeyPair};
-use ssh_key::private::{Ed25519Keypair, Ed25519PrivateKey, KeypairData};
-use ssh_key::public::Ed25519PublicKey;
-use ssh_key::{LineEnding, PrivateKey};
+use breakglass_ledger::statement::Kind;
 use zeroize::Zeroizing;
 
 use super::files::{StateError, at, private_dir, read_bounded, write_private};
-use crate::entropy;
-use crate::failure::{Exit, Failure};
+use super::subject_key::SubjectKey;
 
 /// The directory of one request.
 #[derive(Clone, Debug)]
@@ -40,6 +42,9 @@ impl Holding {
     pub fn begin(&self, statement: &str, key: &SubjectKey) -> Result<(), StateError> {
         private_dir(&self.dir)?;
         write_private(&self.key_path(), key.to_openssh()?.as_bytes())?;
+        if let Some(pem) = key.to_pkcs8_pem() {
+            write_private(&self.key_pem_path(), pem.as_bytes())?;
+        }
         write_private(&self.dir.join(STATEMENT), statement.as_bytes())
     }
 
@@ -62,42 +67,39 @@ impl Holding {
         let Some(text) = read_bounded(&path, FILE_MAX)?.map(Zeroizing::new) else {
             return Ok(None);
         };
-        let key = PrivateKey::from_openssh(text.as_slice()).ok();
-        let pair = key.as_ref().and_then(|key| key.key_data().ed25519());
-        let pair = pair.ok_or_else(|| StateError::Damaged(path.clone()))?;
-        let key = SubjectKey::from_seed(Zeroizing::new(pair.private.to_bytes()));
-        key.map(Some).map_err(|_| StateError::Damaged(path))
+        SubjectKey::parse(&text).map(Some).map_err(|_| StateError::Damaged(path))
     }
 
-    /// Keeps the certificate, one OpenSSH line, and the digest of its `issued` entry.
+    /// Keeps the credential of `kind`, as text, and the digest of its `issued` entry.
     ///
     /// # Errors
     ///
     /// [`StateError`] if it cannot be written.
-    pub fn keep_certificate(&self, certificate: &str, issued: Digest) -> Result<(), StateError> {
-        write_private(&self.certificate_path(), format!("{certificate}\n").as_bytes())?;
-        write_private(&self.dir.join(ISSUED), issued.to_string().as_bytes())
+    pub fn keep(&self, kind: Kind, credential: &str, issued: Digest) -> Result<(), StateError> {
+        let line = format!("{}\n", credential.trim());
+        write_private(&self.credential_path(kind), line.as_bytes())?;
+        write_private(&self.of_kind(ISSUED, kind), issued.to_string().as_bytes())
     }
 
-    /// The certificate, one OpenSSH line, if it was collected here.
+    /// The credential of `kind`, as text, if it was collected here.
     ///
     /// # Errors
     ///
     /// [`StateError`] if it is there and cannot be read.
-    pub fn certificate(&self) -> Result<Option<String>, StateError> {
-        let bytes = read_bounded(&self.certificate_path(), FILE_MAX)?;
+    pub fn credential(&self, kind: Kind) -> Result<Option<String>, StateError> {
+        let bytes = read_bounded(&self.credential_path(kind), FILE_MAX)?;
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|s| s.trim().to_owned()))
     }
 
-    /// Remembers that key and certificate were also written into `dir`, so that giving the
-    /// credential back deletes them there too. Answers the whole path.
+    /// Remembers that what belongs to `kind` was also written into `dir`, so that giving the
+    /// credential back deletes it there too. Answers the whole path.
     ///
     /// # Errors
     ///
     /// [`StateError`] if it cannot be written.
-    pub fn keep_place(&self, dir: &Path) -> Result<PathBuf, StateError> {
+    pub fn keep_place(&self, kind: Kind, dir: &Path) -> Result<PathBuf, StateError> {
         let dir = dir.canonicalize().map_err(|error| at(dir, error))?;
-        write_private(&self.dir.join(PLACE), dir.as_os_str().as_bytes())?;
+        write_private(&self.of_kind(PLACE, kind), dir.as_os_str().as_bytes())?;
         Ok(dir)
     }
 
@@ -107,7 +109,9 @@ impl Holding {
     ///
     /// [`StateError`] if something is left.
     pub fn forget(&self) -> Result<(), StateError> {
-        self.clear_place()?;
+        for kind in KINDS {
+            self.clear_place(kind)?;
+        }
         match fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(&self.dir, error)),
             Ok(()) | Err(_) => Ok(()),
@@ -115,15 +119,21 @@ impl Holding {
     }
 
     /// Deletes the copies elsewhere, unless another credential has taken their place since.
-    fn clear_place(&self) -> Result<(), StateError> {
-        let Some(place) = read_bounded(&self.dir.join(PLACE), FILE_MAX)? else { return Ok(()) };
+    fn clear_place(&self, kind: Kind) -> Result<(), StateError> {
+        let place = read_bounded(&self.of_kind(PLACE, kind), FILE_MAX)?;
+        let Some(place) = place else { return Ok(()) };
         let place = Path::new(OsStr::from_bytes(&place));
-        let there = read_bounded(&place.join("id-cert.pub"), FILE_MAX)?;
-        if there.is_none() || there != read_bounded(&self.certificate_path(), FILE_MAX)? {
+        let there = read_bounded(&place.join(credential_name(kind)), FILE_MAX)?;
+        if there.is_none() || there != read_bounded(&self.credential_path(kind), FILE_MAX)? {
             return Ok(());
         }
-        for name in ["id", "id-cert.pub"] {
-            fs::remove_file(place.join(name)).map_err(|error| at(place, error))?;
+        for name in names(kind) {
+            match fs::remove_file(place.join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(at(place, error));
+                }
+                Ok(()) | Err(_) => {}
+            }
         }
         Ok(())
     }
@@ -134,10 +144,38 @@ impl Holding {
         self.dir.join("id")
     }
 
-    /// Where the certificate is, under the name at which `ssh -i …/id` finds it.
+    /// Where the private key is as PKCS#8, if it is of a type that others read.
     #[must_use]
-    pub fn certificate_path(&self) -> PathBuf {
-        self.dir.join("id-cert.pub")
+    pub fn key_pem_path(&self) -> PathBuf {
+        self.dir.join(KEY_PEM)
+    }
+
+    /// Where the credential of `kind` is; an SSH one under the name at which `ssh -i …/id` finds it.
+    #[must_use]
+    pub fn credential_path(&self, kind: Kind) -> PathBuf {
+        self.dir.join(credential_name(kind))
+    }
+
+    /// Where the authority over the X.509 certificate is, if this machine knows it.
+    #[must_use]
+    pub fn ca_path(&self) -> PathBuf {
+        self.dir.join(CA_PEM)
+    }
+
+    /// Keeps the authority over the X.509 certificate, PEM.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if it cannot be written.
+    pub fn keep_ca(&self, pem: &str) -> Result<(), StateError> {
+        write_private(&self.ca_path(), pem.as_bytes())
+    }
+
+    fn of_kind(&self, name: &str, kind: Kind) -> PathBuf {
+        match kind {
+            Kind::Ssh => self.dir.join(name),
+            Kind::X509 | Kind::Jwt => self.dir.join(format!("{name}-{kind}")),
+        }
     }
 
     /// The directory.
@@ -147,76 +185,32 @@ impl Holding {
     }
 }
 
-/// The key that a credential is bound to: Ed25519, made for one request.
-///
-/// Neither shown nor printed: there is no `Debug`.
-pub struct SubjectKey {
-    seed: Zeroizing<[u8; 32]>,
-    pair: Ed25519KeyPair,
-    public: PublicKey,
-}
-
-impl SubjectKey {
-    /// A fresh key.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] if the system gives no randomness.
-    pub fn generate() -> Result<Self, Failure> {
-        Self::from_seed(Zeroizing::new(entropy::bytes()?)).map_err(|rule| {
-            Failure::new(Exit::Internal, format!("cannot make a key: {rule}"), "", "")
-        })
-    }
-
-    fn from_seed(seed: Zeroizing<[u8; 32]>) -> Result<Self, String> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice());
-        let pair = pair.map_err(|error| error.to_string())?;
-        let raw = pair.public_key().as_ref();
-        let raw: [u8; 32] = raw.try_into().map_err(|_| "not 32 bytes".to_owned())?;
-        let line = ssh_key::PublicKey::from(Ed25519PublicKey(raw)).to_openssh();
-        let line = line.map_err(|error| error.to_string())?;
-        let public = PublicKey::from_openssh(&line).map_err(|error| error.to_string())?;
-        Ok(Self { seed, pair, public })
-    }
-
-    /// Its public part.
-    #[must_use]
-    pub const fn public(&self) -> &PublicKey {
-        &self.public
-    }
-
-    /// The 32 bytes that the private key is made from.
-    #[must_use]
-    pub fn seed(&self) -> &[u8; 32] {
-        &self.seed
-    }
-
-    /// The 32 bytes of the public key.
-    #[must_use]
-    pub fn public_bytes(&self) -> [u8; 32] {
-        self.pair.public_key().as_ref().try_into().unwrap_or_default()
-    }
-
-    /// Signs `message` (RFC 8032).
-    #[must_use]
-    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.pair.sign(message).as_ref().try_into().unwrap_or([0; 64])
-    }
-
-    /// The private key in OpenSSH's format.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Unencodable`].
-    pub fn to_openssh(&self) -> Result<Zeroizing<String>, StateError> {
-        let pair = Ed25519Keypair {
-            public: Ed25519PublicKey(self.public_bytes()),
-            private: Ed25519PrivateKey::from_bytes(&self.seed),
-        };
-        let key = PrivateKey::new(KeypairData::Ed25519(pair), "breakglass");
-        key.and_then(|key| key.to_openssh(LineEnding::LF)).map_err(|_| StateError::Unencodable)
+/// The file of a credential of `kind`.
+#[must_use]
+pub const fn credential_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ssh => "id-cert.pub",
+        Kind::X509 => "certificate.pem",
+        Kind::Jwt => "token",
     }
 }
+
+/// Everything that is written for `kind` elsewhere.
+const fn names(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Ssh => &["id", "id-cert.pub"],
+        Kind::X509 => &[KEY_PEM, "certificate.pem", CA_PEM],
+        Kind::Jwt => &["token"],
+    }
+}
+
+/// Every kind of credential.
+pub const KINDS: [Kind; 3] = [Kind::Ssh, Kind::X509, Kind::Jwt];
+
+/// The name of a P-256 key, and [`CA_PEM`] that of the X.509 authority, wherever they are written.
+pub const KEY_PEM: &str = "key.pem";
+/// See [`KEY_PEM`].
+pub const CA_PEM: &str = "ca.pem";
 
 const STATEMENT: &str = "statement";
 const ISSUED: &str = "issued";

@@ -1,5 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 
+use breakglass_ledger::bytes::Digest;
+use breakglass_ledger::statement::Kind;
+
 use super::*;
 
 fn id() -> RequestId {
@@ -20,7 +23,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn the_subject_key_is_kept_where_only_its_owner_reads_and_comes_back_the_same() {
     let (_dir, state) = state();
-    let (holding, key) = (state.holding(id()), SubjectKey::generate().unwrap());
+    let (holding, key) = (state.holding(id()), SubjectKey::generate(&[Kind::Ssh]).unwrap());
     holding.begin("breakglass-request/v1\n", &key).unwrap();
     assert_eq!(mode(&holding.key_path()), 0o600);
     assert_eq!(mode(holding.dir()), 0o700);
@@ -31,7 +34,8 @@ fn the_subject_key_is_kept_where_only_its_owner_reads_and_comes_back_the_same() 
 
 #[test]
 fn two_requests_never_share_a_key() {
-    let (one, two) = (SubjectKey::generate().unwrap(), SubjectKey::generate().unwrap());
+    let (one, two) =
+        (SubjectKey::generate(&[Kind::Ssh]).unwrap(), SubjectKey::generate(&[Kind::Ssh]).unwrap());
     assert_ne!(one.public(), two.public());
 }
 
@@ -39,16 +43,11 @@ fn two_requests_never_share_a_key() {
 fn what_is_forgotten_is_gone() {
     let (_dir, state) = state();
     let holding = state.holding(id());
-    holding.begin("x\n", &SubjectKey::generate().unwrap()).unwrap();
-    holding
-        .keep_certificate(
-            "ssh-ed25519-cert-v01@openssh.com AAAA",
-            breakglass_ledger::bytes::Digest::ZERO,
-        )
-        .unwrap();
+    holding.begin("x\n", &SubjectKey::generate(&[Kind::Ssh]).unwrap()).unwrap();
+    holding.keep(Kind::Ssh, "ssh-ed25519-cert-v01@openssh.com AAAA", Digest::ZERO).unwrap();
     holding.forget().unwrap();
     assert!(holding.key().unwrap().is_none());
-    assert!(holding.certificate().unwrap().is_none());
+    assert!(holding.credential(Kind::Ssh).unwrap().is_none());
     assert!(state.holdings().unwrap().is_empty());
     holding.forget().unwrap();
 }
@@ -57,7 +56,7 @@ fn what_is_forgotten_is_gone() {
 fn a_damaged_key_is_an_error_not_an_absence() {
     let (_dir, state) = state();
     let holding = state.holding(id());
-    holding.begin("x\n", &SubjectKey::generate().unwrap()).unwrap();
+    holding.begin("x\n", &SubjectKey::generate(&[Kind::Ssh]).unwrap()).unwrap();
     std::fs::write(holding.key_path(), "hello").unwrap();
     assert!(matches!(holding.key(), Err(StateError::Damaged(_))));
 }
@@ -102,10 +101,10 @@ fn a_copy_elsewhere_goes_with_the_rest_unless_another_took_its_place() {
         write_private(&place.join("id-cert.pub"), format!("{certificate}\n").as_bytes()).unwrap();
     };
     for (there, is_ours) in [("mine", true), ("another's", false)] {
-        holding.begin("x\n", &SubjectKey::generate().unwrap()).unwrap();
-        holding.keep_certificate("mine", breakglass_ledger::bytes::Digest::ZERO).unwrap();
+        holding.begin("x\n", &SubjectKey::generate(&[Kind::Ssh]).unwrap()).unwrap();
+        holding.keep(Kind::Ssh, "mine", Digest::ZERO).unwrap();
         copy(there);
-        assert_eq!(holding.keep_place(&place).unwrap(), place.canonicalize().unwrap());
+        assert_eq!(holding.keep_place(Kind::Ssh, &place).unwrap(), place.canonicalize().unwrap());
         holding.forget().unwrap();
         assert_eq!(place.join("id").exists(), !is_ours, "{there}");
     }

@@ -2,7 +2,7 @@
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::statement::{About, Act, Review};
+use breakglass_ledger::statement::{About, Act, Kind, Review};
 use serde_json::json;
 
 use super::look::look;
@@ -70,7 +70,9 @@ pub(super) fn hand_back(
 ) -> Result<Exit, Failure> {
     let request = digest_of(client, id)?;
     let holding = client.state().holding(id);
-    if let Some(credential) = holding.certificate()?.and_then(|line| Credential::read(&line).ok()) {
+    if let Some(credential) =
+        holding.credential(Kind::Ssh)?.and_then(|line| Credential::read(Kind::Ssh, &line).ok())
+    {
         match credential.take_back() {
             Ok(()) => client.out.say("ssh-agent no longer holds it"),
             Err(crate::agent::AgentError::Absent) => {}

@@ -1,10 +1,11 @@
 //! `collect`: proof of possession in, certificate out, checked, and put where ssh finds it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::statement::{Act, Ask, Collect, Kind, Pickup, Statement};
-use serde_json::json;
+use breakglass_ledger::time::Timestamp;
+use serde_json::{Value, json};
 
 use super::{told, wait};
 use crate::agent::Agent;
@@ -16,7 +17,7 @@ use crate::credential::Credential;
 use crate::failure::{Exit, Failure};
 use crate::receipt::Receipt;
 use crate::signer::Signer;
-use crate::state::SubjectKey;
+use crate::state::{Holding, KEY_PEM, KINDS, SubjectKey, credential_name};
 
 /// The verb: waits first, if that was asked for.
 pub(super) fn collect_verb(client: &mut Client<'_>, args: &CollectArgs) -> Result<Exit, Failure> {
@@ -27,59 +28,78 @@ pub(super) fn collect_verb(client: &mut Client<'_>, args: &CollectArgs) -> Resul
             return Ok(waited);
         }
     }
-    collect(client, args.id, &args.place)
+    collect(client, args.id, &args.kind, &args.place)
 }
 
 /// What was fetched, and how to use it.
 pub(super) struct Fetched {
     /// The credential.
     pub(super) credential: Credential,
-    /// The ssh command without the host.
-    ssh: Vec<String>,
+    /// What a script wants: the ssh command without the host, or the certificate's path.
+    how: String,
+    /// The same for programs.
+    json: Value,
 }
 
-/// Fetches the credential of `id`, checks it, puts it in its place, and confirms the pickup.
+/// Fetches the credential of `kind` of `id`, checks it, puts it in its place, and confirms the
+/// pickup.
 pub(super) fn fetch(
     client: &mut Client<'_>,
     id: RequestId,
+    kind: Kind,
     place: &Place,
 ) -> Result<Fetched, Failure> {
     let held = Held::of(client, id)?;
-    let act = Act::Collect(Collect { request: held.statement.digest(), kind: Kind::Ssh });
+    let act = Act::Collect(Collect { request: held.statement.digest(), kind });
     let receipt = client.act_with(&held.signer, act, None)?;
     let Signer::Subject(key) = &held.signer else { return Err(not_here(id)) };
-    let credential = Credential::check(&receipt, &held.ask, key)?;
-    client.state().holding(id).keep_certificate(&credential.line, receipt.hash)?;
-    let ssh = put(client, id, &credential, key, place)?;
+    let authority = client.config().x509_ca()?;
+    let authority = authority.as_deref();
+    let credential = Credential::check(&receipt, &held.ask, key, kind, authority)?;
+    client.state().holding(id).keep(kind, &credential.text, receipt.hash)?;
+    let (how, json) = put(client, id, &credential, key, place)?;
     confirm(client, &held, &receipt);
-    Ok(Fetched { credential, ssh })
+    Ok(Fetched { credential, how, json })
 }
 
-/// Fetches the credential of `id` and says how to use it.
+/// Fetches the credentials of `id` of these `kinds`, or of all that were asked for, and says how to
+/// use them.
 pub(super) fn collect(
     client: &mut Client<'_>,
     id: RequestId,
+    kinds: &[Kind],
     place: &Place,
 ) -> Result<Exit, Failure> {
-    let Fetched { credential, ssh } = fetch(client, id, place)?;
-    let now = clock::now();
-    client.out.say(&format!(
-        "serial {}, opens {}, ends {}\nlog in with: {} LOGIN@HOST\ngive it back with: breakglass \
-         drop {id}",
-        credential.serial,
-        credential.principals.join(", "),
-        told(credential.expires_at, now),
-        ssh.join(" "),
-    ));
-    client.out.result(
-        &ssh.join(" "),
-        &json!({
-            "id": id.to_string(), "state": "live", "serial": credential.serial,
-            "key_id": credential.key_id, "principals": credential.principals,
-            "expires_at": credential.expires_at.unix_seconds(), "ssh": ssh,
-        }),
-    )?;
+    let asked = Held::of(client, id)?.ask.kinds;
+    let kinds = if kinds.is_empty() { asked } else { kinds.to_vec() };
+    let (mut lines, mut objects) = (Vec::new(), Vec::new());
+    for kind in kinds {
+        let fetched = fetch(client, id, kind, place)?;
+        tell(client, id, &fetched);
+        lines.push(fetched.how);
+        objects.push(fetched.json);
+    }
+    client.out.say(&format!("give it back with: breakglass drop {id}"));
+    let object = match <[Value; 1]>::try_from(objects) {
+        Ok([object]) => object,
+        Err(several) => {
+            json!({ "id": id.to_string(), "state": "live", "credentials": several })
+        }
+    };
+    client.out.result(&lines.join("\n"), &object)?;
     Ok(Exit::Done)
+}
+
+fn tell(client: &mut Client<'_>, id: RequestId, fetched: &Fetched) {
+    let Credential { kind, serial, principals, expires_at, .. } = &fetched.credential;
+    let ends = told(*expires_at, clock::now());
+    let use_it = match kind {
+        Kind::Ssh => format!("log in with: breakglass ssh {id} LOGIN@HOST, or {} …", fetched.how),
+        Kind::X509 | Kind::Jwt => format!("use it with: breakglass exec {id} -- PROGRAM"),
+    };
+    let opens = if *kind == Kind::Ssh { "opens" } else { "is for" };
+    let principals = principals.join(", ");
+    client.out.say(&format!("serial {serial}, {opens} {principals}, ends {ends}\n{use_it}"));
 }
 
 /// What this machine holds of a request it made.
@@ -108,8 +128,59 @@ fn not_here(id: RequestId) -> Failure {
     )
 }
 
-/// Into the agent if one runs, else into files; answers the ssh command without the host.
+/// Into the agent if one runs, else into files; answers how to use it, for scripts and programs.
 fn put(
+    client: &mut Client<'_>,
+    id: RequestId,
+    credential: &Credential,
+    key: &SubjectKey,
+    place: &Place,
+) -> Result<(String, Value), Failure> {
+    let holding = client.state().holding(id);
+    let mut object = json!({
+        "id": id.to_string(), "state": "live", "kind": credential.kind.name(),
+        "serial": credential.serial, "principals": credential.principals,
+        "expires_at": credential.expires_at.unix_seconds(),
+    });
+    let mut set = |key: &str, value: Value| {
+        if let Some(object) = object.as_object_mut() {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    let how = if credential.kind == Kind::Ssh {
+        let ssh = put_ssh(client, id, credential, key, place)?;
+        set("key_id", json!(credential.name));
+        set("ssh", json!(ssh));
+        ssh.join(" ")
+    } else {
+        let dir = put_pem(client, &holding, credential, key, place)?;
+        let (certificate, key) = (dir.join(credential_name(credential.kind)), dir.join(KEY_PEM));
+        set("certificate", json!(certificate));
+        set("key", json!(key));
+        certificate.display().to_string()
+    };
+    Ok((how, object))
+}
+
+/// Beside the key, and where the user wants it; answers where.
+fn put_pem(
+    client: &Client<'_>,
+    holding: &Holding,
+    credential: &Credential,
+    key: &SubjectKey,
+    place: &Place,
+) -> Result<PathBuf, Failure> {
+    let authority = client.config().x509_ca()?;
+    if let Some(authority) = &authority {
+        holding.keep_ca(authority)?;
+    }
+    let Some(dir) = &place.out else { return Ok(holding.dir().to_owned()) };
+    credential.write(key, authority.as_deref(), dir)?;
+    Ok(holding.keep_place(credential.kind, dir)?)
+}
+
+/// Answers the ssh command without the host.
+fn put_ssh(
     client: &mut Client<'_>,
     id: RequestId,
     credential: &Credential,
@@ -118,14 +189,14 @@ fn put(
 ) -> Result<Vec<String>, Failure> {
     let holding = client.state().holding(id);
     if let Some(dir) = &place.out {
-        credential.write(key, dir)?;
-        return Ok(with_files(&holding.keep_place(dir)?));
+        credential.write(key, None, dir)?;
+        return Ok(with_files(&holding.keep_place(Kind::Ssh, dir)?));
     }
     if place.agent || Agent::is_announced() {
         match credential.lend(key, clock::now()) {
             Ok(()) => {
                 client.out.say("ssh-agent holds it for the rest of its life");
-                return Ok(with_agent(&holding.certificate_path()));
+                return Ok(with_agent(&holding.credential_path(Kind::Ssh)));
             }
             Err(error) if place.agent => return Err(error.into()),
             Err(error) => client.out.say(&format!("{error}; using files instead")),
@@ -160,9 +231,8 @@ fn confirm(client: &mut Client<'_>, held: &Held, receipt: &Receipt) {
 pub(super) fn tidy(client: &mut Client<'_>) -> Result<(), Failure> {
     let now = clock::now();
     for (id, holding) in client.state().holdings()? {
-        let credential = holding.certificate()?.and_then(|line| Credential::read(&line).ok());
-        let is_over = match credential {
-            Some(credential) => credential.expires_at <= now,
+        let is_over = match end_of(&holding)? {
+            Some(end) => end <= now,
             None => now.since(made_at(id)) > DAY_SECONDS,
         };
         if is_over {
@@ -170,6 +240,17 @@ pub(super) fn tidy(client: &mut Client<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// When the last of its credentials that are here is over; `None` if there are none.
+pub(super) fn end_of(holding: &Holding) -> Result<Option<Timestamp>, Failure> {
+    let mut last = None;
+    for kind in KINDS {
+        let text = holding.credential(kind)?;
+        let credential = text.and_then(|text| Credential::read(kind, &text).ok());
+        last = last.max(credential.map(|credential| credential.expires_at));
+    }
+    Ok(last)
 }
 
 /// Longer than any request may wait.

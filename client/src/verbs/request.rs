@@ -1,7 +1,7 @@
 //! `request`: a fresh key, a signed statement, and, with `--wait`, all the way to the credential.
 
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::statement::{Act, Ask, Kind};
+use breakglass_ledger::statement::{Act, Ask};
 use serde_json::json;
 
 use super::{collect, wait};
@@ -34,18 +34,18 @@ pub(super) fn request(client: &mut Client<'_>, args: &RequestArgs) -> Result<Exi
         return Ok(Exit::Done);
     }
     let waited = wait::for_approval(client, id, args.deadline)?;
-    if waited == Exit::Done { collect::collect(client, id, &args.place) } else { Ok(waited) }
+    if waited == Exit::Done { collect::collect(client, id, &[], &args.place) } else { Ok(waited) }
 }
 
 fn ask(client: &mut Client<'_>, args: &RequestArgs) -> Result<RequestId, Failure> {
     let reason = args.reason.as_deref().map(Opening::new).transpose()?;
-    let key = SubjectKey::generate()?;
+    let key = SubjectKey::generate(&args.kind)?;
     let id = RequestId::new(clock::moment().unix_millis(), entropy::bytes()?);
     let ask = Ask {
         id,
         by: client.by()?,
         scope: args.scope.clone(),
-        kinds: vec![Kind::Ssh],
+        kinds: args.kind.clone(),
         lane: args.lane,
         ttl: args.ttl,
         incident: args.incident.clone(),

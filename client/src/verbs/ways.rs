@@ -4,7 +4,9 @@
 //! grant to reuse, the command to ask for one is printed.
 
 mod beside;
+mod kube;
 mod live;
+mod tls;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,6 +20,9 @@ use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use beside::beside;
 use live::Wanted;
+
+pub(super) use kube::kube;
+pub(super) use tls::{curl, pg};
 
 /// Logs in.
 pub(super) fn ssh(client: &mut Client<'_>, args: &SshArgs) -> Result<Exit, Failure> {

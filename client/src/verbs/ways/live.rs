@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::ScopeId;
@@ -44,13 +45,27 @@ pub(super) struct Live {
 impl Live {
     /// What a program may need to know, as variables.
     pub(super) fn environment(&self) -> BTreeMap<&'static str, OsString> {
-        BTreeMap::from([
+        let mut all: BTreeMap<&'static str, OsString> = BTreeMap::from([
             ("BREAKGLASS_REQUEST", self.id.to_string().into()),
             ("BREAKGLASS_SCOPE", self.ask.scope.to_string().into()),
             ("BREAKGLASS_EXPIRES_AT", self.expires_at.unix_seconds().to_string().into()),
-            ("BREAKGLASS_SSH_KEY", self.holding.key_path().into()),
-            ("BREAKGLASS_SSH_CERTIFICATE", self.holding.certificate_path().into()),
-        ])
+        ]);
+        let mut set = |name, path: PathBuf| {
+            if path.exists() {
+                all.insert(name, path.into());
+            }
+        };
+        let holding = &self.holding;
+        if holding.credential_path(Kind::Ssh).exists() {
+            set("BREAKGLASS_SSH_KEY", holding.key_path());
+            set("BREAKGLASS_SSH_CERTIFICATE", holding.credential_path(Kind::Ssh));
+        }
+        if holding.credential_path(Kind::X509).exists() {
+            set("BREAKGLASS_X509_KEY", holding.key_pem_path());
+            set("BREAKGLASS_X509_CERTIFICATE", holding.credential_path(Kind::X509));
+            set("BREAKGLASS_X509_CA", holding.ca_path());
+        }
+        all
     }
 }
 
@@ -93,7 +108,7 @@ fn fitting(client: &Client<'_>, wanted: &Wanted<'_>) -> Result<Vec<Held>, Failur
         if wanted.id.is_some_and(|wanted| wanted != id) {
             continue;
         }
-        let Some(held) = read(id, holding)? else { continue };
+        let Some(held) = read(id, holding, wanted.kind)? else { continue };
         let is_of_scope = wanted.scope.is_none_or(|scope| *scope == held.ask.scope);
         let is_of_kind = wanted.kind.is_none_or(|kind| held.ask.kinds.contains(&kind));
         if is_of_scope && is_of_kind {
@@ -103,12 +118,18 @@ fn fitting(client: &Client<'_>, wanted: &Wanted<'_>) -> Result<Vec<Held>, Failur
     Ok(fitting)
 }
 
-fn read(id: RequestId, holding: Holding) -> Result<Option<Held>, Failure> {
+fn read(id: RequestId, holding: Holding, kind: Option<Kind>) -> Result<Option<Held>, Failure> {
     let Some(bytes) = holding.statement()? else { return Ok(None) };
     let Ok(statement) = Statement::parse(&bytes) else { return Ok(None) };
     let Act::Request(ask) = statement.act().clone() else { return Ok(None) };
-    let credential = holding.certificate()?.and_then(|line| Credential::read(&line).ok());
-    let expires_at = credential.map(|credential| credential.expires_at);
+    let expires_at = match kind {
+        Some(kind) => {
+            let text = holding.credential(kind)?;
+            let credential = text.and_then(|text| Credential::read(kind, &text).ok());
+            credential.map(|credential| credential.expires_at)
+        }
+        None => collect::end_of(&holding)?,
+    };
     Ok(Some(Held { id, ask, holding, expires_at }))
 }
 
@@ -153,8 +174,11 @@ fn collected(
     }
     match (one_of(ready)?, pending) {
         (Some(mut held), _) => {
-            let credential = collect::fetch(client, held.id, &Place::default())?.credential;
-            held.expires_at = Some(credential.expires_at);
+            let all = held.ask.kinds.clone();
+            for kind in wanted.kind.map_or(all, |kind| vec![kind]) {
+                let fetched = collect::fetch(client, held.id, kind, &Place::default())?;
+                held.expires_at = Some(fetched.credential.expires_at);
+            }
             Ok(held)
         }
         (None, Some((id, progress))) => Err(Failure::new(

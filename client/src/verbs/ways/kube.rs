@@ -1,0 +1,135 @@
+//! kubectl's exec plugin (client.authentication.k8s.io/v1).
+
+use breakglass_ledger::statement::Kind;
+use breakglass_ledger::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::live::{self, Wanted};
+use crate::cli::ways::KubeArgs;
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+
+/// Prints an `ExecCredential`, and nothing else, on stdout.
+pub(in crate::verbs) fn kube(client: &mut Client<'_>, args: &KubeArgs) -> Result<Exit, Failure> {
+    let told = std::env::var("KUBERNETES_EXEC_INFO").ok();
+    check(told.as_deref(), args.server.as_deref())?;
+    let wanted = Wanted { id: args.id, scope: args.scope.as_ref(), kind: Some(Kind::X509) };
+    let live = live::pick(client, &wanted)?;
+    let gone = || Failure::new(Exit::Internal, "the certificate's files are gone", "", "");
+    let certificate = live.holding.credential(Kind::X509)?.ok_or_else(gone)?;
+    let key = live.holding.key()?.and_then(|key| key.to_pkcs8_pem()).ok_or_else(gone)?;
+    let answer = credential(&certificate, &key, live.expires_at);
+    client.out.result(&answer.to_string(), &answer)?;
+    Ok(Exit::Done)
+}
+
+fn credential(certificate: &str, key: &str, expires_at: Timestamp) -> Value {
+    json!({
+        "apiVersion": VERSION,
+        "kind": KIND,
+        "status": {
+            "expirationTimestamp": expires_at.to_string(),
+            "clientCertificateData": format!("{}\n", certificate.trim()),
+            "clientKeyData": key,
+        },
+    })
+}
+
+/// Whether what kubectl tells of itself (`KUBERNETES_EXEC_INFO`) is what is understood here, and is
+/// about the cluster at `server`, if one is named. By hand nothing is told.
+fn check(told: Option<&str>, server: Option<&str>) -> Result<(), Failure> {
+    let Some(told) = told else {
+        return match server {
+            Some(_) => Err(wrong("nobody said for which cluster this is")),
+            None => Ok(()),
+        };
+    };
+    if told.len() > TOLD_MAX {
+        return Err(wrong("it is longer than any that is true"));
+    }
+    let told: Value = serde_json::from_str(told).map_err(|error| wrong(&error.to_string()))?;
+    let is =
+        |pointer: &str, word: &str| told.pointer(pointer).and_then(Value::as_str) == Some(word);
+    if !is("/kind", KIND) {
+        return Err(wrong("it is no ExecCredential"));
+    }
+    if !is("/apiVersion", VERSION) {
+        return Err(wrong(&format!("only {VERSION} is spoken here")));
+    }
+    if !told.pointer("/spec/interactive").is_some_and(Value::is_boolean) {
+        return Err(wrong("`spec.interactive` is missing"));
+    }
+    match server {
+        Some(server) if !is("/spec/cluster/server", server) => {
+            Err(wrong(&format!("it is not about the cluster {server}")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn wrong(why: &str) -> Failure {
+    Failure::usage(
+        format!("KUBERNETES_EXEC_INFO: {why}"),
+        format!(
+            "in the kubeconfig: apiVersion: {VERSION}; with --server also provideClusterInfo: true"
+        ),
+    )
+}
+
+const VERSION: &str = "client.authentication.k8s.io/v1";
+const KIND: &str = "ExecCredential";
+
+/// A cluster's certificates and an extension; kubectl itself sends some KiB.
+const TOLD_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: &str = r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",
+        "spec":{"interactive":false,"cluster":{"server":"https://k8s.example.com:6443"}}}"#;
+
+    #[test]
+    fn what_kubectl_says_is_read_strictly_and_by_hand_nothing_is_said() {
+        assert!(check(None, None).is_ok());
+        assert!(check(Some(TOLD), None).is_ok());
+        for (from, to) in [
+            ("/v1\"", "/v1beta1\""),
+            ("ExecCredential", "TokenReview"),
+            ("\"interactive\":false,", ""),
+            ("false", "\"no\""),
+            ("}}}", "}}"),
+        ] {
+            let told = TOLD.replace(from, to);
+            assert_ne!(told, TOLD, "{from}");
+            assert!(check(Some(&told), None).is_err(), "{told}");
+        }
+        assert!(check(Some(""), None).is_err());
+        assert!(check(Some(&" ".repeat(TOLD_MAX + 1)), None).is_err());
+    }
+
+    /// A certificate for one cluster is not shown to another.
+    #[test]
+    fn a_named_cluster_is_the_only_one_that_gets_it() {
+        assert!(check(Some(TOLD), Some("https://k8s.example.com:6443")).is_ok());
+        for other in ["https://k8s.example.com", "https://k8s.example.com:64430", ""] {
+            assert!(check(Some(TOLD), Some(other)).is_err(), "{other}");
+        }
+        let silent = TOLD.replace(",\"cluster\":{\"server\":\"https://k8s.example.com:6443\"}", "");
+        assert!(check(Some(&silent), Some("https://k8s.example.com:6443")).is_err());
+        assert!(check(None, Some("https://k8s.example.com:6443")).is_err());
+    }
+
+    /// The schema: Kubernetes, `ExecCredential` of client.authentication.k8s.io/v1.
+    #[test]
+    fn the_answer_is_of_the_documented_schema() {
+        let at = Timestamp::from_unix_seconds(1_767_323_045);
+        let answer = credential("-----BEGIN CERTIFICATE-----", "key", at);
+        assert_eq!(answer["apiVersion"], VERSION);
+        assert_eq!(answer["kind"], KIND);
+        let status = answer["status"].as_object().unwrap();
+        assert_eq!(status["expirationTimestamp"], "2026-01-02T03:04:05Z");
+        assert_eq!(status.len(), 3);
+        assert!(status["clientCertificateData"].as_str().unwrap().ends_with("-\n"));
+    }
+}
