@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use breakglass_integration_tests::dev::Dev;
+use breakglass_integration_tests::dev::{Dev, LONG};
 use breakglass_integration_tests::people::Person;
+use breakglass_integration_tests::wait::until;
 use breakglass_ledger::policy::Files;
+use serde_json::{Value, json};
 
 /// The policy in force copied to `name`, with `changes` made in whichever file has them.
 fn changed(dev: &Dev, from: &str, name: &str, changes: &[(&str, &str)]) -> PathBuf {
@@ -172,4 +174,88 @@ fn an_authority_hands_over_and_versions_never_go_back() {
     // What was in force once does not come back, with all its signatures.
     let back = dev.says("pia", &["policy", "push", text(&two)]);
     assert!(back.code != 0 && back.err.contains("the next one is 4"), "{back:?}");
+}
+
+/// What keeps `root-on-host` from being had all the time, and nobody on call owns anything.
+fn tight(dev: &Dev) -> PathBuf {
+    let lane = "[scope.emergency]\nafter = \"1s\"\nttl-max = \"5m\"\ndelay = \"1s\"\n\n";
+    let ssh = "[scope.ssh]\nprincipals = [\"bg-root\"]";
+    let owner = ("technical-owner = \"group:oncall\"", "technical-owner = \"group:leads\"");
+    let changes = [
+        (
+            "lanes = [\"normal\"]",
+            "lanes = [\"outage\", \"emergency\"]\noutage = \"okta\"\nbudget = \"12m/1d\"",
+        ),
+        (ssh, &format!("{lane}{ssh}")),
+        owner,
+        owner,
+        owner,
+    ];
+    changed(dev, "broker/policy", "tight", &changes)
+}
+
+/// An explanation that supposed nothing to be locked, spent or over told people to wait for approvers
+/// who could not have helped.
+#[test]
+fn what_stands_in_the_way_at_the_running_broker_is_told_and_what_one_may_not_see_too() {
+    let dev = Dev::start();
+    let dir = tight(&dev);
+    let _ = dev.done("pia", &["policy", "sign", text(&dir)]);
+    let _ = dev.done("pia", &["policy", "push", text(&dir)]);
+    for who in ["ada", "bob"] {
+        let _ =
+            dev.done(who, &["outage", "declare", "okta", "--reason", "nobody gets in", "--yes"]);
+    }
+    let ask = ["request", "root-on-host", "--reason", "disk full", "--lane"];
+    let id = dev.done("sam", &[&ask[..], &["outage", "--ttl", "10m"]].concat());
+    let free = dev.says("ada", &["policy", "explain", &id]);
+    assert_eq!(free.code, 3, "{free:?}");
+    assert!(free.out.contains("1 of 1 missing") && !free.out.contains("in the way"), "{free:?}");
+    assert!(!free.out.contains("not visible"), "an owner sees everything: {free:?}");
+
+    // Nobody answers: sam goes alone, and while that grant lives the budget holds no second one.
+    let alone = [&ask[..], &["emergency", "--ttl", "5m"]].concat();
+    let alone = until("the lane opens", LONG, || {
+        let said = dev.says("sam", &alone);
+        (said.code == 0).then_some(said.out)
+    });
+    let out = dev.path("credential");
+    let collect = ["collect", &alone, "--out", text(&out)];
+    until("the delay is over", LONG, || (dev.says("sam", &collect).code == 0).then_some(()));
+    let lock = ["lock", &format!("grant:{id}"), "--message", "looked at by security", "--yes"];
+    let seq = dev.done("bob", &lock);
+    let _ = dev.done("ada", &["outage", "resolve", "okta", "--yes"]);
+
+    let said = dev.says("ada", &["policy", "explain", &id]);
+    assert_eq!(said.code, 5, "{said:?}");
+    let told = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["(70: locked)", "(53: outage-lane-closed)", "(64: budget-spent)"] {
+        assert!(told.contains(words), "{words}: {said:?}");
+    }
+    assert!(told.contains("locked by bob: looked at by security"), "{said:?}");
+    let names = |who: &str| -> (Vec<String>, Value) {
+        let running = dev.says(who, &["policy", "explain", &id, "-o", "json"]);
+        let told: Value = serde_json::from_str(&running.out).unwrap();
+        let way = told["in_the_way"].as_array().unwrap().iter();
+        let names = way.map(|refusal| refusal["name"].as_str().unwrap().to_owned());
+        (names.collect(), told["not_visible"].clone())
+    };
+    let (way, unseen) = names("ada");
+    assert_eq!(way, ["locked", "outage-lane-closed", "budget-spent"], "lock {seq}");
+    assert_eq!(unseen, json!([]));
+
+    // sam owns nothing: not told of the lock, and told so.
+    let (way, unseen) = names("sam");
+    assert_eq!(way, ["outage-lane-closed", "budget-spent"]);
+    assert!(unseen[0].as_str().unwrap().starts_with("locks on anything but sam"), "{unseen}");
+    let said = dev.says("sam", &["policy", "explain", &id]).out;
+    let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("unseen not visible to you: locks on anything but sam"), "{said}");
+
+    // An export of one request says nothing of all this, and is not taken to.
+    let case = dev.path("case");
+    let _ = dev.done("ada", &["audit", "export", "--request", &id, "--out", text(&case)]);
+    let told = dev.says("ada", &["policy", "explain", text(&case), "-o", "json"]).out;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(told["not_visible"][0].as_str().unwrap().starts_with("locks, outages"), "{told}");
 }
