@@ -14,7 +14,9 @@ use crate::refusal::Refusal;
 use crate::request::{Asked, Live, Pending, Request};
 use crate::stages::{self, Tally};
 use crate::verdict::{Event, Verdict};
-use crate::{BACKDATE_SECONDS, TOKENS_MAX, ask, emergency, outage, restraint};
+use crate::{
+    BACKDATE_SECONDS, TOKEN_BACKDATE_SECONDS, TOKENS_MAX, ask, emergency, outage, restraint,
+};
 
 /// Judges a collect: everything that was judged before is judged again, now.
 pub(crate) fn collect(
@@ -162,7 +164,7 @@ fn clear(
         scope: ask.scope.clone(),
         kind: terms.kind,
         subject: ask::subject_key(facts.policy, ask)?.cloned(),
-        not_before: facts.now.minus(BACKDATE_SECONDS),
+        not_before: facts.now.minus(backdate(&profile)),
         expires_at: expiry(&profile, facts.now, terms.ends),
         ends: terms.ends,
         replaces: terms.replaces,
@@ -170,6 +172,14 @@ fn clear(
         approvals: tally.counted,
         decision: grounds::weigh(facts, decision, None),
     })
+}
+
+/// RFC 7519, 4.1.5: `nbf` allows for clocks that differ; targets add leeway of their own to tokens.
+const fn backdate(profile: &Profile) -> u64 {
+    match profile {
+        Profile::Ssh(_) | Profile::X509(_) => BACKDATE_SECONDS,
+        Profile::Jwt(_) => TOKEN_BACKDATE_SECONDS,
+    }
 }
 
 /// A certificate ends with its grant. A token is soon over, because nobody asks again about it.

@@ -56,6 +56,9 @@ pub const CLOSE_AFTER_SECONDS: u64 = 300;
 /// A credential is valid from this many seconds before it is made, for hosts with slow clocks.
 pub const BACKDATE_SECONDS: u64 = 60;
 
+/// A token is valid from this many seconds before it is made: `nbf` is so much before `iat`.
+pub const TOKEN_BACKDATE_SECONDS: u64 = 5;
+
 /// Most tokens of one grant: one every ten minutes for twelve hours, and room for answers that were
 /// lost. Each is an entry for ever.
 pub const TOKENS_MAX: usize = 144;

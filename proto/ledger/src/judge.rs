@@ -24,11 +24,14 @@ mod reach;
 mod request;
 mod review;
 mod rules;
+mod token;
 mod world;
+mod x509;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use credential::Authorities;
 use deadline::Deadlines;
 use grant::{Grant, State};
 use history::{History, is_live};
@@ -44,7 +47,7 @@ use crate::audit::{Code, Eligibility, Findings, Spoken};
 use crate::bytes::Digest;
 use crate::entry::{Body, Entry, KeyRole, Link};
 use crate::id::RequestId;
-use crate::key::PublicKey;
+use crate::key::{KeyType, PublicKey};
 use crate::policy::Policy;
 use crate::principal::{DependencyId, ScopeId};
 use crate::time::{Moment, Timestamp};
@@ -54,6 +57,8 @@ use crate::time::{Moment, Timestamp};
 pub const ALLOWANCE_SECONDS: u64 = 300;
 /// How long before issuing, in seconds, a credential may begin: the clocks of hosts differ.
 pub const BACKDATE_SECONDS: u64 = 60;
+/// Most tokens of one grant.
+pub const TOKENS_MAX: usize = 144;
 /// How long after its credential's end, in seconds, a grant stays open: hosts whose clocks are late
 /// still need the revocation list to name it.
 pub const CLOSE_AFTER_SECONDS: u64 = 300;
@@ -100,7 +105,7 @@ pub struct Judge<'a> {
     /// Grants of a scope with a credential out.
     live: HashMap<ScopeId, u32>,
     deadlines: Deadlines,
-    ssh_ca: Option<PublicKey>,
+    authorities: Authorities,
     head: Option<(u64, Timestamp)>,
     /// When the policy came into force whose consequences are being heard.
     enacted: Option<Moment>,
@@ -150,8 +155,25 @@ impl<'a> Judge<'a> {
     /// any policy, or a later change of keys.
     pub fn learn_ca(&mut self, line: &str, seq: u64, out: &mut Findings) {
         match PublicKey::from_openssh(line) {
-            Ok(key) => self.ssh_ca = Some(key),
+            Ok(key) => self.authorities.ssh = Some(key),
             Err(error) => out.add(Code::Schema, Some(seq), format!("the SSH CA: {error}")),
+        }
+    }
+
+    /// Learns the broker's X.509 authority (PEM) from entry `seq`.
+    pub fn learn_x509_ca(&mut self, pem: &str, seq: u64, out: &mut Findings) {
+        self.authorities.x509 = x509::Authority::read(pem);
+        if self.authorities.x509.is_none() {
+            out.add(Code::Schema, Some(seq), "the X.509 CA is no authority in its one form");
+        }
+    }
+
+    /// Learns the broker's key for tokens (an OpenSSH line, P-256) from entry `seq`.
+    pub fn learn_jwt_key(&mut self, line: &str, seq: u64, out: &mut Findings) {
+        let key = PublicKey::from_openssh(line).ok();
+        self.authorities.jwt = key.filter(|key| key.key_type() == KeyType::EcdsaP256);
+        if self.authorities.jwt.is_none() {
+            out.add(Code::Schema, Some(seq), "the key for tokens is not a P-256 key");
         }
     }
 
@@ -184,9 +206,12 @@ impl<'a> Judge<'a> {
     /// An entry that belongs to no grant.
     fn aside(&mut self, case: &Case<'_>, out: &mut Findings) {
         match &case.entry.body {
-            Body::Keys(body) if body.role == KeyRole::SshCa => {
-                self.learn_ca(&body.key, case.entry.seq, out);
-            }
+            Body::Keys(body) => match body.role {
+                KeyRole::SshCa => self.learn_ca(&body.key, case.entry.seq, out),
+                KeyRole::X509Ca => self.learn_x509_ca(&body.key, case.entry.seq, out),
+                KeyRole::JwtKey => self.learn_jwt_key(&body.key, case.entry.seq, out),
+                KeyRole::Lists | KeyRole::TlsCa => {}
+            },
             Body::Policy(_) => {
                 self.policy_changed(case);
                 self.end_waiting(case);
@@ -200,7 +225,6 @@ impl<'a> Judge<'a> {
             Body::OutageEnded(body) => self.ended(case, body, out),
             Body::Reviewed(body) => self.reviewed(case, body, out),
             Body::Genesis(_)
-            | Body::Keys(_)
             | Body::Drill(_)
             | Body::Anchor(_)
             | Body::Config(_)

@@ -96,6 +96,12 @@ impl<'a> Hearing<'a> {
             self.findings.add(Code::OriginUntrusted, Some(0), detail);
         }
         self.judge.learn_ca(&genesis.ssh_ca, 0, &mut self.findings);
+        if let Some(pem) = &genesis.x509_ca {
+            self.judge.learn_x509_ca(pem, 0, &mut self.findings);
+        }
+        if let Some(line) = &genesis.jwt_key {
+            self.judge.learn_jwt_key(line, 0, &mut self.findings);
+        }
     }
 
     fn policy(&mut self, body: &crate::entry::Policy, seq: u64) {

@@ -3,9 +3,10 @@
 use data_encoding::BASE64;
 use ssh_key::certificate::{CertType, Certificate};
 
-use super::Case;
 use super::grant::{Credential, Grant, State};
+use super::{Case, token, x509};
 use crate::audit::{Code, Findings};
+use crate::bytes::Digest;
 use crate::entry::Issued;
 use crate::key::{KeyType, PublicKey};
 use crate::policy::SshProfile;
@@ -18,8 +19,46 @@ const SIGNATURE_HEAD: [u8; 23] = *b"\0\0\0\x53\0\0\0\x0bssh-ed25519\0\0\0\x40";
 /// What every principal of a drill's certificate begins with, so that it opens nothing real.
 const DRILL_PREFIX: &str = "drill-";
 
-/// Checks the certificate of an `issued` entry against entry, request and policy.
+/// The broker's keys that sign credentials, as the ledger names them so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Authorities {
+    pub(super) ssh: Option<PublicKey>,
+    pub(super) x509: Option<x509::Authority>,
+    pub(super) jwt: Option<PublicKey>,
+}
+
+/// Checks the credential of an `issued` entry against entry, request and policy.
 pub(super) fn check(
+    case: &Case<'_>,
+    grant: &Grant,
+    body: &Issued,
+    by: &Authorities,
+    out: &mut Findings,
+) {
+    let mut wrong = |detail: &str| case.find(out, Code::CredMismatch, detail);
+    if !grant.ask.kinds.contains(&body.kind) {
+        return wrong("this kind of credential was not asked for");
+    }
+    if (body.kind == Kind::Jwt) == body.certificate.is_some()
+        || (body.kind == Kind::Jwt) != (body.claims.is_some() && body.token.is_some())
+        || body.kind != Kind::Jwt && (body.claims.is_some() || body.token.is_some())
+    {
+        wrong("it is written down as another kind of credential is");
+    }
+    if body.serial != case.entry.seq || body.serial == 0 {
+        wrong("the serial is not the number of its entry");
+    }
+    if grant.ask.key.as_ref().map_or(Digest::ZERO, PublicKey::digest) != body.subject {
+        wrong("the subject is not the request's key");
+    }
+    match body.kind {
+        Kind::Ssh => check_ssh(case, grant, body, by.ssh.as_ref(), out),
+        Kind::X509 => x509::check(case, grant, body, by.x509.as_ref(), out),
+        Kind::Jwt => token::check(case, grant, body, by.jwt.is_some(), out),
+    }
+}
+
+fn check_ssh(
     case: &Case<'_>,
     grant: &Grant,
     body: &Issued,
@@ -27,15 +66,6 @@ pub(super) fn check(
     out: &mut Findings,
 ) {
     let mut wrong = |detail: &str| case.find(out, Code::CredMismatch, detail);
-    if body.kind != Kind::Ssh || !grant.ask.kinds.contains(&body.kind) {
-        return wrong("this kind of credential was not asked for");
-    }
-    if body.serial != case.entry.seq || body.serial == 0 {
-        wrong("the serial is not the number of its entry");
-    }
-    if grant.ask.key.as_ref().map(PublicKey::digest) != Some(body.subject) {
-        wrong("the subject is not the request's key");
-    }
     let Some((certificate, wire)) = body.certificate.as_deref().and_then(read) else {
         return wrong("the certificate is not one in its one form");
     };
@@ -144,14 +174,14 @@ fn exceeds(
 pub(super) fn picked_up(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
     grant.must_be_about(case, out);
     let Some(credential) = out_now(case, grant, out) else { return };
-    let issued = credential.issued;
+    let issued: Vec<Digest> = credential.all().map(|one| one.issued).collect();
     grant.picked_up = true;
     let Some(spoken) = case.spoken else { return };
     if Some(&spoken.key) != grant.ask.key.as_ref() {
         case.find(out, Code::KeyUnknown, "it was not confirmed with the request's subject key");
     }
     let Act::Pickup(pickup) = spoken.statement.act() else { return };
-    if pickup.issued != issued {
+    if !issued.contains(&pickup.issued) {
         case.find(out, Code::CredMismatch, "another credential was confirmed");
     }
 }
@@ -160,7 +190,7 @@ pub(super) fn picked_up(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) 
 pub(super) fn used(case: &Case<'_>, grant: &Grant, out: &mut Findings) {
     let Some(credential) = out_now(case, grant, out) else { return };
     let Some(Act::Use(used)) = case.spoken.map(|spoken| spoken.statement.act()) else { return };
-    if used.serial.0 != credential.serial {
+    if !credential.all().any(|one| one.serial == used.serial.0) {
         case.find(out, Code::CredMismatch, "another credential was used");
     }
     if let State::Revoked(_, at) = grant.state

@@ -54,14 +54,17 @@ pub(super) fn revoked(case: &Case<'_>, grant: &mut Grant, body: &Revoked, out: &
         let detail = format!("revoked cannot follow {}", grant.shown());
         return case.find(out, Code::GrantOrder, detail);
     };
-    if body.serial != credential.serial || body.valid_before != credential.valid_before {
-        case.find(out, Code::CredMismatch, "another credential was taken back");
+    let serials = std::iter::once(&body.serial).chain(body.also.iter().flatten());
+    let is_all = serials.eq(credential.all().map(|one| &one.serial));
+    let is_written_so = body.also.as_ref().is_none_or(|also| !also.is_empty());
+    if !is_all || !is_written_so || body.valid_before != credential.ends {
+        case.find(out, Code::CredMismatch, "other credentials than the grant's were taken back");
     }
     grant.must_be_about(case, out);
     if let Some((code, detail)) = fault_of(case, grant, body) {
         case.find(out, code, detail);
     }
-    grant.due = closes(credential.valid_before);
+    grant.due = closes(credential.ends);
     grant.state = State::Revoked(credential, case.at());
 }
 
@@ -96,7 +99,7 @@ pub(super) fn closed(case: &Case<'_>, grant: &Grant, outcome: Outcome, out: &mut
             return case.find(out, Code::GrantOrder, detail);
         }
         State::Ended(outcome) => (*outcome, case.at()),
-        State::Revoked(credential, _) => (Outcome::Revoked, closes(credential.valid_before)),
+        State::Revoked(credential, _) => (Outcome::Revoked, closes(credential.ends)),
     };
     if outcome != actual {
         let detail = format!("closed as {}, it was {}", outcome.name(), actual.name());

@@ -11,7 +11,7 @@ use crate::entry::{Link, Outcome};
 use crate::key::PublicKey;
 use crate::policy::{Policy, Scope};
 use crate::principal::{PrincipalId, StageId};
-use crate::statement::{Ask, Lane, Statement};
+use crate::statement::{Ask, Kind, Lane, Statement};
 use crate::time::{Timestamp, Ttl};
 
 /// A grant that is not yet closed.
@@ -61,12 +61,29 @@ pub(super) enum State {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Credential {
+    /// The first.
+    pub(super) first: One,
+    /// Those after it, in order.
+    pub(super) further: Vec<One>,
+    /// First second at which the grant is over, all its credentials with it.
+    pub(super) ends: Timestamp,
+    /// The policy under which the first was made.
+    pub(super) under: Arc<Policy>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct One {
     pub(super) serial: u64,
     /// SHA-256 of the `issued` entry.
     pub(super) issued: Digest,
-    pub(super) valid_before: Timestamp,
-    /// The policy under which it was made.
-    pub(super) under: Arc<Policy>,
+    pub(super) kind: Kind,
+}
+
+impl Credential {
+    /// All of the grant, in order.
+    pub(super) fn all(&self) -> impl DoubleEndedIterator<Item = &One> {
+        std::iter::once(&self.first).chain(&self.further)
+    }
 }
 
 impl Grant {
@@ -155,7 +172,7 @@ impl Grant {
     /// Whether a certificate that is out opens more than `policy` gives.
     fn is_wider(&self, policy: &Policy) -> bool {
         match &self.state {
-            State::Live(credential) => is_narrower(&self.ask.scope, &credential.under, policy),
+            State::Live(credential) => is_narrower(&self.ask, &credential.under, policy),
             State::Pending | State::Revoked(..) | State::Ended(_) => false,
         }
     }
@@ -167,7 +184,7 @@ impl Grant {
     /// When the credential that is out ends by itself.
     pub(super) const fn ends(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Live(credential) => Some(credential.valid_before),
+            State::Live(credential) => Some(credential.ends),
             State::Pending | State::Revoked(..) | State::Ended(_) => None,
         }
     }

@@ -26,7 +26,9 @@ impl Landing {
             self.credentials.insert(body.serial, None);
         }
         if let Body::Revoked(body) = &case.entry.body {
-            self.credentials.insert(body.serial, Some(case.at()));
+            for serial in std::iter::once(&body.serial).chain(body.also.iter().flatten()) {
+                self.credentials.insert(*serial, Some(case.at()));
+            }
         }
     }
 

@@ -1,22 +1,49 @@
-//! Whether a new policy opens less than a certificate that is out does.
+//! Whether a new policy opens less than a credential that is out does.
 
 use std::net::IpAddr;
 
-use crate::policy::{Policy, SshProfile};
-use crate::principal::ScopeId;
+use crate::policy::{JwtProfile, Policy, SshProfile, X509Profile};
+use crate::statement::{Ask, Kind};
 
-/// Whether `new` grants less of the scope over SSH than `old`, under which a certificate was made.
-pub(super) fn is_narrower(scope: &ScopeId, old: &Policy, new: &Policy) -> bool {
-    let profile = |policy: &Policy| policy.scope(scope).and_then(|scope| scope.ssh.clone());
-    match (profile(old), profile(new)) {
-        (Some(old), Some(new)) => opens_less(&old, &new),
+/// Whether `new` grants less than `old`, under which it was issued, of any kind asked for.
+pub(super) fn is_narrower(ask: &Ask, old: &Policy, new: &Policy) -> bool {
+    let (Some(old), Some(new)) = (old.scope(&ask.scope), new.scope(&ask.scope)) else {
+        return true;
+    };
+    ask.kinds.iter().any(|kind| match kind {
+        Kind::Ssh => compared(old.ssh.as_ref(), new.ssh.as_ref(), opens_less),
+        Kind::X509 => compared(old.x509.as_ref(), new.x509.as_ref(), names_less),
+        Kind::Jwt => compared(old.jwt.as_ref(), new.jwt.as_ref(), claims_less),
+    })
+}
+
+fn compared<T>(old: Option<&T>, new: Option<&T>, less: impl FnOnce(&T, &T) -> bool) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => less(old, new),
         (Some(_), None) => true,
         (None, _) => false,
     }
 }
 
+fn lost(old: &[String], new: &[String]) -> bool {
+    old.iter().any(|one| !new.contains(one))
+}
+
+fn names_less(old: &X509Profile, new: &X509Profile) -> bool {
+    lost(&old.organizations, &new.organizations)
+        || lost(&old.organizational_units, &new.organizational_units)
+        || old.uri.is_some() && old.uri != new.uri
+        || old.svid && !new.svid
+}
+
+fn claims_less(old: &JwtProfile, new: &JwtProfile) -> bool {
+    old.audience != new.audience
+        || lost(&old.groups, &new.groups)
+        || old.ttl_max > new.ttl_max
+        || old.bearer && !new.bearer
+}
+
 fn opens_less(old: &SshProfile, new: &SshProfile) -> bool {
-    let lost = |old: &[String], new: &[String]| old.iter().any(|one| !new.contains(one));
     lost(&old.principals, &new.principals)
         || lost(&old.extensions, &new.extensions)
         || new.force_command.is_some() && old.force_command != new.force_command

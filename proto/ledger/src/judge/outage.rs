@@ -180,7 +180,7 @@ impl Judge<'_> {
             return;
         }
         let drained = self.drain_of(case, grant).map(|(end, grace)| end.recorded.plus(grace));
-        let due = drained.unwrap_or(Timestamp::MAX).min(credential.valid_before);
+        let due = drained.unwrap_or(Timestamp::MAX).min(credential.ends);
         if let Some(grant) = self.open.get_mut(&request)
             && grant.due != due
         {

@@ -11,6 +11,7 @@ use crate::testing::{House, PEOPLE, files_of};
 mod around;
 mod credentials;
 mod ends;
+mod kinds;
 mod landing;
 mod lanes;
 mod rules;

@@ -260,7 +260,7 @@ impl House {
         })
     }
 
-    fn kept(&self, id: RequestId) -> &Kept {
+    pub(super) fn kept(&self, id: RequestId) -> &Kept {
         self.grants.get(&id).expect("a request of this house")
     }
 }

@@ -8,7 +8,7 @@ use crate::statement::{Canary, Serial, Use};
 fn hosted() -> (House, RequestId, u64) {
     let mut house = House::hosted();
     let id = house.emergency();
-    let serial = house.size() - 2;
+    let serial = house.size().saturating_sub(2);
     (house, id, serial)
 }
 

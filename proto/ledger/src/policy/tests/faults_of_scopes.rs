@@ -254,7 +254,7 @@ fn a_scope_says_what_its_certificates_and_tokens_say() {
     assert_eq!((x509.uri.as_deref(), x509.svid), (Some("spiffe://example.com/x"), true));
     let jwt = scope.jwt.as_ref().unwrap();
     assert_eq!((jwt.audience.as_str(), jwt.ttl_max, jwt.bearer), ("https://db", 900, true));
-    assert!(Kind::ALL.into_iter().all(|kind| scope.offers(*kind)));
+    assert!(Kind::ALL.iter().all(|kind| scope.offers(*kind)));
 }
 
 #[test]
