@@ -43,7 +43,7 @@ impl Leaf {
         params.distinguished_name.push(DnType::OrganizationName, "dba");
         params.distinguished_name.push(DnType::CommonName, self.name.clone());
         params.serial_number = Some(SerialNumber::from_slice(&self.serial));
-        params.is_ca = self.is_ca.clone();
+        params.is_ca = self.is_ca;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = self.purposes.clone();
         let whole = |at: Timestamp| {
