@@ -17,12 +17,14 @@ impl Judge<'_> {
     /// ends right behind it, at the same time, and hears nobody in between.
     pub(super) fn follow_policy(&mut self, case: &Case<'_>) {
         let entry = case.entry;
-        self.enacted = match &entry.body {
-            Body::Policy(_) => Some(entry.time),
-            Body::Lapsed(_) | Body::Closed(_) | Body::Drill(_) => self.enacted,
-            Body::Revoked(body) if body.signed.is_none() => self.enacted,
-            _ => None,
-        };
+        let body = &entry.body;
+        let comes_with_it = matches!(body, Body::Lapsed(_) | Body::Closed(_) | Body::Drill(_))
+            || matches!(body, Body::Revoked(body) if body.signed.is_none());
+        if matches!(body, Body::Policy(_)) {
+            self.enacted = Some(entry.time);
+        } else if !comes_with_it {
+            self.enacted = None;
+        }
         self.enacted = self.enacted.filter(|at| *at == entry.time);
     }
 
