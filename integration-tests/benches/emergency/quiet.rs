@@ -71,7 +71,7 @@ async fn paced(ports: [u16; 3], ca: &str, emergencies: Vec<Messages>) -> [Vec<f6
     let mut latencies = [Vec::new(), Vec::new(), Vec::new()];
     for (number, message) in emergencies.into_iter().flatten().enumerate() {
         for step in 0..ports.len() {
-            let is_forward = (number / ports.len()) % 2 == 0;
+            let is_forward = (number / ports.len()).is_multiple_of(2);
             let step = if is_forward { step } else { ports.len() - step };
             let turn = (number + step) % ports.len();
             let begun = Instant::now();

@@ -96,9 +96,9 @@ impl Stage {
             applied.clone()
         };
         let bodies = self.bodies();
-        let reports = bodies.iter().filter_map(|body| match body {
-            Body::Applied(applied) => Some(said(&applied.signed)),
-            _ => None,
+        let reports = bodies.iter().filter_map(|body| {
+            let Body::Applied(applied) = body else { return None };
+            Some(said(&applied.signed))
         });
         reports.collect()
     }

@@ -125,8 +125,8 @@ fn fill(house: &mut House, size: usize) {
 fn write_over(house: &House, from: usize, to: usize) {
     let stored = rows(&house.ledger());
     let mut prev = Digest::of(&stored[from - 1]);
-    for seq in from..=to {
-        let mut entry = Entry::parse(&stored[seq]).unwrap();
+    for bytes in &stored[from..=to] {
+        let mut entry = Entry::parse(bytes).unwrap();
         (entry.prev, entry.body) = (prev, Body::Anchor(an_anchor(house)));
         prev = Digest::of(&entry.to_bytes().unwrap());
         put(house, &entry);

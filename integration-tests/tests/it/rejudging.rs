@@ -70,9 +70,9 @@ fn bodies(house: &House) -> Vec<Body> {
 
 /// The rules of every `lapsed` entry, in order.
 fn lapses(house: &House) -> Vec<String> {
-    let rules = |body: Body| match body {
-        Body::Lapsed(body) => Some(body.decision.rules.join(" ")),
-        _ => None,
+    let rules = |body: Body| {
+        let Body::Lapsed(body) = body else { return None };
+        Some(body.decision.rules.join(" "))
     };
     bodies(house).into_iter().filter_map(rules).collect()
 }
