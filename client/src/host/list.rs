@@ -173,8 +173,9 @@ impl Place {
             };
         }
         self.write("krl.sig", list.signature.as_bytes())?;
-        self.write("krl", &list.bytes)?;
+        // Before the list: whoever is killed in between takes this list again, and none before it.
         self.write("krl.version", format!("{offered}\n").as_bytes())?;
+        self.write("krl", &list.bytes)?;
         Ok(true)
     }
 
