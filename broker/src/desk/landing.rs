@@ -106,6 +106,9 @@ impl Memory {
     /// After a start: looks once at whether the newest revocation has landed everywhere.
     pub(super) fn plan_landing(&mut self, store: &impl Anchored) -> Result<(), DeskError> {
         self.has_targets = store.read().has_targets()?;
+        if !self.has_targets {
+            return Ok(());
+        }
         if let Some((at, seq)) = store.read().newest_revocation()? {
             self.expect_landing(at, seq);
         }
