@@ -122,7 +122,8 @@ pub(crate) fn subject_key<'a>(
 ) -> Result<Option<&'a PublicKey>, Refusal> {
     let Some(key) = &ask.key else {
         let jwt = scope(policy, ask)?.jwt.as_ref();
-        let is_bearer = ask.kinds == [Kind::Jwt] && jwt.is_some_and(|jwt| jwt.bearer);
+        let is_bearer =
+            matches!(ask.kinds.as_slice(), [Kind::Jwt]) && jwt.is_some_and(|jwt| jwt.bearer);
         return if is_bearer { Ok(None) } else { Err(Refusal::SubjectKeyMissing) };
     };
     if policy.owner_of(key).is_some() {

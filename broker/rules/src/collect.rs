@@ -58,7 +58,7 @@ fn another(facts: &Facts<'_>, live: &Live, kind: Kind) -> Result<Verdict, Refusa
         // The credential is public and bound to the key that asks: telling it again is harmless.
         return Ok(Verdict::Again { seq: before.seq });
     }
-    if live.credentials().filter(|issued| issued.kind == Kind::Jwt).count() >= TOKENS_MAX {
+    if live.credentials().filter(|issued| matches!(issued.kind, Kind::Jwt)).count() >= TOKENS_MAX {
         return Err(Refusal::TokensSpent { max: TOKENS_MAX });
     }
     let Live { asked, given, escalated, .. } = live;

@@ -231,16 +231,12 @@ fn not_too_long(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal>
 fn again(statement: &Statement, seq: u64) -> Result<Verdict, Refusal> {
     // A token is nowhere kept, and whoever reads the ledger could repeat what was said: for another
     // token the holder signs again.
-    let is_token = matches!(statement.act(), Act::Collect(collect) if collect.kind == Kind::Jwt);
+    let is_jwt = matches!(statement.act(), Act::Collect(collect) if collect.kind == Kind::Jwt);
     let is_worth_it = matches!(
         statement.act().kind(),
         ActKind::Request | ActKind::Collect | ActKind::Applied | ActKind::Use
     );
-    if is_worth_it && !is_token {
-        Ok(Verdict::Again { seq })
-    } else {
-        Err(Refusal::Repeated { seq })
-    }
+    if is_worth_it && !is_jwt { Ok(Verdict::Again { seq }) } else { Err(Refusal::Repeated { seq }) }
 }
 
 /// The principal that `key` speaks for, if that is `by`.

@@ -289,8 +289,8 @@ impl Live {
     /// of the one before; with the grant's end and none of its own beyond it.
     fn may_add(&self, issued: &Issued, replaces: Option<u64>) -> bool {
         let before = self.newest(issued.kind).map(|before| before.serial);
-        let is_token = issued.kind == Kind::Jwt;
-        issued.ends == self.ends() && before == replaces && (is_token || before.is_none())
+        let is_jwt = issued.kind == Kind::Jwt;
+        issued.ends == self.ends() && before == replaces && (is_jwt || before.is_none())
     }
 
     /// Notes that the credential of entry `issued` arrived; `None` if there is none, or it had.
