@@ -410,6 +410,14 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
             edit("[\"normal\", \"emergency\", \"drill\"]", "[\"normal\", \"drill\"]");
             edit("[scope.emergency]\nafter = \"10m\"\nttl-max = \"5m\"\ndelay = \"2m\"\n", "");
         }
+        "gate-open" => edit("review-gate = true\n", ""),
+        stages => restaff(stages, edit),
+    }
+}
+
+/// The changes that put others into stages.
+fn restaff(change: &str, mut edit: impl FnMut(&str, &str)) {
+    match change {
         // Others are named in their place, who were not asked.
         "hot-leads-gone" | "hot-leads-and-owners-gone" => {
             let stage = |leads: &str, next: &str| {
@@ -429,7 +437,6 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
                 &stage("[\"principal:eve\", \"principal:liz\", \"principal:dan\"]"),
             );
         }
-        "gate-open" => edit("review-gate = true\n", ""),
         other => panic!("no such change: {other}"),
     }
 }
