@@ -58,7 +58,7 @@ impl Read {
         select.query_row(key, Raw::read).optional()?.map(Raw::parse).transpose()
     }
 
-    /// What every target last reported of `list`, by name; at most [`TARGETS_MAX`].
+    /// What every target last reported of `list`, by name; at most `TARGETS_MAX`.
     ///
     /// # Errors
     ///
