@@ -10,7 +10,7 @@ use crate::delegation;
 use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule, with};
 use crate::profile::Profile;
-use crate::refusal::Refusal;
+use crate::refusal::{AskRefusal, DelegationRefusal, Refusal, StatementRefusal};
 use crate::request::Asked;
 use crate::verdict::{Event, Verdict};
 use crate::{emergency, outage, restraint, stages};
@@ -25,16 +25,16 @@ pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
     restraint::allows(facts, scope, ask)?;
     room(facts, scope)?;
     if let Some(first) = facts.open_duplicate {
-        return Err(Refusal::Duplicate { first });
+        return Err(Refusal::Ask(AskRefusal::Duplicate { first }));
     }
     if facts.id_taken {
-        return Err(Refusal::IdTaken { id: ask.id });
+        return Err(Refusal::Ask(AskRefusal::IdTaken { id: ask.id }));
     }
     let key = subject_key(facts.policy, ask)?;
     if let Some(key) = key
         && facts.subject_used
     {
-        return Err(Refusal::SubjectKeyUsed { key: key.fingerprint() });
+        return Err(Refusal::Ask(AskRefusal::SubjectKeyUsed { key: key.fingerprint() }));
     }
     let permitted = entitled(facts, ask)?;
     let lapses = facts.second().plus(u64::from(scope.pending_max));
@@ -54,22 +54,26 @@ pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
 /// Judged when asking, again when issuing, and again for live grants when the policy changes.
 pub(crate) fn standing<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, Refusal> {
     let scope = scope(policy, ask)?;
-    let not_entitled =
-        || Refusal::RequesterNotEntitled { by: ask.by.clone(), scope: scope.id.clone() };
+    let not_entitled = || {
+        Refusal::Ask(AskRefusal::RequesterNotEntitled {
+            by: ask.by.clone(),
+            scope: scope.id.clone(),
+        })
+    };
     let requester = policy.principal(&ask.by).ok_or_else(not_entitled)?;
     if !policy.is_any(&ask.by, &scope.requesters) {
         return Err(not_entitled());
     }
     if !scope.kinds.contains(&requester.kind) {
         let (scope, kind) = (scope.id.clone(), requester.kind);
-        return Err(Refusal::IdentityKindNotAllowed { scope, kind });
+        return Err(Refusal::Ask(AskRefusal::IdentityKindNotAllowed { scope, kind }));
     }
     delegation::carries(policy, scope, ask, requester)?;
     lane(scope, ask)?;
     credentials(scope, ask)?;
     if ask.ttl > scope.ttl_max {
         let (ttl, max) = (ask.ttl, scope.ttl_max);
-        return Err(Refusal::TtlTooLong { scope: scope.id.clone(), ttl, max });
+        return Err(Refusal::Ask(AskRefusal::TtlTooLong { scope: scope.id.clone(), ttl, max }));
     }
     emergency::short_enough(scope, ask)?;
     Ok(scope)
@@ -94,9 +98,9 @@ pub(crate) fn entitled(facts: &Facts<'_>, ask: &Ask) -> Result<Vec<String>, Refu
     let permitted = permit(facts, Action::Request, &ask.by, Matter::ask(ask))?;
     for hop in &ask.on_behalf_of {
         match permit(facts, Action::Request, hop, Matter::ask(ask)) {
-            Err(Refusal::RulesForbid { .. }) => {
+            Err(Refusal::Ask(AskRefusal::RulesForbid { .. })) => {
                 let (hop, scope) = (hop.clone(), ask.scope.clone());
-                return Err(Refusal::DelegationWidens { hop, scope });
+                return Err(Refusal::Delegation(DelegationRefusal::Widens { hop, scope }));
             }
             other => drop(other?),
         }
@@ -108,7 +112,7 @@ pub(crate) fn entitled(facts: &Facts<'_>, ask: &Ask) -> Result<Vec<String>, Refu
 pub(crate) fn room(facts: &Facts<'_>, scope: &Scope) -> Result<(), Refusal> {
     let (live, max) = (facts.live_in_scope, scope.live_max);
     if live >= max {
-        return Err(Refusal::LiveMax { scope: scope.id.clone(), live, max });
+        return Err(Refusal::Ask(AskRefusal::LiveMax { scope: scope.id.clone(), live, max }));
     }
     Ok(())
 }
@@ -124,17 +128,17 @@ pub(crate) fn subject_key<'a>(
         let jwt = scope(policy, ask)?.jwt.as_ref();
         let is_bearer =
             matches!(ask.kinds.as_slice(), [Kind::Jwt]) && jwt.is_some_and(|jwt| jwt.bearer);
-        return if is_bearer { Ok(None) } else { Err(Refusal::SubjectKeyMissing) };
+        return if is_bearer { Ok(None) } else { Err(Refusal::Ask(AskRefusal::SubjectKeyMissing)) };
     };
     if policy.owner_of(key).is_some() {
-        return Err(Refusal::SubjectKeyEnrolled { key: key.fingerprint() });
+        return Err(Refusal::Ask(AskRefusal::SubjectKeyEnrolled { key: key.fingerprint() }));
     }
     // Envoy offers no Ed25519 to its clients, kube-apiserver, AWS and JWT-SVID take no EdDSA.
     let (needed, found) = (KeyType::EcdsaP256, key.key_type());
     let picky = ask.kinds.iter().find(|kind| matches!(kind, Kind::X509 | Kind::Jwt));
     match picky {
         Some(kind) if found != needed => {
-            Err(Refusal::SubjectKeyType { kind: kind.name(), needed, found })
+            Err(Refusal::Ask(AskRefusal::SubjectKeyType { kind: kind.name(), needed, found }))
         }
         Some(_) | None => Ok(Some(key)),
     }
@@ -145,7 +149,10 @@ pub(crate) fn key_is_still_theirs(policy: &Policy, asked: &Asked) -> Result<(), 
     let requester = policy.principal(&asked.ask.by);
     let mut keys = requester.into_iter().flat_map(|requester| &requester.keys);
     if !keys.any(|key| key.fingerprint() == asked.key) {
-        return Err(Refusal::KeyNotTheirs { key: asked.key, by: asked.ask.by.clone() });
+        return Err(Refusal::Statement(StatementRefusal::KeyNotTheirs {
+            key: asked.key,
+            by: asked.ask.by.clone(),
+        }));
     }
     Ok(())
 }
@@ -179,7 +186,10 @@ fn compared(
 
 fn lane(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
     if !scope.lanes.contains(&ask.lane) {
-        return Err(Refusal::LaneNotOffered { scope: scope.id.clone(), lane: ask.lane.name() });
+        return Err(Refusal::Ask(AskRefusal::LaneNotOffered {
+            scope: scope.id.clone(),
+            lane: ask.lane.name(),
+        }));
     }
     match ask.lane {
         Lane::Normal | Lane::Outage | Lane::Emergency | Lane::Drill => Ok(()),
@@ -195,15 +205,22 @@ fn paperwork(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
     if let Some(pattern) = &scope.require_incident {
         let Some(incident) = &ask.incident else {
             let pattern = pattern.to_string();
-            return Err(Refusal::IncidentMissing { scope: scope.id.clone(), pattern });
+            return Err(Refusal::Ask(AskRefusal::IncidentMissing {
+                scope: scope.id.clone(),
+                pattern,
+            }));
         };
         if !pattern.matches(incident) {
             let (incident, pattern) = (incident.clone(), pattern.to_string());
-            return Err(Refusal::IncidentMismatch { scope: scope.id.clone(), incident, pattern });
+            return Err(Refusal::Ask(AskRefusal::IncidentMismatch {
+                scope: scope.id.clone(),
+                incident,
+                pattern,
+            }));
         }
     }
     if scope.require_reason && ask.reason.is_none() {
-        return Err(Refusal::ReasonMissing { scope: scope.id.clone() });
+        return Err(Refusal::Ask(AskRefusal::ReasonMissing { scope: scope.id.clone() }));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use breakglass_ledger::time::Timestamp;
 use crate::eligibility::Rules;
 use crate::history::History;
 use crate::landing::Landing;
-use crate::refusal::Refusal;
+use crate::refusal::{AskRefusal, Refusal, StatementRefusal};
 use crate::request::{Live, Pending, Request};
 use crate::verdict::Verdict;
 use crate::world::World;
@@ -151,18 +151,22 @@ pub fn refused(facts: &Facts<'_>, command: &Command<'_>, refusal: &Refusal) -> D
         counts = matches!(statement.act(), Act::Request(_) | Act::Approve(_) | Act::Collect(_));
     }
     let mut rules = vec![refusal.name().to_owned()];
-    if let Refusal::RulesForbid { rules: determining, .. } = refusal {
+    if let Refusal::Ask(AskRefusal::RulesForbid { rules: determining, .. }) = refusal {
         rules.extend(determining.iter().cloned());
     }
     let decision = grounds::decision(facts, ask, actor, rules, "refused");
-    let by_rules = matches!(refusal, Refusal::RulesForbid { .. } | Refusal::RulesUnreadable { .. });
+    let by_rules = matches!(
+        refusal,
+        Refusal::Ask(AskRefusal::RulesForbid { .. })
+            | Refusal::Ask(AskRefusal::RulesUnreadable { .. })
+    );
     if by_rules && counts { grounds::weigh(facts, decision, stage) } else { decision }
 }
 
 fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Verdict, Refusal> {
     if statement.log() != facts.log {
         let (expected, found) = (facts.log.clone(), statement.log().clone());
-        return Err(Refusal::OtherLog { expected, found });
+        return Err(Refusal::Statement(StatementRefusal::OtherLog { expected, found }));
     }
     not_over(facts, statement)?;
     // Before anything that is written down when it is refused: nothing is written twice.
@@ -172,8 +176,8 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
     not_too_long(facts, statement)?;
     match facts.seen_ok {
         SeenVerdict::Ours => {}
-        SeenVerdict::Mismatch => return Err(Refusal::SeenMismatch),
-        SeenVerdict::Future => return Err(Refusal::SeenFuture),
+        SeenVerdict::Mismatch => return Err(Refusal::Statement(StatementRefusal::SeenMismatch)),
+        SeenVerdict::Future => return Err(Refusal::Statement(StatementRefusal::SeenFuture)),
     }
     if let Some(by) = statement.by() {
         speaks_for(facts.policy, key, by)?;
@@ -203,7 +207,7 @@ fn hear(facts: &Facts<'_>, statement: &Statement, key: &PublicKey) -> Result<Ver
         Act::Applied(said) => landing::applied(facts, said),
         Act::Use(said) => landing::used(facts, said),
         Act::Session(_) | Act::Policy(_) => {
-            Err(Refusal::NotSupportedYet { what: statement.act().kind().name() })
+            Err(Refusal::Ask(AskRefusal::NotSupportedYet { what: statement.act().kind().name() }))
         }
     }
 }
@@ -213,7 +217,7 @@ fn not_over(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal> {
     let now = facts.second();
     // The contract refuses after this second, not from it on.
     if now > at {
-        return Err(Refusal::Expired { at, now });
+        return Err(Refusal::Statement(StatementRefusal::Expired { at, now }));
     }
     Ok(())
 }
@@ -222,7 +226,7 @@ fn not_too_long(facts: &Facts<'_>, statement: &Statement) -> Result<(), Refusal>
     let Some(at) = statement.expires() else { return Ok(()) };
     let latest = facts.second().plus(EXPIRES_MAX_SECONDS);
     if at > latest {
-        return Err(Refusal::ExpiresTooFar { at, latest });
+        return Err(Refusal::Statement(StatementRefusal::ExpiresTooFar { at, latest }));
     }
     Ok(())
 }
@@ -236,7 +240,11 @@ fn again(statement: &Statement, seq: u64) -> Result<Verdict, Refusal> {
         statement.act().kind(),
         ActKind::Request | ActKind::Collect | ActKind::Applied | ActKind::Use
     );
-    if is_worth_it && !is_jwt { Ok(Verdict::Again { seq }) } else { Err(Refusal::Repeated { seq }) }
+    if is_worth_it && !is_jwt {
+        Ok(Verdict::Again { seq })
+    } else {
+        Err(Refusal::Statement(StatementRefusal::Repeated { seq }))
+    }
 }
 
 /// The principal that `key` speaks for, if that is `by`.
@@ -246,10 +254,13 @@ pub(crate) fn speaks_for<'a>(
     by: &PrincipalId,
 ) -> Result<&'a Principal, Refusal> {
     let Some(owner) = policy.owner_of(key) else {
-        return Err(Refusal::KeyUnknown { key: key.fingerprint() });
+        return Err(Refusal::Statement(StatementRefusal::KeyUnknown { key: key.fingerprint() }));
     };
     if owner.id != *by {
-        return Err(Refusal::KeyNotTheirs { key: key.fingerprint(), by: by.clone() });
+        return Err(Refusal::Statement(StatementRefusal::KeyNotTheirs {
+            key: key.fingerprint(),
+            by: by.clone(),
+        }));
     }
     Ok(owner)
 }
@@ -257,7 +268,10 @@ pub(crate) fn speaks_for<'a>(
 /// Nothing is granted on a clock that went back; endings need no clock to be right.
 fn clock_stands_well(facts: &Facts<'_>) -> Result<(), Refusal> {
     if facts.now < facts.head_time {
-        return Err(Refusal::ClockBehind { now: facts.now, head: facts.head_time });
+        return Err(Refusal::Statement(StatementRefusal::ClockBehind {
+            now: facts.now,
+            head: facts.head_time,
+        }));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use breakglass_ledger::policy::{Policy, Principal, Scope};
 use breakglass_ledger::principal::{PrincipalId, PrincipalKind};
 use breakglass_ledger::statement::Ask;
 
-use crate::refusal::Refusal;
+use crate::refusal::{DelegationRefusal, Refusal};
 
 /// Whether the chain behind `requester` carries the request. An agent needs one, other programs may
 /// have one, a person never has: a person asks for themselves.
@@ -36,19 +36,23 @@ pub(crate) fn stands_behind(ask: &Ask, who: &PrincipalId) -> bool {
 
 fn needs_none(requester: &Principal) -> Result<(), Refusal> {
     match requester.kind {
-        PrincipalKind::Agent => Err(Refusal::DelegationMissing { by: requester.id.clone() }),
+        PrincipalKind::Agent => {
+            Err(Refusal::Delegation(DelegationRefusal::Missing { by: requester.id.clone() }))
+        }
         PrincipalKind::Human | PrincipalKind::Service | PrincipalKind::Workload => Ok(()),
     }
 }
 
 fn known<'a>(policy: &'a Policy, hop: &PrincipalId) -> Result<&'a Principal, Refusal> {
-    policy.principal(hop).ok_or_else(|| Refusal::DelegationUnknown { hop: hop.clone() })
+    policy
+        .principal(hop)
+        .ok_or_else(|| Refusal::Delegation(DelegationRefusal::Unknown { hop: hop.clone() }))
 }
 
 fn is_human(outermost: &Principal) -> Result<(), Refusal> {
     if outermost.kind != PrincipalKind::Human {
         let (hop, kind) = (outermost.id.clone(), outermost.kind);
-        return Err(Refusal::DelegationNotHuman { hop, kind });
+        return Err(Refusal::Delegation(DelegationRefusal::NotHuman { hop, kind }));
     }
     Ok(())
 }
@@ -58,7 +62,7 @@ fn answers_for(policy: &Policy, hop: &PrincipalId, next: &Principal) -> Result<(
     let sponsors = next.sponsor.as_ref() == Some(hop) || policy.is_any(hop, &next.owner);
     if next.kind == PrincipalKind::Human || !sponsors {
         let (hop, next) = (hop.clone(), next.id.clone());
-        return Err(Refusal::DelegationNotSponsored { hop, next });
+        return Err(Refusal::Delegation(DelegationRefusal::NotSponsored { hop, next }));
     }
     Ok(())
 }
@@ -66,7 +70,10 @@ fn answers_for(policy: &Policy, hop: &PrincipalId, next: &Principal) -> Result<(
 /// Nobody passes on what they may not hold themselves.
 fn may_hold(policy: &Policy, scope: &Scope, hop: &PrincipalId) -> Result<(), Refusal> {
     if !policy.is_any(hop, &scope.requesters) {
-        return Err(Refusal::DelegationWidens { hop: hop.clone(), scope: scope.id.clone() });
+        return Err(Refusal::Delegation(DelegationRefusal::Widens {
+            hop: hop.clone(),
+            scope: scope.id.clone(),
+        }));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use breakglass_ledger::statement::{Ask, Lane};
 use breakglass_ledger::time::Timestamp;
 
 use crate::decide::Facts;
-use crate::refusal::Refusal;
+use crate::refusal::{AskRefusal, Refusal, RestraintRefusal};
 use crate::request::{Asked, Pending, Request};
 use crate::stages;
 
@@ -16,7 +16,9 @@ pub(crate) fn may_begin(facts: &Facts<'_>, scope: &Scope, ask: &Ask) -> Result<(
         return Ok(());
     }
     let after = terms(scope)?.after;
-    let not_open = || Refusal::EmergencyNotOpen { scope: scope.id.clone(), after };
+    let not_open = || {
+        Refusal::Restraint(RestraintRefusal::EmergencyNotOpen { scope: scope.id.clone(), after })
+    };
     let Some(Request::Pending(Pending { asked, given, .. })) = &facts.history.waiting else {
         return Err(not_open());
     };
@@ -41,7 +43,7 @@ pub(crate) fn delay_over(facts: &Facts<'_>, scope: &Scope, asked: &Asked) -> Res
     let Some(until) = opens_at(scope, asked)? else { return Ok(()) };
     let now = facts.second();
     if now < until {
-        return Err(Refusal::DelayNotOver { until, now });
+        return Err(Refusal::Restraint(RestraintRefusal::DelayNotOver { until, now }));
     }
     Ok(())
 }
@@ -61,7 +63,7 @@ pub(crate) fn short_enough(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
     }
     let (ttl, max) = (ask.ttl, terms(scope)?.ttl_max);
     if ttl > max {
-        return Err(Refusal::TtlTooLong { scope: scope.id.clone(), ttl, max });
+        return Err(Refusal::Ask(AskRefusal::TtlTooLong { scope: scope.id.clone(), ttl, max }));
     }
     Ok(())
 }
@@ -69,5 +71,7 @@ pub(crate) fn short_enough(scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
 /// A lane that is listed without its terms is not offered.
 fn terms(scope: &Scope) -> Result<Emergency, Refusal> {
     let lane = Lane::Emergency.name();
-    scope.emergency.ok_or_else(|| Refusal::LaneNotOffered { scope: scope.id.clone(), lane })
+    scope
+        .emergency
+        .ok_or_else(|| Refusal::Ask(AskRefusal::LaneNotOffered { scope: scope.id.clone(), lane }))
 }

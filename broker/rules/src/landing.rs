@@ -11,7 +11,7 @@ use breakglass_ledger::time::Timestamp;
 
 use crate::decide::Facts;
 use crate::grounds::{self, rule};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, ReportRefusal};
 use crate::verdict::{Change, Event, Verdict};
 
 /// Uses of one credential at one target within this time, by the host's clock, are one: what was
@@ -84,24 +84,33 @@ pub struct Reported {
 pub(crate) fn applied(facts: &Facts<'_>, said: &Applied) -> Result<Verdict, Refusal> {
     is_its_own(facts.policy, &said.by, &said.target)?;
     let known = facts.landing;
-    let newest = known.newest.ok_or(Refusal::ListUnknown { list: said.list })?;
+    let newest =
+        known.newest.ok_or(Refusal::Report(ReportRefusal::ListUnknown { list: said.list }))?;
     let (version, list) = (said.version, said.list);
     if version > newest {
-        return Err(Refusal::ListNotPublished { list, version, newest });
+        return Err(Refusal::Report(ReportRefusal::ListNotPublished { list, version, newest }));
     }
     if let Some(before) = known.reported {
         if version < before.version {
             let (target, reported) = (said.target.clone(), before.version);
-            return Err(Refusal::ListOlder { target, list, version, reported });
+            return Err(Refusal::Report(ReportRefusal::ListOlder {
+                target,
+                list,
+                version,
+                reported,
+            }));
         }
         if version == before.version && rank(said.canary) <= rank(before.canary) {
             return Ok(Verdict::Again { seq: before.seq });
         }
     } else if known.targets >= TARGETS_MAX {
-        return Err(Refusal::TargetsMany { by: said.by.clone(), most: TARGETS_MAX });
+        return Err(Refusal::Report(ReportRefusal::TargetsMany {
+            by: said.by.clone(),
+            most: TARGETS_MAX,
+        }));
     }
     if known.published != Some(said.digest) {
-        return Err(Refusal::ListMismatch { list, version, newest });
+        return Err(Refusal::Report(ReportRefusal::ListMismatch { list, version, newest }));
     }
     Ok(change(facts, Change::Applied, &said.by))
 }
@@ -111,7 +120,7 @@ pub(crate) fn used(facts: &Facts<'_>, said: &Use) -> Result<Verdict, Refusal> {
     is_its_own(facts.policy, &said.by, &said.target)?;
     let (known, now) = (facts.landing, facts.second());
     if said.at > now.plus(USE_AHEAD_SECONDS) {
-        return Err(Refusal::UseAhead { at: said.at, now });
+        return Err(Refusal::Report(ReportRefusal::UseAhead { at: said.at, now }));
     }
     if !known.is_known {
         return Ok(stranger(facts, said));
@@ -160,7 +169,7 @@ fn change(facts: &Facts<'_>, change: Change, by: &PrincipalId) -> Verdict {
 fn is_its_own(policy: &Policy, by: &PrincipalId, target: &TargetId) -> Result<(), Refusal> {
     let kind = policy.principal(by).map(|principal| principal.kind);
     if kind != Some(PrincipalKind::Service) {
-        return Err(Refusal::NotAHost { by: by.clone() });
+        return Err(Refusal::Report(ReportRefusal::NotAHost { by: by.clone() }));
     }
     if by.as_str() == target.as_str() {
         return Ok(());
@@ -170,7 +179,10 @@ fn is_its_own(policy: &Policy, by: &PrincipalId, target: &TargetId) -> Result<()
     let other: Option<PrincipalId> = target.as_str().parse().ok();
     let is_anothers = other.is_some_and(|other| policy.principal(&other).is_some());
     if !is_below || is_anothers {
-        return Err(Refusal::TargetNotTheirs { by: by.clone(), target: target.clone() });
+        return Err(Refusal::Report(ReportRefusal::TargetNotTheirs {
+            by: by.clone(),
+            target: target.clone(),
+        }));
     }
     Ok(())
 }

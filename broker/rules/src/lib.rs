@@ -44,7 +44,10 @@ pub use landing::{
 pub use lock::{LOCK_MAX_SECONDS, LOCKS_EACH_MAX, LOCKS_MAX};
 pub use outage::{DECLARATION_MAX_SECONDS, drain_due};
 pub use profile::Profile;
-pub use refusal::{Missing, Refusal};
+pub use refusal::{
+    AskRefusal, DelegationRefusal, LockRefusal, Missing, OutageRefusal, Refusal, ReportRefusal,
+    RestraintRefusal, ReviewRefusal, StatementRefusal,
+};
 pub use request::{Asked, Closed, Ended, FoldError, Given, Issued, Live, Pending, Request};
 pub use verdict::{Change, Event, Verdict};
 pub use world::{Declared, Lock, Outage, World};

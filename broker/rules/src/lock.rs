@@ -13,7 +13,7 @@ use crate::decide::Facts;
 use crate::delegation::stands_behind;
 use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule};
-use crate::refusal::Refusal;
+use crate::refusal::{LockRefusal, Refusal};
 use crate::request::Live;
 use crate::verdict::{Change, Verdict};
 use crate::world::{Lock, World};
@@ -40,7 +40,7 @@ pub(crate) fn lock(facts: &Facts<'_>, said: &LockAct) -> Result<Verdict, Refusal
     let now = facts.second();
     let latest = now.plus(LOCK_MAX_SECONDS);
     if let Some(until) = said.until.filter(|until| *until <= now || *until > latest) {
-        return Err(Refusal::LockEnd { until, now, latest });
+        return Err(Refusal::Lock(LockRefusal::LockEnd { until, now, latest }));
     }
     room(facts.world, &said.by)?;
     Ok(change(facts, Change::Locked, Some(&said.by), rules))
@@ -51,10 +51,13 @@ pub(crate) fn lock(facts: &Facts<'_>, said: &LockAct) -> Result<Verdict, Refusal
 fn room(world: &World, by: &PrincipalId) -> Result<(), Refusal> {
     let own = world.locks.values().filter(|lock| lock.by == *by).count();
     if own >= LOCKS_EACH_MAX {
-        return Err(Refusal::LocksMax { by: Some(by.clone()), max: LOCKS_EACH_MAX });
+        return Err(Refusal::Lock(LockRefusal::LocksMax {
+            by: Some(by.clone()),
+            max: LOCKS_EACH_MAX,
+        }));
     }
     if world.locks.len() >= LOCKS_MAX {
-        return Err(Refusal::LocksMax { by: None, max: LOCKS_MAX });
+        return Err(Refusal::Lock(LockRefusal::LocksMax { by: None, max: LOCKS_MAX }));
     }
     Ok(())
 }
@@ -65,10 +68,10 @@ pub(crate) fn unlock(
     said: &Unlock,
     key: &PublicKey,
 ) -> Result<Verdict, Refusal> {
-    let unknown = Refusal::LockUnknown { lock: said.lock };
+    let unknown = Refusal::Lock(LockRefusal::LockUnknown { lock: said.lock });
     let lock = facts.world.locks.get(&said.lock).ok_or(unknown)?;
     if is_on(facts, lock, &said.by) {
-        return Err(Refusal::UnlockOwn { by: said.by.clone(), seq: lock.seq });
+        return Err(Refusal::Lock(LockRefusal::UnlockOwn { by: said.by.clone(), seq: lock.seq }));
     }
     stops_actor(facts, Some(&said.by), key)?;
     person(facts, &said.by)?;
@@ -161,7 +164,12 @@ fn stops_actor(
 fn stopped(lock: Option<&Lock>) -> Result<(), Refusal> {
     let Some(lock) = lock else { return Ok(()) };
     let (seq, target) = (lock.seq, lock.target.clone());
-    Err(Refusal::Locked { seq, target, until: lock.until, message: lock.comment })
+    Err(Refusal::Lock(LockRefusal::Locked {
+        seq,
+        target,
+        until: lock.until,
+        message: lock.comment,
+    }))
 }
 
 fn standing<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a Lock> {
@@ -230,7 +238,10 @@ fn entitled(facts: &Facts<'_>, by: &PrincipalId, target: &Target) -> Result<Vec<
         Target::Principal(_) | Target::Key(_) | Target::Host(_) => policy.scopes.iter().any(owns),
     };
     if !may {
-        return Err(Refusal::NotEntitledToLock { by: by.clone(), target: target.clone() });
+        return Err(Refusal::Lock(LockRefusal::NotEntitledToLock {
+            by: by.clone(),
+            target: target.clone(),
+        }));
     }
     Ok(vec![rule::OWNER.to_owned()])
 }
@@ -278,14 +289,14 @@ mod tests {
         let liz = "liz".parse().unwrap();
         let dan = "dan".parse().unwrap();
         let own = standing(LOCKS_EACH_MAX, |_| "liz".to_owned());
-        let told = Refusal::LocksMax { by: Some(liz), max: LOCKS_EACH_MAX };
+        let told = Refusal::Lock(LockRefusal::LocksMax { by: Some(liz), max: LOCKS_EACH_MAX });
         assert_eq!(room(&own, &"liz".parse().unwrap()), Err(told));
         assert_eq!(room(&own, &dan), Ok(()));
         let fewer = standing(LOCKS_EACH_MAX - 1, |_| "liz".to_owned());
         assert_eq!(room(&fewer, &"liz".parse().unwrap()), Ok(()));
         let many = |count| standing(count, |number| format!("p-{}", number / LOCKS_EACH_MAX));
         assert_eq!(room(&many(LOCKS_MAX - 1), &dan), Ok(()));
-        let told = Refusal::LocksMax { by: None, max: LOCKS_MAX };
+        let told = Refusal::Lock(LockRefusal::LocksMax { by: None, max: LOCKS_MAX });
         assert_eq!(room(&many(LOCKS_MAX), &dan), Err(told));
         const { assert!(LOCKS_EACH_MAX * 20 <= LOCKS_MAX, "twenty together, at least") };
     }

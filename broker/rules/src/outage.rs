@@ -13,7 +13,7 @@ use breakglass_ledger::time::Timestamp;
 use crate::decide::Facts;
 use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule};
-use crate::refusal::Refusal;
+use crate::refusal::{OutageRefusal, Refusal};
 use crate::verdict::{Change, Verdict};
 use crate::world::{Declared, Outage, World};
 use crate::{ask, ending, stages};
@@ -28,11 +28,18 @@ pub(crate) fn declare(facts: &Facts<'_>, declare: &Declare) -> Result<Verdict, R
     let rules = may_speak_of(facts, by, dependency)?;
     let latest = now.plus(DECLARATION_MAX_SECONDS);
     let until = declare.until.filter(|until| now < *until && *until <= latest);
-    let until = until.ok_or(Refusal::DeclarationTooLong { until: declare.until, latest })?;
+    let until = until.ok_or(Refusal::Outage(OutageRefusal::DeclarationTooLong {
+        until: declare.until,
+        latest,
+    }))?;
     let before = outage(facts, dependency);
     if let Some(first) = before.standing(now).find(|declared| declared.by == *by) {
         let (by, dependency) = (by.clone(), dependency.clone());
-        return Err(Refusal::AlreadyDeclared { by, dependency, until: first.until });
+        return Err(Refusal::Outage(OutageRefusal::AlreadyDeclared {
+            by,
+            dependency,
+            until: first.until,
+        }));
     }
     let mut after = before.clone();
     // Its place is not known yet, and does not count.
@@ -47,7 +54,9 @@ pub(crate) fn resolve(facts: &Facts<'_>, resolve: &Resolve) -> Result<Verdict, R
     let rules = may_speak_of(facts, by, dependency)?;
     let before = outage(facts, dependency);
     if before.standing(now).next().is_none() {
-        return Err(Refusal::NothingToResolve { dependency: dependency.clone() });
+        return Err(Refusal::Outage(OutageRefusal::NothingToResolve {
+            dependency: dependency.clone(),
+        }));
     }
     let mut after = before.clone();
     after.resolve(now);
@@ -82,7 +91,9 @@ pub(crate) fn measured(
 pub(crate) fn run_out(facts: &Facts<'_>, dependency: &DependencyId) -> Result<Verdict, Refusal> {
     let (before, now) = (outage(facts, dependency), facts.second());
     let first = before.next_end();
-    let due = first.ok_or(Refusal::NothingToResolve { dependency: dependency.clone() })?;
+    let due = first.ok_or(Refusal::Outage(OutageRefusal::NothingToResolve {
+        dependency: dependency.clone(),
+    }))?;
     if now < due {
         return Err(Refusal::NotDue { due, now });
     }
@@ -130,7 +141,7 @@ pub(crate) fn lane_open(facts: &Facts<'_>, scope: &Scope, ask: &Ask) -> Result<(
     let since = dependency.and_then(|it| facts.world.down_since(it, facts.second()));
     if since.is_none() {
         let (scope, dependency) = (scope.id.clone(), dependency.cloned());
-        return Err(Refusal::OutageLaneClosed { scope, dependency });
+        return Err(Refusal::Outage(OutageRefusal::OutageLaneClosed { scope, dependency }));
     }
     Ok(())
 }
@@ -144,7 +155,9 @@ fn may_speak_of(
 ) -> Result<Vec<String>, Refusal> {
     facts.policy.principal(by).map_or(Ok(()), stages::is_person)?;
     if naming(facts.policy, dependency).next().is_none() {
-        return Err(Refusal::DependencyUnknown { dependency: dependency.clone() });
+        return Err(Refusal::Outage(OutageRefusal::DependencyUnknown {
+            dependency: dependency.clone(),
+        }));
     }
     if !facts.rules.is_none() {
         // Whoever watches over all of them need own none: the rules say who that is.
@@ -153,7 +166,7 @@ fn may_speak_of(
     }
     if !naming(facts.policy, dependency).any(|scope| ask::is_owner(facts.policy, scope, by)) {
         let (by, dependency) = (by.clone(), dependency.clone());
-        return Err(Refusal::NotEntitledToDeclare { by, dependency });
+        return Err(Refusal::Outage(OutageRefusal::NotEntitledToDeclare { by, dependency }));
     }
     Ok(vec![rule::OWNER.to_owned()])
 }

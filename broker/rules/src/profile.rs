@@ -5,7 +5,7 @@ use breakglass_ledger::policy::{DRILL_MARK, JwtProfile, Scope, SshProfile, X509P
 use breakglass_ledger::statement::{Kind, Lane};
 
 use crate::DRILL_PREFIX;
-use crate::refusal::Refusal;
+use crate::refusal::{AskRefusal, Refusal};
 
 /// What a credential must say, no more and no less, besides request, holder, key and times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +26,11 @@ impl Profile {
             Kind::X509 => scope.x509.clone().map(Self::X509),
             Kind::Jwt => scope.jwt.clone().map(Self::Jwt),
         };
-        profile.ok_or_else(|| Refusal::CredentialKindNotOffered {
-            scope: scope.id.clone(),
-            kind: kind.name(),
+        profile.ok_or_else(|| {
+            Refusal::Ask(AskRefusal::CredentialKindNotOffered {
+                scope: scope.id.clone(),
+                kind: kind.name(),
+            })
         })
     }
 

@@ -5,7 +5,7 @@ use breakglass_ledger::entry::Cause;
 use crate::decide::Facts;
 use crate::ending::{revoke, wrong};
 use crate::grounds::{self, rule};
-use crate::refusal::Refusal;
+use crate::refusal::{AskRefusal, Refusal};
 use crate::request::{Asked, Live, Pending, Request};
 use crate::verdict::{Event, Verdict};
 use crate::{ask, lock, reach, stages};
@@ -67,7 +67,7 @@ fn may_wait_on(facts: &Facts<'_>, asked: &Asked) -> Result<(), Refusal> {
 
 fn lapse(facts: &Facts<'_>, asked: &Asked, why: &Refusal) -> Verdict {
     let mut rules = vec![rule::POLICY_CHANGED.to_owned(), why.name().to_owned()];
-    if let Refusal::RulesForbid { rules: determining, .. } = why {
+    if let Refusal::Ask(AskRefusal::RulesForbid { rules: determining, .. }) = why {
         rules.extend(determining.iter().cloned());
     }
     let event = Event::Lapsed;

@@ -5,7 +5,7 @@ use breakglass_ledger::policy::Scope;
 use breakglass_ledger::statement::{Ask, Lane};
 
 use crate::decide::Facts;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RestraintRefusal};
 
 /// Whether the requester may have the scope once more, now.
 pub(crate) fn allows(facts: &Facts<'_>, scope: &Scope, ask: &Ask) -> Result<(), Refusal> {
@@ -22,7 +22,10 @@ fn reviewed(facts: &Facts<'_>, scope: &Scope) -> Result<(), Refusal> {
     let history = facts.history;
     let of_any_lane = history.unreviewed.filter(|_| scope.review_gate);
     match of_any_lane.or(history.unreviewed_emergency) {
-        Some(request) => Err(Refusal::ReviewMissing { scope: scope.id.clone(), request }),
+        Some(request) => Err(Refusal::Restraint(RestraintRefusal::ReviewMissing {
+            scope: scope.id.clone(),
+            request,
+        })),
         None => Ok(()),
     }
 }
@@ -34,7 +37,7 @@ fn cooled_down(facts: &Facts<'_>, scope: &Scope, ask: &Ask) -> Result<(), Refusa
     let (until, now) = (end.plus(u64::from(cooldown)), facts.second());
     if now < until {
         let (scope, by) = (scope.id.clone(), ask.by.clone());
-        return Err(Refusal::Cooldown { scope, by, until, now });
+        return Err(Refusal::Restraint(RestraintRefusal::Cooldown { scope, by, until, now }));
     }
     Ok(())
 }
@@ -43,14 +46,14 @@ fn within_budget(facts: &Facts<'_>, scope: &Scope, ask: &Ask) -> Result<(), Refu
     let Some(budget) = scope.budget else { return Ok(()) };
     let used = facts.history.budget_used;
     if used.saturating_add(u64::from(ask.ttl.seconds())) > u64::from(budget.time) {
-        return Err(Refusal::BudgetSpent {
+        return Err(Refusal::Restraint(RestraintRefusal::BudgetSpent {
             scope: scope.id.clone(),
             by: ask.by.clone(),
             used,
             ttl: ask.ttl,
             budget: budget.time,
             window: budget.window,
-        });
+        }));
     }
     Ok(())
 }

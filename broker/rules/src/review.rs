@@ -7,7 +7,7 @@ use breakglass_ledger::statement::{Review, ReviewVerdict};
 use crate::decide::Facts;
 use crate::eligibility::{Action, Matter, permit};
 use crate::grounds::{self, rule, with};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, ReviewRefusal};
 use crate::request::{Closed, Ended, Request};
 use crate::verdict::{Event, Verdict};
 use crate::{ask, ending};
@@ -18,7 +18,10 @@ pub(crate) fn review(facts: &Facts<'_>, review: &Review) -> Result<Verdict, Refu
     let asked = request.asked();
     ending::person(facts, &review.by)?;
     if took_part(request, &review.by) {
-        return Err(Refusal::ReviewerTookPart { by: review.by.clone(), request: request.id() });
+        return Err(Refusal::Review(ReviewRefusal::ReviewerTookPart {
+            by: review.by.clone(),
+            request: request.id(),
+        }));
     }
     let scope = ask::scope(facts.policy, &asked.ask)?;
     owner(facts, scope, &review.by)?;
@@ -26,7 +29,10 @@ pub(crate) fn review(facts: &Facts<'_>, review: &Review) -> Result<Verdict, Refu
     match facts.history.reviewed {
         None | Some(ReviewVerdict::Inconclusive) => {}
         Some(verdict) => {
-            return Err(Refusal::AlreadyReviewed { request: request.id(), verdict });
+            return Err(Refusal::Review(ReviewRefusal::AlreadyReviewed {
+                request: request.id(),
+                verdict,
+            }));
         }
     }
     let permitted = permit(facts, Action::Review, &review.by, Matter::ask(&asked.ask))?;
@@ -46,7 +52,10 @@ fn took_part(request: &Request, by: &PrincipalId) -> bool {
 
 fn owner(facts: &Facts<'_>, scope: &Scope, by: &PrincipalId) -> Result<(), Refusal> {
     if !ask::is_owner(facts.policy, scope, by) {
-        return Err(Refusal::NotEntitledToReview { by: by.clone(), scope: scope.id.clone() });
+        return Err(Refusal::Review(ReviewRefusal::NotEntitledToReview {
+            by: by.clone(),
+            scope: scope.id.clone(),
+        }));
     }
     Ok(())
 }

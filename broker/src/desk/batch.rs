@@ -10,7 +10,9 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Kind, commitment};
 use breakglass_ledger::time::Moment;
-use breakglass_rules::{Clearance, Command, Event, Refusal, Request, Verdict, decide};
+use breakglass_rules::{
+    Clearance, Command, Event, Refusal, Request, StatementRefusal, Verdict, decide,
+};
 
 use super::known::Known;
 use super::memory::Memory;
@@ -147,7 +149,10 @@ impl Batch<'_, '_> {
         let record = self.tx.entry(seq)?.ok_or(missing)?;
         let entry = record.parse()?;
         if let Body::Refused(_) = entry.body {
-            return Err(DeskError::Refused { refusal: Refusal::Repeated { seq }, seq: None });
+            return Err(DeskError::Refused {
+                refusal: Refusal::Statement(StatementRefusal::Repeated { seq }),
+                seq: None,
+            });
         }
         let issued = if let Body::Issued(issued) = &entry.body { Some(issued) } else { None };
         let credential = issued.and_then(|issued| issued.certificate.clone());
@@ -165,7 +170,9 @@ impl Batch<'_, '_> {
     ) -> Result<Draft, DeskError> {
         let anybodys = matches!(
             refusal,
-            Refusal::Repeated { .. } | Refusal::Expired { .. } | Refusal::OtherLog { .. }
+            Refusal::Statement(StatementRefusal::Repeated { .. })
+                | Refusal::Statement(StatementRefusal::Expired { .. })
+                | Refusal::Statement(StatementRefusal::OtherLog { .. })
         );
         let seq = if anybodys {
             None

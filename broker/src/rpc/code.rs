@@ -6,101 +6,106 @@
 //!   before. * `FailedPrecondition`: not as things stand. * `ResourceExhausted`: a limit that passes.
 //!   * `Unimplemented`: not in this version. * `Unavailable`: the broker cannot do it now.
 
-use breakglass_rules::Refusal;
+use breakglass_rules::{
+    AskRefusal, DelegationRefusal, LockRefusal, OutageRefusal, Refusal, ReportRefusal,
+    RestraintRefusal, ReviewRefusal, StatementRefusal,
+};
 use tonic::Code;
 
 /// The code of `refusal`.
 #[expect(clippy::too_many_lines, reason = "one table without a wildcard; its rows are its length")]
 pub(super) const fn code(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::OtherLog { .. }
-        | Refusal::Expired { .. }
-        | Refusal::ExpiresTooFar { .. }
-        | Refusal::TtlTooLong { .. }
-        | Refusal::IncidentMissing { .. }
-        | Refusal::IncidentMismatch { .. }
-        | Refusal::ReasonMissing { .. }
-        | Refusal::SubjectKeyMissing
-        | Refusal::SubjectKeyEnrolled { .. }
-        | Refusal::LaneNotOffered { .. }
-        | Refusal::CredentialKindNotOffered { .. }
+        Refusal::Statement(StatementRefusal::OtherLog { .. })
+        | Refusal::Statement(StatementRefusal::Expired { .. })
+        | Refusal::Statement(StatementRefusal::ExpiresTooFar { .. })
+        | Refusal::Ask(AskRefusal::TtlTooLong { .. })
+        | Refusal::Ask(AskRefusal::IncidentMissing { .. })
+        | Refusal::Ask(AskRefusal::IncidentMismatch { .. })
+        | Refusal::Ask(AskRefusal::ReasonMissing { .. })
+        | Refusal::Ask(AskRefusal::SubjectKeyMissing)
+        | Refusal::Ask(AskRefusal::SubjectKeyEnrolled { .. })
+        | Refusal::Ask(AskRefusal::LaneNotOffered { .. })
+        | Refusal::Ask(AskRefusal::CredentialKindNotOffered { .. })
         | Refusal::RequestMismatch { .. }
         | Refusal::TtlMaxBelow { .. }
-        | Refusal::DeclarationTooLong { .. }
+        | Refusal::Outage(OutageRefusal::DeclarationTooLong { .. })
         | Refusal::KindNotAsked { .. }
         | Refusal::PickupMismatch { .. }
-        | Refusal::SubjectKeyType { .. }
-        | Refusal::LockEnd { .. }
-        | Refusal::UseAhead { .. }
-        | Refusal::DelegationMissing { .. } => Code::InvalidArgument,
-        Refusal::KeyUnknown { .. }
-        | Refusal::KeyNotTheirs { .. }
+        | Refusal::Ask(AskRefusal::SubjectKeyType { .. })
+        | Refusal::Lock(LockRefusal::LockEnd { .. })
+        | Refusal::Report(ReportRefusal::UseAhead { .. })
+        | Refusal::Delegation(DelegationRefusal::Missing { .. }) => Code::InvalidArgument,
+        Refusal::Statement(StatementRefusal::KeyUnknown { .. })
+        | Refusal::Statement(StatementRefusal::KeyNotTheirs { .. })
         | Refusal::NotHuman { .. }
-        | Refusal::RequesterNotEntitled { .. }
-        | Refusal::IdentityKindNotAllowed { .. }
+        | Refusal::Ask(AskRefusal::RequesterNotEntitled { .. })
+        | Refusal::Ask(AskRefusal::IdentityKindNotAllowed { .. })
         | Refusal::ApproverNotEntitled { .. }
         | Refusal::ApproverJoinedLater { .. }
         | Refusal::SelfApproval { .. }
         | Refusal::SelfApprovalByKey { .. }
         | Refusal::NotYours { .. }
         | Refusal::NotEntitledToEnd { .. }
-        | Refusal::NotEntitledToDeclare { .. }
-        | Refusal::RulesForbid { .. }
+        | Refusal::Outage(OutageRefusal::NotEntitledToDeclare { .. })
+        | Refusal::Ask(AskRefusal::RulesForbid { .. })
         | Refusal::NotEntitledToEscalate { .. }
-        | Refusal::NotEntitledToReview { .. }
-        | Refusal::ReviewerTookPart { .. }
+        | Refusal::Review(ReviewRefusal::NotEntitledToReview { .. })
+        | Refusal::Review(ReviewRefusal::ReviewerTookPart { .. })
         | Refusal::NotTheSubjectKey { .. }
-        | Refusal::Locked { .. }
-        | Refusal::NotEntitledToLock { .. }
-        | Refusal::UnlockOwn { .. }
-        | Refusal::DelegationWidens { .. }
-        | Refusal::DelegationNotSponsored { .. }
-        | Refusal::DelegationNotHuman { .. }
-        | Refusal::NotAHost { .. }
-        | Refusal::TargetNotTheirs { .. } => Code::PermissionDenied,
+        | Refusal::Lock(LockRefusal::Locked { .. })
+        | Refusal::Lock(LockRefusal::NotEntitledToLock { .. })
+        | Refusal::Lock(LockRefusal::UnlockOwn { .. })
+        | Refusal::Delegation(DelegationRefusal::Widens { .. })
+        | Refusal::Delegation(DelegationRefusal::NotSponsored { .. })
+        | Refusal::Delegation(DelegationRefusal::NotHuman { .. })
+        | Refusal::Report(ReportRefusal::NotAHost { .. })
+        | Refusal::Report(ReportRefusal::TargetNotTheirs { .. }) => Code::PermissionDenied,
         Refusal::ScopeUnknown { .. }
         | Refusal::RequestUnknown { .. }
         | Refusal::StageUnknown { .. }
-        | Refusal::DependencyUnknown { .. }
-        | Refusal::LockUnknown { .. }
-        | Refusal::ListUnknown { .. }
-        | Refusal::DelegationUnknown { .. } => Code::NotFound,
-        Refusal::Repeated { .. }
-        | Refusal::Duplicate { .. }
-        | Refusal::IdTaken { .. }
-        | Refusal::SubjectKeyUsed { .. }
-        | Refusal::AlreadyDeclared { .. }
-        | Refusal::AlreadyReviewed { .. }
+        | Refusal::Outage(OutageRefusal::DependencyUnknown { .. })
+        | Refusal::Lock(LockRefusal::LockUnknown { .. })
+        | Refusal::Report(ReportRefusal::ListUnknown { .. })
+        | Refusal::Delegation(DelegationRefusal::Unknown { .. }) => Code::NotFound,
+        Refusal::Statement(StatementRefusal::Repeated { .. })
+        | Refusal::Ask(AskRefusal::Duplicate { .. })
+        | Refusal::Ask(AskRefusal::IdTaken { .. })
+        | Refusal::Ask(AskRefusal::SubjectKeyUsed { .. })
+        | Refusal::Outage(OutageRefusal::AlreadyDeclared { .. })
+        | Refusal::Review(ReviewRefusal::AlreadyReviewed { .. })
         | Refusal::AlreadyApproved { .. } => Code::AlreadyExists,
-        Refusal::SeenMismatch
-        | Refusal::SeenFuture
+        Refusal::Statement(StatementRefusal::SeenMismatch)
+        | Refusal::Statement(StatementRefusal::SeenFuture)
         | Refusal::WrongState { .. }
         | Refusal::Late { .. }
         | Refusal::PolicyNotInForce { .. }
         | Refusal::PolicyUnreadable { .. }
-        | Refusal::RulesUnreadable { .. }
+        | Refusal::Ask(AskRefusal::RulesUnreadable { .. })
         | Refusal::ChainUnsound { .. }
         | Refusal::ScopeChanged { .. }
         | Refusal::StageUnsatisfiable { .. }
         | Refusal::NotApprovedYet { .. }
         | Refusal::NotDue { .. }
-        | Refusal::OutageLaneClosed { .. }
-        | Refusal::NothingToResolve { .. }
+        | Refusal::Outage(OutageRefusal::OutageLaneClosed { .. })
+        | Refusal::Outage(OutageRefusal::NothingToResolve { .. })
         | Refusal::NothingToEscalate { .. }
-        | Refusal::EmergencyNotOpen { .. }
-        | Refusal::DelayNotOver { .. }
-        | Refusal::ReviewMissing { .. }
-        | Refusal::ListNotPublished { .. }
-        | Refusal::ListOlder { .. }
-        | Refusal::ListMismatch { .. }
+        | Refusal::Restraint(RestraintRefusal::EmergencyNotOpen { .. })
+        | Refusal::Restraint(RestraintRefusal::DelayNotOver { .. })
+        | Refusal::Restraint(RestraintRefusal::ReviewMissing { .. })
+        | Refusal::Report(ReportRefusal::ListNotPublished { .. })
+        | Refusal::Report(ReportRefusal::ListOlder { .. })
+        | Refusal::Report(ReportRefusal::ListMismatch { .. })
         | Refusal::StillAllowed => Code::FailedPrecondition,
-        Refusal::LiveMax { .. }
-        | Refusal::LocksMax { .. }
-        | Refusal::Cooldown { .. }
+        Refusal::Ask(AskRefusal::LiveMax { .. })
+        | Refusal::Lock(LockRefusal::LocksMax { .. })
+        | Refusal::Restraint(RestraintRefusal::Cooldown { .. })
         | Refusal::TokensSpent { .. }
-        | Refusal::TargetsMany { .. }
-        | Refusal::BudgetSpent { .. } => Code::ResourceExhausted,
-        Refusal::NotSupportedYet { .. } => Code::Unimplemented,
-        Refusal::ClockBehind { .. } | Refusal::CannotRevoke => Code::Unavailable,
+        | Refusal::Report(ReportRefusal::TargetsMany { .. })
+        | Refusal::Restraint(RestraintRefusal::BudgetSpent { .. }) => Code::ResourceExhausted,
+        Refusal::Ask(AskRefusal::NotSupportedYet { .. }) => Code::Unimplemented,
+        Refusal::Statement(StatementRefusal::ClockBehind { .. }) | Refusal::CannotRevoke => {
+            Code::Unavailable
+        }
     }
 }

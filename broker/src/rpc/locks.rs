@@ -4,7 +4,7 @@ use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::Target;
 use breakglass_proto::v1;
-use breakglass_rules::{Lock, Refusal};
+use breakglass_rules::{Lock, LockRefusal, Refusal};
 
 use super::service::Service;
 use super::session::Who;
@@ -39,7 +39,7 @@ pub(super) async fn list(
 /// Any other error is as it was.
 pub(super) async fn explained(service: &Service, error: CallError) -> CallError {
     let CallError::Desk(DeskError::Refused { refusal, seq }) = error else { return error };
-    let Refusal::Locked { seq: at, .. } = &refusal else {
+    let Refusal::Lock(LockRefusal::Locked { seq: at, .. }) = &refusal else {
         return CallError::Desk(DeskError::Refused { refusal, seq });
     };
     let (world, at) = (service.desk.world(), *at);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use breakglass_ledger::sshsig::SshSigError;
 use breakglass_proto::{REFUSAL_METADATA, v1};
-use breakglass_rules::Refusal;
+use breakglass_rules::{AskRefusal, Refusal};
 use prost::Message;
 use tonic::metadata::{BinaryMetadataKey, BinaryMetadataValue, MetadataMap, MetadataValue};
 use tonic::{Code, Status};
@@ -178,7 +178,11 @@ fn desk(error: DeskError) -> Status {
 
 /// A refusal in words, with its number for machines beside it.
 fn refused(refusal: &Refusal, seq: Option<u64>, lock: Option<v1::LockView>) -> Status {
-    let first = if let Refusal::Duplicate { first } = refusal { Some(first) } else { None };
+    let first = if let Refusal::Ask(AskRefusal::Duplicate { first }) = refusal {
+        Some(first)
+    } else {
+        None
+    };
     let detail = v1::RefusalDetail {
         number: refusal.number(),
         name: refusal.name().to_owned(),
@@ -269,13 +273,13 @@ mod tests {
 
     #[test]
     fn a_refusal_names_its_number_beside_its_words() {
-        let refusal = Refusal::SubjectKeyMissing;
+        let refusal = Refusal::Ask(AskRefusal::SubjectKeyMissing);
         let words = refusal.to_string();
         let status = told(DeskError::Refused { refusal, seq: Some(7) });
         assert_eq!(status.message(), words);
         let bytes = status.metadata().get_bin(REFUSAL_METADATA).expect("a detail").to_bytes();
         let detail = v1::RefusalDetail::decode(bytes.expect("bytes")).expect("a refusal");
-        assert_eq!(detail.number, Refusal::SubjectKeyMissing.number());
+        assert_eq!(detail.number, Refusal::Ask(AskRefusal::SubjectKeyMissing).number());
         assert_eq!((detail.name.as_str(), detail.seq), ("subject-key-missing", Some(7)));
     }
 }

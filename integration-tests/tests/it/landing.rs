@@ -7,7 +7,7 @@ use breakglass_ledger::audit::{Code, Verdict};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, ConfigChange, Entry, Overdue};
 use breakglass_ledger::statement::Canary;
-use breakglass_rules::{Refusal, STRANGERS_MAX, TARGETS_MAX, USE_WINDOW_SECONDS};
+use breakglass_rules::{Refusal, ReportRefusal, STRANGERS_MAX, TARGETS_MAX, USE_WINDOW_SECONDS};
 
 fn refusal(error: DeskError) -> Refusal {
     let DeskError::Refused { refusal, .. } = error else { panic!("{error:?}") };
@@ -57,12 +57,18 @@ fn a_list_that_never_was_goes_back_or_is_another_is_no_report() {
     assert!(new.version > old.version);
     let digest = |list: &[u8]| Digest::of(list);
     let said = house.applied("db-1", "db-1", new.version + 1, digest(&new.krl), Canary::Refused);
-    assert!(matches!(refusal(said.unwrap_err()), Refusal::ListNotPublished { .. }));
+    assert!(matches!(
+        refusal(said.unwrap_err()),
+        Refusal::Report(ReportRefusal::ListNotPublished { .. })
+    ));
     let said = house.applied("db-1", "db-1", new.version, digest(&old.krl), Canary::Refused);
-    assert!(matches!(refusal(said.unwrap_err()), Refusal::ListMismatch { .. }));
+    assert!(matches!(
+        refusal(said.unwrap_err()),
+        Refusal::Report(ReportRefusal::ListMismatch { .. })
+    ));
     house.applied("db-1", "db-1", new.version, digest(&new.krl), Canary::Refused).unwrap();
     let said = house.applied("db-1", "db-1", old.version, digest(&old.krl), Canary::Refused);
-    assert!(matches!(refusal(said.unwrap_err()), Refusal::ListOlder { .. }));
+    assert!(matches!(refusal(said.unwrap_err()), Refusal::Report(ReportRefusal::ListOlder { .. })));
     assert_eq!(house.audit().findings, []);
 }
 
@@ -74,7 +80,11 @@ fn a_host_reports_of_itself_and_not_of_many_targets() {
     for (by, target) in [("sam", "sam"), ("db-1", "db-2"), ("db-1", "db-10")] {
         let said = house.applied(by, target, list.version, digest, Canary::Refused);
         let refusal = refusal(said.unwrap_err());
-        let is_it = matches!(refusal, Refusal::NotAHost { .. } | Refusal::TargetNotTheirs { .. });
+        let is_it = matches!(
+            refusal,
+            Refusal::Report(ReportRefusal::NotAHost { .. })
+                | Refusal::Report(ReportRefusal::TargetNotTheirs { .. })
+        );
         assert!(is_it, "{by} of {target}: {refusal}");
     }
     for number in 0..TARGETS_MAX {
@@ -82,7 +92,10 @@ fn a_host_reports_of_itself_and_not_of_many_targets() {
         house.applied("db-1", &target, list.version, digest, Canary::Refused).unwrap();
     }
     let said = house.applied("db-1", "db-1.more", list.version, digest, Canary::Refused);
-    assert!(matches!(refusal(said.unwrap_err()), Refusal::TargetsMany { .. }));
+    assert!(matches!(
+        refusal(said.unwrap_err()),
+        Refusal::Report(ReportRefusal::TargetsMany { .. })
+    ));
     assert_eq!(house.audit().findings, []);
 }
 

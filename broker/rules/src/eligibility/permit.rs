@@ -7,7 +7,7 @@ use breakglass_ledger::time::Timestamp;
 
 use super::{Action, Question, Rules};
 use crate::decide::Facts;
-use crate::refusal::Refusal;
+use crate::refusal::{AskRefusal, Refusal};
 use crate::request::Request;
 
 /// What an act is about.
@@ -35,7 +35,7 @@ impl<'a> Matter<'a> {
 ///
 /// # Errors
 ///
-/// [`Refusal::RulesForbid`], or [`Refusal::RulesUnreadable`] if a rule fails: never a yes.
+/// [`AskRefusal::RulesForbid`], or [`AskRefusal::RulesUnreadable`] if a rule fails: never a yes.
 pub(crate) fn permit(
     facts: &Facts<'_>,
     action: Action,
@@ -58,9 +58,9 @@ pub(super) fn answered(rules: &Rules, question: &Question<'_>) -> Result<Vec<Str
         Answer::Forbidden { rules } => {
             let (by, action) = (question.principal.clone(), question.action.name());
             let rules = named(rules);
-            Err(Refusal::RulesForbid { by, action, rules })
+            Err(Refusal::Ask(AskRefusal::RulesForbid { by, action, rules }))
         }
-        Answer::Unreadable { what } => Err(Refusal::RulesUnreadable { what }),
+        Answer::Unreadable { what } => Err(Refusal::Ask(AskRefusal::RulesUnreadable { what })),
     }
 }
 

@@ -52,7 +52,7 @@ pub fn may_read(
 ///
 /// # Errors
 ///
-/// [`Refusal::RulesForbid`], or [`Refusal::RulesUnreadable`] if a rule fails: never a yes.
+/// [`AskRefusal::RulesForbid`](crate::refusal::AskRefusal::RulesForbid), or [`AskRefusal::RulesUnreadable`](crate::refusal::AskRefusal::RulesUnreadable) if a rule fails: never a yes.
 pub fn read(
     rules: &Rules,
     policy: &Policy,

@@ -1,6 +1,6 @@
 //! Asking on somebody's behalf, and what nobody but a person does.
 
-use breakglass_rules::{Refusal, Request};
+use breakglass_rules::{DelegationRefusal, Refusal, Request};
 
 use crate::play::{Told, play, refusal, tell};
 
@@ -23,7 +23,10 @@ fn an_agent_asks_on_behalf_of_a_person_who_answers_for_it() {
 #[test]
 fn an_agent_never_asks_of_its_own_accord() {
     let refused = refusal("bot: request scope=open");
-    assert_eq!(refused, Refusal::DelegationMissing { by: "bot".parse().unwrap() });
+    assert_eq!(
+        refused,
+        Refusal::Delegation(DelegationRefusal::Missing { by: "bot".parse().unwrap() })
+    );
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn every_hop_answers_for_the_next() {
 fn nobody_passes_on_what_they_may_not_hold() {
     let refused = refusal("policy sam-off-call\n bot: request scope=open for=sam");
     let (hop, scope) = ("sam".parse().unwrap(), "open".parse().unwrap());
-    assert_eq!(refused, Refusal::DelegationWidens { hop, scope });
+    assert_eq!(refused, Refusal::Delegation(DelegationRefusal::Widens { hop, scope }));
 }
 
 /// R23: through an agent it is one's own request all the same.

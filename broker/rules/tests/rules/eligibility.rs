@@ -1,7 +1,7 @@
 //! The policy's own rules, asked wherever people decide.
 
 use breakglass_ledger::entry::{Body, Decision};
-use breakglass_rules::Refusal;
+use breakglass_rules::{AskRefusal, Refusal};
 
 use crate::house::House;
 use crate::play::{play, refusal, tell};
@@ -53,7 +53,9 @@ fn rules_do_not_let_anybody_do_what_the_data_refuses() {
 #[test]
 fn whoever_no_rule_permits_may_not() {
     let why = refusal(&under("reads-only", "sam: request"));
-    let Refusal::RulesForbid { by, action, rules } = &why else { panic!("{why:?}") };
+    let Refusal::Ask(AskRefusal::RulesForbid { by, action, rules }) = &why else {
+        panic!("{why:?}")
+    };
     assert_eq!((by.as_str(), *action, rules.len()), ("sam", "request", 0));
     assert!(why.to_string().contains("no rule permits it"));
 }

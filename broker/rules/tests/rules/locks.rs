@@ -1,7 +1,7 @@
 //! Locks: who sets and lifts them, what they stop and what they end.
 
 use breakglass_ledger::entry::{Body, Cause};
-use breakglass_rules::{LOCK_MAX_SECONDS, LOCKS_EACH_MAX, Refusal, Request};
+use breakglass_rules::{LOCK_MAX_SECONDS, LOCKS_EACH_MAX, LockRefusal, Refusal, Request};
 
 use crate::play::{Told, play, refusal, tell};
 
@@ -103,7 +103,9 @@ fn a_locked_grant_is_neither_approved_nor_issued_and_others_go_on() {
 fn whoever_is_stopped_is_told_which_lock_and_until_when() {
     let refused =
         refusal("liz: lock principal:joe\n liz: lock principal:sam until=60\n sam: request");
-    let Refusal::Locked { seq, target, until, message } = refused else { panic!("{refused}") };
+    let Refusal::Lock(LockRefusal::Locked { seq, target, until, message }) = refused else {
+        panic!("{refused}")
+    };
     assert_eq!((seq, target.to_string().as_str()), (2, "principal:sam"));
     assert!(until.is_some() && message.is_some());
 }

@@ -1,7 +1,9 @@
 //! Every rule, told as the shortest story in which it decides.
 
 use breakglass_ledger::entry::{Body, Cause};
-use breakglass_rules::{BACKDATE_SECONDS, CLOSE_AFTER_SECONDS, Refusal, Request};
+use breakglass_rules::{
+    AskRefusal, BACKDATE_SECONDS, CLOSE_AFTER_SECONDS, Refusal, Request, StatementRefusal,
+};
 
 use crate::play::{Told, play, refusal, tell};
 
@@ -79,7 +81,7 @@ fn a_retried_collect_is_answered_with_the_same_entry() {
 fn any_other_statement_counts_once_and_the_refusal_names_its_entry() {
     assert_eq!(
         refusal("sam: request\n ada: approve app-owner\n again"),
-        Refusal::Repeated { seq: 2 }
+        Refusal::Statement(StatementRefusal::Repeated { seq: 2 })
     );
     assert_eq!(play(&live("sam: drop\n again")), Err("repeated"));
 }
@@ -191,7 +193,10 @@ fn live_grants_are_counted_again_when_collecting() {
 #[test]
 fn a_second_open_request_is_answered_with_the_first_ones_id() {
     let (house, outcome) = tell("sam: request\n sam: request");
-    assert_eq!(outcome.unwrap_err(), Refusal::Duplicate { first: house.requests[0].id() });
+    assert_eq!(
+        outcome.unwrap_err(),
+        Refusal::Ask(AskRefusal::Duplicate { first: house.requests[0].id() })
+    );
     assert_eq!(play("sam: request\n eve: request"), ok("requested"));
     assert_eq!(play("sam: request\n sam: request scope=web"), ok("requested"));
     assert_eq!(play("sam: request\n sam: withdraw\n sam: request"), ok("requested"));

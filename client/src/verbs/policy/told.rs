@@ -9,7 +9,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::statement::Lane;
 use breakglass_ledger::time::Timestamp;
-use breakglass_rules::{Closed, Ended, Live, Pending, Refusal, Request, drain_due};
+use breakglass_rules::{Closed, Ended, Live, LockRefusal, Pending, Refusal, Request, drain_due};
 use serde_json::{Value, json};
 
 use super::super::{look, told};
@@ -176,7 +176,7 @@ fn in_the_way(
     let way = obstacles(hearing, &pending.asked, beyond, terms)?;
     for refusal in &way {
         lines.line("in the way", &named(refusal));
-        if let Refusal::Locked { seq, .. } = refusal
+        if let Refusal::Lock(LockRefusal::Locked { seq, .. }) = refusal
             && let Some(lock) = around.locks.iter().find(|lock| lock.seq == *seq)
         {
             lines.line("", &format!("locked by {}: {}", lock.by, lock.message));
