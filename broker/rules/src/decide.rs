@@ -5,7 +5,7 @@ use breakglass_ledger::entry::Decision;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Policy, Principal};
-use breakglass_ledger::principal::{DependencyId, Origin, PrincipalId};
+use breakglass_ledger::principal::{CallerId, DependencyId, Origin, PrincipalId};
 use breakglass_ledger::statement::{Act, ActKind, EXPIRES_MAX_SECONDS, Kind, Statement};
 use breakglass_ledger::time::Timestamp;
 
@@ -109,6 +109,13 @@ pub enum Command<'a> {
     Unlock,
     /// Something was locked: end the grant if that covers it.
     Enforce,
+    /// A service was shown a token of the grant and wants it taken back: the whole grant ends.
+    TakeBack {
+        /// The token's serial: it has to be the grant's newest.
+        serial: u64,
+        /// Which service; who may call is known before.
+        caller: &'a CallerId,
+    },
     /// The policy changed: end the request, or the grant, if it is no longer allowed.
     Rejudge,
 }
@@ -130,6 +137,7 @@ pub fn decide(facts: &Facts<'_>, command: &Command<'_>) -> Result<Verdict, Refus
         Command::Measured { dependency, down } => outage::measured(facts, dependency, *down),
         Command::Unlock => lock::run_out(facts),
         Command::Enforce => lock::enforce(facts),
+        Command::TakeBack { serial, caller } => ending::take_back(facts, *serial, caller),
         Command::Rejudge => rejudge::rejudge(facts),
     }
 }

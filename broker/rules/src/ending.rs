@@ -2,8 +2,8 @@
 //! see [`crate::rejudge`].
 
 use breakglass_ledger::entry::Cause;
-use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::{About, Lane};
+use breakglass_ledger::principal::{CallerId, PrincipalId};
+use breakglass_ledger::statement::{About, Kind, Lane};
 use breakglass_ledger::time::Timestamp;
 
 use crate::decide::Facts;
@@ -74,6 +74,20 @@ pub(crate) fn give_back(facts: &Facts<'_>, about: &About) -> Result<Verdict, Ref
     requester(request.asked(), &about.by)?;
     let live = facts.alive(request)?;
     Ok(revoke(facts, live, Some(&about.by), Cause::Dropped, rule::REQUESTER))
+}
+
+/// A service that was shown the grant's token takes it back, and the grant with it: what else was
+/// issued to the same hands is no safer than the token (RFC 7009, section 2.1).
+pub(crate) fn take_back(
+    facts: &Facts<'_>,
+    serial: u64,
+    caller: &CallerId,
+) -> Result<Verdict, Refusal> {
+    let live = facts.alive(facts.given_request()?)?;
+    if live.newest(Kind::Jwt).is_none_or(|token| token.serial != serial) {
+        return Err(Refusal::WrongState { state: "replaced", needs: "live" });
+    }
+    Ok(revoke(facts, live, None, Cause::TokenRevoked, &rule::caller(caller)))
 }
 
 /// The clock: it waited as long as it may.

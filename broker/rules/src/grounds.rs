@@ -65,7 +65,7 @@ pub(crate) fn weigh(
 
 /// Ids of the built-in rules, as they stand in decision entries.
 pub(crate) mod rule {
-    use breakglass_ledger::principal::StageId;
+    use breakglass_ledger::principal::{CallerId, StageId};
 
     /// The requester is among those who may ask.
     pub(crate) const REQUESTERS: &str = "requesters";
@@ -103,6 +103,11 @@ pub(crate) mod rule {
 
     /// A host reports of a target of its own.
     pub(crate) const HOST: &str = "host";
+
+    /// This service was shown the token.
+    pub(crate) fn caller(id: &CallerId) -> String {
+        format!("caller:{id}")
+    }
 
     /// The lock of this entry covers it.
     pub(crate) fn lock(seq: u64) -> String {

@@ -84,6 +84,8 @@ names! {
     FindingId;
     /// One way by which people are told.
     ChannelId;
+    /// One service that may ask about tokens, and take them back.
+    CallerId;
 }
 
 /// Whether a principal is a person or something a person answers for.

@@ -377,6 +377,7 @@ impl House {
             | Command::Measured { .. }
             | Command::Unlock
             | Command::Enforce
+            | Command::TakeBack { .. }
             | Command::Rejudge => None,
         };
         let ask = match act.map(Statement::act) {

@@ -6,6 +6,7 @@
 //! bot: request scope=open for=sam    on somebody's behalf, outermost first
 //! liz: lock principal:sam until=60   a key by its seed, a grant by its number; without an end
 //! liz: unlock                        the newest lock unless lock=NUMBER; or by the clock
+//! caller: take-back                  a service, with the newest credential's serial
 //! subject: collect                   by the subject key of the request
 //! clock: lapse
 //! liz: declare until=3600            that okta is down, unless it is named
@@ -102,6 +103,9 @@ impl Player {
             if who == "clock" {
                 return self.clock(verb, &words);
             }
+            if who == "caller" {
+                return self.take_back(&words);
+            }
             return self.says(who, verb, &words);
         }
         match line.split_once(' ') {
@@ -147,6 +151,14 @@ impl Player {
             return Ok("nothing".to_owned());
         }
         self.house.clock(self.position(words), command)
+    }
+
+    /// A service that shows what it takes for a token.
+    fn take_back(&mut self, words: &Words<'_>) -> Result<String, Refusal> {
+        let at = self.position(words);
+        let serial = self.house.requests[at].credentials().last().map_or(1, |one| one.serial);
+        let caller = &"gateway".parse().unwrap();
+        self.house.clock(at, Command::TakeBack { serial, caller })
     }
 
     fn outage(&mut self, verb: &str, words: &Words<'_>) -> Result<String, Refusal> {

@@ -381,6 +381,15 @@ fn collecting_again_while_live_answers_with_the_same_credential() {
     assert_eq!(play(&live("pass 599\n subject: collect")), ok("again 4"));
 }
 
+/// R10: who may revoke tokens revokes what was a token, and nothing else.
+#[test]
+fn a_service_takes_back_no_certificate_and_nothing_that_waits_or_is_over() {
+    for story in ["caller: take-back", "sam: drop\n caller: take-back"] {
+        assert_eq!(play(&live(&story)), Err("wrong-state"), "{story}");
+    }
+    assert_eq!(play(&then("caller: take-back")), Err("wrong-state"));
+}
+
 #[test]
 fn a_broker_that_cannot_revoke_does_not_grant() {
     assert_eq!(play(&then("blind\n subject: collect")), Err("cannot-revoke"));

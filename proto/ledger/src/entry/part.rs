@@ -167,17 +167,20 @@ pub enum Cause {
     Locked,
     /// The outage that opened its lane ended.
     OutageEnded,
+    /// A service that was shown its token had it taken back (RFC 7009).
+    TokenRevoked,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Expired,
         Self::Dropped,
         Self::Cancelled,
         Self::PolicyChanged,
         Self::Locked,
         Self::OutageEnded,
+        Self::TokenRevoked,
     ];
 
     /// Its number in the record.
@@ -190,6 +193,7 @@ impl Cause {
             Self::PolicyChanged => 4,
             Self::Locked => 5,
             Self::OutageEnded => 6,
+            Self::TokenRevoked => 7,
         }
     }
 
@@ -203,6 +207,7 @@ impl Cause {
             Self::PolicyChanged => "policy-changed",
             Self::Locked => "locked",
             Self::OutageEnded => "outage-ended",
+            Self::TokenRevoked => "token-revoked",
         }
     }
 }

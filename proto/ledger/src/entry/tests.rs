@@ -195,6 +195,7 @@ fn the_numbers_of_causes_are_pinned() {
         (4, "policy-changed"),
         (5, "locked"),
         (6, "outage-ended"),
+        (7, "token-revoked"),
     ];
     assert_eq!(shown, pinned);
 }

@@ -36,7 +36,11 @@ impl Judge<'_> {
                     case.find(out, Code::OutageInvalid, detail);
                 }
             }
-            Cause::Locked | Cause::Expired | Cause::Dropped | Cause::PolicyChanged => {}
+            Cause::Locked
+            | Cause::Expired
+            | Cause::Dropped
+            | Cause::PolicyChanged
+            | Cause::TokenRevoked => {}
             Cause::Cancelled => self.check_end(case, grant, out),
         }
     }

@@ -1,13 +1,13 @@
 //! Ends: by somebody who may end it, for a cause that is true, and not before its time.
 
 use super::Case;
-use super::grant::{Grant, State};
+use super::grant::{Credential, Grant, State};
 use super::issue::closes;
 use crate::audit::{Code, Findings};
 use crate::entry::{Cause, Outcome, Revoked};
 use crate::policy::{Policy, Scope, Stage};
-use crate::principal::{PrincipalId, PrincipalKind};
-use crate::statement::{ActKind, Lane};
+use crate::principal::{CallerId, PrincipalId, PrincipalKind};
+use crate::statement::{ActKind, Kind, Lane};
 
 /// Hears a denial, or the cancelling of a pending request.
 pub(super) fn denied(case: &Case<'_>, grant: &mut Grant, out: &mut Findings) {
@@ -61,14 +61,19 @@ pub(super) fn revoked(case: &Case<'_>, grant: &mut Grant, body: &Revoked, out: &
         case.find(out, Code::CredMismatch, "other credentials than the grant's were taken back");
     }
     grant.must_be_about(case, out);
-    if let Some((code, detail)) = fault_of(case, grant, body) {
+    if let Some((code, detail)) = fault_of(case, grant, &credential, body) {
         case.find(out, code, detail);
     }
     grant.due = closes(credential.ends);
     grant.state = State::Revoked(credential, case.at());
 }
 
-fn fault_of(case: &Case<'_>, grant: &Grant, body: &Revoked) -> Option<(Code, String)> {
+fn fault_of(
+    case: &Case<'_>,
+    grant: &Grant,
+    credential: &Credential,
+    body: &Revoked,
+) -> Option<(Code, String)> {
     let act = case.spoken.map(|spoken| spoken.statement.act().kind());
     let by = case.spoken.and_then(|spoken| spoken.statement.by());
     let may_end = match body.cause {
@@ -80,6 +85,12 @@ fn fault_of(case: &Case<'_>, grant: &Grant, body: &Revoked) -> Option<(Code, Str
         }
         // Brought by the clock, a policy or a lock, whose statement stands in its own entry.
         Cause::Expired | Cause::PolicyChanged | Cause::Locked | Cause::OutageEnded => act.is_none(),
+        // Who calls is the operator's configuration and not in the ledger; but it has to be named, and
+        // to have been shown a token.
+        Cause::TokenRevoked => {
+            let has_token = credential.all().any(|one| one.kind == Kind::Jwt);
+            act.is_none() && has_token && names_caller(body)
+        }
     };
     if !may_end {
         let who = by.map_or("nobody", PrincipalId::as_str);
@@ -90,6 +101,15 @@ fn fault_of(case: &Case<'_>, grant: &Grant, body: &Revoked) -> Option<(Code, Str
         (Code::GrantOrder, detail)
     })
 }
+
+/// Whether the decision rests on one caller and nothing else.
+fn names_caller(body: &Revoked) -> bool {
+    let [rule] = body.decision.rules.as_slice() else { return false };
+    rule.strip_prefix(CALLER).is_some_and(|id| id.parse::<CallerId>().is_ok())
+}
+
+/// Before a caller's name, in the rules of a decision.
+const CALLER: &str = "caller:";
 
 /// Hears the end.
 pub(super) fn closed(case: &Case<'_>, grant: &Grant, outcome: Outcome, out: &mut Findings) {

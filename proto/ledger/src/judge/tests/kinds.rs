@@ -213,6 +213,30 @@ fn an_end_that_leaves_a_credential_out() {
     assert_eq!(only(&house), Code::CredMismatch);
 }
 
+/// What is found if a caller's revocation rests on these `rules`, with or without a token in the grant.
+fn taken_back(rules: &[&str], has_token: bool) -> Vec<Code> {
+    let (mut house, id, ends) = asked(Lane::Normal);
+    let first = house.record(house.issuing_x509(id, &house.x509(id, ends)));
+    let until = house.now.plus(600);
+    let issuing = house.issuing_token(id, house.claims(id, until), until, ends);
+    let also = has_token.then(|| vec![house.record(issuing)]);
+    let mut end = house.revoking(id, Cause::TokenRevoked, None);
+    (end.serial, end.also, end.valid_before) = (first, also, ends);
+    end.decision.rules = rules.iter().map(|&rule| rule.to_owned()).collect();
+    house.record(end);
+    house.verify().findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn a_token_taken_back_by_a_service_that_is_named_and_by_nobody_else() {
+    assert_eq!(taken_back(&["caller:gateway"], true), []);
+    assert_eq!(taken_back(&["caller:gateway"], false), [Code::ScopeExceeded], "shown no token");
+    for rules in [&[][..], &["caller:"], &["caller:Gate way"], &["ttl"], &["caller:a", "caller:b"]]
+    {
+        assert_eq!(taken_back(rules, true), [Code::ScopeExceeded], "{rules:?}");
+    }
+}
+
 #[test]
 fn a_credential_whose_key_the_ledger_never_named() {
     let mut house = House::new();
