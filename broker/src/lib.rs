@@ -10,6 +10,7 @@ pub mod dev;
 pub mod entropy;
 pub mod erase;
 pub mod house;
+mod http;
 pub mod init;
 pub mod krl;
 pub mod mint;

@@ -7,127 +7,41 @@ mod page;
 mod routes;
 mod shelf;
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
 
-use crate::crowd::{FORGET_EVERY, Rate, Seats, Source, Throttle};
+use crate::crowd::Rate;
 use crate::desk::Desk;
+use crate::http::{self, Crowd};
 
-/// Connections at once. A fetch takes milliseconds; a fleet that polls every minute needs a few.
-const CONNECTIONS: usize = 512;
-
-/// Connections at once from one address: a fleet behind one gateway.
-const CONNECTIONS_PER_ADDRESS: usize = 64;
-
-/// New connections of one address: a fleet of a few thousand hosts behind one gateway, each
-/// fetching two files a minute.
-const CONNECTS: Rate = Rate::new(100, 400);
-
-/// From connecting to the end of the request's headers: they fit one packet.
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Most request headers; a browser behind two proxies sends thirty.
-const HEADERS_MAX: usize = 64;
-
-/// Bytes of request line and headers; hyper takes no less than 8 KiB.
-const HEAD_MAX_BYTES: usize = 16 << 10;
-
-/// A whole connection, one request and its answer: a list of a megabyte over a poor line.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Rest after a failed accept: the usual cause is too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A fetch takes milliseconds, so a fleet that polls every minute needs few connections; a fleet of a
+/// few thousand hosts may sit behind one gateway, each fetching two files a minute.
+const CROWD: Crowd =
+    Crowd { connections: 512, connections_per_address: 64, connects: Rate::new(100, 400) };
 
 /// Answers at `listener` until `stop` turns true, or whoever could turn it is gone. Answers on
 /// their way are finished as long as the runtime lives.
-pub async fn serve(listener: TcpListener, desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
-    let door = Door {
-        router: routes::router(routes::Shown::of(desk)),
-        seats: Seats::new(CONNECTIONS, CONNECTIONS_PER_ADDRESS),
-        connects: Throttle::new(CONNECTS),
-    };
-    tokio::select! {
-        never = door.admit(&listener) => match never {},
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
-}
-
-struct Door {
-    router: Router,
-    seats: Arc<Seats<Source>>,
-    connects: Throttle<Source>,
-}
-
-impl Door {
-    async fn admit(&self, listener: &TcpListener) -> Infallible {
-        let mut forget = tokio::time::interval(FORGET_EVERY);
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((socket, from)) => self.greet(socket, from.ip().into()),
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                _ = forget.tick() => self.connects.forget_quiet(),
-            }
-        }
-    }
-
-    /// Serves `socket`, or drops it if its address has too much already.
-    fn greet(&self, socket: TcpStream, source: Source) {
-        if self.connects.count(source).is_err() {
-            return;
-        }
-        let Ok(seat) = self.seats.take(source) else { return };
-        let router = self.router.clone();
-        tokio::spawn(async move {
-            let _ = timeout(CONNECTION_TIMEOUT, one_request(socket, router)).await;
-            drop(seat);
-        });
-    }
-}
-
-/// Reads one request and answers it. One to a connection: whoever waits in between holds no seat.
-async fn one_request(socket: TcpStream, router: Router) {
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_MAX_BYTES)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router))
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP request was not served");
-    }
+pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stop: watch::Receiver<bool>) {
+    let router = routes::router(routes::Shown::of(desk));
+    http::serve(listener, None, router, CROWD, stop).await;
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     use super::*;
+    use crate::http::{Door, HEAD_MAX_BYTES, HEADERS_MAX};
 
     /// What comes back for these bytes, until the connection is closed.
     async fn exchange(request: &[u8]) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let door = Door {
-            router: routes::router(routes::sample()),
-            seats: Seats::new(1, 1),
-            connects: Throttle::new(CONNECTS),
-        };
+        let crowd = Crowd { connections: 1, connections_per_address: 1, ..CROWD };
+        let door = Door::new(None, routes::router(routes::sample()), crowd);
         let asking = async {
             let mut socket = TcpStream::connect(address).await.expect("a connection");
             let mut answer = Vec::new();
