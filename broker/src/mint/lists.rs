@@ -23,7 +23,7 @@ pub(super) fn make(
     if read.version != version || read.generated != generated || !read.is_exactly(revoked) {
         return Err(MintError::ListMismatch);
     }
-    let raw = key.sign(&sshsig::to_be_signed(NAMESPACE, &krl));
+    let raw = key.sign(&sshsig::to_be_signed(NAMESPACE, &krl))?;
     let blob = sshsig::ed25519_signature_blob(&raw);
     let signature = sshsig::assemble(&public.lists, NAMESPACE, &blob)?;
     signature.verify(NAMESPACE, &krl)?;

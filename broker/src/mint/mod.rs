@@ -143,7 +143,7 @@ impl Mint {
         if checkpoint.origin != self.public.origin {
             return Err(MintError::ForeignCheckpoint);
         }
-        let signature = self.log.sign(checkpoint.body().as_bytes());
+        let signature = self.log.sign(checkpoint.body().as_bytes())?;
         Ok(SignedCheckpoint::assemble(checkpoint, &self.public.log, &signature))
     }
 

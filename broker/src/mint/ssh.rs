@@ -248,8 +248,8 @@ struct Authority<'a>(&'a Ed25519Key);
 
 impl Signer<Signature> for Authority<'_> {
     fn try_sign(&self, message: &[u8]) -> Result<Signature, signature::Error> {
-        let raw = self.0.sign(message).to_vec();
-        Signature::new(Algorithm::Ed25519, raw).map_err(signature::Error::from_source)
+        let raw = self.0.sign(message).map_err(signature::Error::from_source)?;
+        Signature::new(Algorithm::Ed25519, raw.to_vec()).map_err(signature::Error::from_source)
     }
 }
 

@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -106,7 +107,7 @@ fn a_key_of_another_kind_or_cut_short_is_refused() {
             fs::write(keys.join(name), bad).unwrap();
             assert!(matches!(error(&dir), MintError::KeyFile { .. }), "{name}");
         }
-        fs::write(keys.join(name), vec![b'x'; FILE_MAX + 1]).unwrap();
+        fs::write(keys.join(name), vec![b'x'; files::FILE_MAX + 1]).unwrap();
         assert!(matches!(error(&dir), MintError::KeyFile { .. }), "{name}");
         fs::write(keys.join(name), good).unwrap();
     }
@@ -134,4 +135,17 @@ fn a_deployment_name_that_breaks_the_origin_is_refused() {
     let (dir, _mint) = mint(1);
     let refused = Mint::open(dir.path(), "pay/ments").err().unwrap();
     assert!(matches!(refused, MintError::Deployment(_)));
+}
+
+#[test]
+fn both_forms_of_a_p256_signature_verify_by_other_hands() {
+    use ring::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+    let key = P256Key::from_pkcs8(&P256Key::generate().unwrap()).unwrap();
+    let (raw, der) = (key.sign(b"message").unwrap(), key.sign_der(b"message").unwrap());
+    let verified = |form, signature: &[u8]| {
+        UnparsedPublicKey::new(form, key.public()).verify(b"message", signature).is_ok()
+    };
+    assert!(verified(&ECDSA_P256_SHA256_FIXED, &raw));
+    assert!(verified(&ECDSA_P256_SHA256_ASN1, &der));
+    assert!(P256Key::from_pkcs8(&Ed25519Key::generate(&SeededEntropy::new(1)).unwrap()).is_none());
 }

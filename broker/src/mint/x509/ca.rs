@@ -6,24 +6,20 @@
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::key::{KeyType, PublicKey};
 use breakglass_ledger::time::Timestamp;
-use ring::rand::SystemRandom;
-use ring::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair,
-    UnparsedPublicKey,
-};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
-use zeroize::Zeroizing;
 
 use super::build::{self, Draft};
 use crate::entropy::Entropy;
+use crate::mint::keys::P256Key;
 use crate::mint::{MintError, pem};
 use crate::sshwire::put_string;
 
 /// The authority's key with its certificate. Shows itself to nobody.
 pub(in crate::mint) struct Authority {
-    key: EcdsaKeyPair,
+    key: P256Key,
     certificate: Vec<u8>,
     /// Its subject as it stands in its certificate: what we put as issuer, byte for byte.
     subject: Vec<u8>,
@@ -31,23 +27,14 @@ pub(in crate::mint) struct Authority {
 }
 
 impl Authority {
-    /// PKCS#8 of a new key. Always from the system's own randomness: ring takes no other.
-    pub(in crate::mint) fn generate() -> Result<Zeroizing<Vec<u8>>, MintError> {
-        let document =
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new())
-                .map_err(|_| crate::entropy::EntropyError)?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
-    }
-
-    /// Makes the certificate of the key in `pkcs8`: ten years, from an hour before `now`. DER.
+    /// Makes the certificate of `key`: ten years, from an hour before `now`. DER.
     pub(in crate::mint) fn certify(
-        pkcs8: &[u8],
+        key: &P256Key,
         deployment: &str,
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Vec<u8>, MintError> {
-        let key = key_pair(pkcs8)?;
-        let key_id = key_identifier(key.public_key().as_ref());
+        let key_id = key_identifier(key.public());
         let digest = data_encoding::HEXLOWER.encode(key_id.get(..4).unwrap_or_default());
         // What is around it takes 29 of the 64 characters of a common name.
         let deployment: String = deployment.chars().take(DEPLOYMENT_MAX).collect();
@@ -67,7 +54,7 @@ impl Authority {
             not_before: now.minus(BACKDATE_SECONDS),
             not_after: now.plus(VALID_SECONDS),
             subject: &subject,
-            public_key: key.public_key().as_ref(),
+            public_key: key.public(),
             extensions: vec![
                 build::extension(build::BASIC_CONSTRAINTS, true, &constraints)?,
                 build::extension(build::KEY_USAGE, true, &usage)?,
@@ -75,13 +62,12 @@ impl Authority {
             ],
         };
         let tbs = draft.to_be_signed()?;
-        build::assemble(&tbs, &sign(&key, &tbs)?)
+        build::assemble(&tbs, &key.sign_der(&tbs)?)
     }
 
     /// The authority with this key and this certificate of its own, if the two belong together.
-    pub(in crate::mint) fn open(pkcs8: &[u8], certificate: Vec<u8>) -> Result<Self, MintError> {
-        let key = key_pair(pkcs8)?;
-        let (subject, key_id) = read(&certificate, key.public_key().as_ref())?;
+    pub(in crate::mint) fn open(key: P256Key, certificate: Vec<u8>) -> Result<Self, MintError> {
+        let (subject, key_id) = read(&certificate, key.public())?;
         Ok(Self { key, certificate, subject, key_id })
     }
 
@@ -102,18 +88,18 @@ impl Authority {
 
     /// The signature over `message`: ECDSA with SHA-256, DER.
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, MintError> {
-        sign(&self.key, message)
+        self.key.sign_der(message)
     }
 
     /// Whether `signature` is its signature over `message`.
     pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.key.public_key().as_ref());
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.key.public());
         key.verify(message, signature).is_ok()
     }
 
     /// Its public key in SSH's form: never the subject of a certificate.
     pub(in crate::mint) fn ssh_form(&self) -> Result<PublicKey, MintError> {
-        ssh_form(self.key.public_key().as_ref())
+        ssh_form(self.key.public())
     }
 }
 
@@ -158,17 +144,6 @@ fn read(der: &[u8], public_key: &[u8]) -> Result<(Vec<u8>, [u8; 20]), MintError>
         return Err(wrong());
     }
     Ok((tbs.subject.as_raw().to_vec(), key_id))
-}
-
-fn key_pair(pkcs8: &[u8]) -> Result<EcdsaKeyPair, MintError> {
-    let rng = SystemRandom::new();
-    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &rng)
-        .map_err(|_| MintError::Authority)
-}
-
-fn sign(key: &EcdsaKeyPair, message: &[u8]) -> Result<Vec<u8>, MintError> {
-    let signature = key.sign(&SystemRandom::new(), message);
-    Ok(signature.map_err(|_| crate::entropy::EntropyError)?.as_ref().to_vec())
 }
 
 /// The name of the broker's log as far as it may stand in a common name.

@@ -1,0 +1,87 @@
+//! Files of keys: 0600, one PEM block each, never replaced in place.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::mint::{MintError, pem};
+
+pub(super) fn read_certificate(path: &Path) -> Result<Vec<u8>, MintError> {
+    let file = File::open(path).map_err(failed("open", path))?;
+    Ok(read_pem(file, path, CERTIFICATE)?.to_vec())
+}
+
+/// Reads PKCS#8 out of a file that only its owner can reach.
+pub(super) fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, MintError> {
+    let file = File::open(path).map_err(failed("open", path))?;
+    // Of the open file, not of its name: what is looked at is what is read.
+    let metadata = file.metadata().map_err(failed("look at", path))?;
+    refuse_shared(path, &metadata, 0o600)?;
+    read_pem(file, path, PRIVATE_KEY)
+}
+
+fn read_pem(file: File, path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, MintError> {
+    // Room for all of it from the start: growing would leave copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(FILE_MAX.saturating_add(1)));
+    let most = u64::try_from(FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut text).map_err(failed("read", path))?;
+    if text.len() > FILE_MAX {
+        return Err(unusable(path));
+    }
+    pem::decode(label, &text).ok_or_else(|| unusable(path))
+}
+
+pub(super) fn write_key(path: &Path, pkcs8: &[u8]) -> Result<(), MintError> {
+    write_new(path, &pem::encode(PRIVATE_KEY, pkcs8), 0o600)
+}
+
+/// Writes a certificate, which is public.
+pub(super) fn write_certificate(path: &Path, der: &[u8]) -> Result<(), MintError> {
+    write_new(path, &pem::encode(CERTIFICATE, der), 0o644)
+}
+
+pub(in crate::mint) fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), MintError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(failed("create", path))?;
+    file.write_all(content).map_err(failed("write", path))?;
+    file.sync_all().map_err(failed("write", path))
+}
+
+pub(super) fn sync(dir: &Path) -> Result<(), MintError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("write", dir))
+}
+
+/// Refuses what its group or the world may reach.
+pub(super) fn refuse_shared(
+    path: &Path,
+    metadata: &fs::Metadata,
+    remedy: u32,
+) -> Result<(), MintError> {
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(MintError::Permissions { path: path.to_owned(), mode, remedy })
+}
+
+pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MintError {
+    let path = PathBuf::from(path);
+    move |source| MintError::Io { doing, path, source }
+}
+
+pub(super) fn unusable(path: &Path) -> MintError {
+    MintError::KeyFile { path: path.to_owned(), rule: "is not a key or certificate of its kind" }
+}
+
+/// PEM labels (RFC 7468, sections 5 and 10).
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+const CERTIFICATE: &str = "CERTIFICATE";
+/// Longest key or certificate file, in bytes: several times what ours are.
+pub(super) const FILE_MAX: usize = 8192;

@@ -1,0 +1,129 @@
+//! Private keys in files: one per purpose, mode 0600, in a directory of mode 0700.
+//!
+//! A key serves one purpose only, so that no signature of one kind can ever be taken for another.
+//! The types here implement neither `Debug` nor `Display`.
+
+mod ed25519;
+mod files;
+mod p256;
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use breakglass_ledger::time::Timestamp;
+
+use super::error::MintError;
+use super::tls::AuthorityKey;
+use super::{tls, x509};
+use crate::entropy::{Entropy, EntropyError};
+use files::{failed, read_certificate, read_key, refuse_shared, sync, unusable};
+use files::{write_certificate, write_key};
+
+pub(super) use self::ed25519::Ed25519Key;
+pub(super) use self::files::write_new;
+pub(super) use self::p256::P256Key;
+
+/// Every private key of the broker.
+pub(super) struct Keys {
+    /// Signs checkpoints.
+    pub(super) log: Ed25519Key,
+    /// Signs SSH user certificates.
+    pub(super) ssh_ca: Ed25519Key,
+    /// Signs revocation lists.
+    pub(super) lists: Ed25519Key,
+    /// Signs the daemon's own TLS server certificates.
+    pub(super) tls_ca: AuthorityKey,
+    /// Certificate of `tls_ca`, DER. Public.
+    pub(super) tls_ca_der: Vec<u8>,
+    /// Signs client certificates and their list; `None` where the keys are older than it.
+    pub(super) x509: Option<x509::Authority>,
+}
+
+/// Makes the directory `keys` in `dir` with fresh keys, all or none.
+pub(super) fn create(
+    dir: &Path,
+    deployment: &str,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<(), MintError> {
+    let keys = dir.join(DIRECTORY);
+    if keys.try_exists().map_err(failed("look at", &keys))? {
+        return Err(MintError::Exists { path: keys });
+    }
+    // A crash half-way leaves this one behind. Nobody has ever used a key in it.
+    let fresh = dir.join(UNFINISHED);
+    if fresh.try_exists().map_err(failed("look at", &fresh))? {
+        fs::remove_dir_all(&fresh).map_err(failed("remove the unfinished", &fresh))?;
+    }
+    DirBuilder::new().mode(0o700).create(&fresh).map_err(failed("create", &fresh))?;
+    for name in [LOG, SSH_CA, LISTS] {
+        write_key(&fresh.join(name), &Ed25519Key::generate(entropy)?)?;
+    }
+    let tls_ca = AuthorityKey::generate().map_err(|_| EntropyError)?;
+    write_key(&fresh.join(TLS_CA), &tls_ca)?;
+    let tls_ca = open_tls_ca(&fresh.join(TLS_CA), &tls_ca)?;
+    let certificate = tls::certify_authority(&tls_ca, now)?;
+    write_certificate(&fresh.join(TLS_CA_CERTIFICATE), &certificate)?;
+    let x509_ca = P256Key::generate()?;
+    write_key(&fresh.join(X509_CA), &x509_ca)?;
+    let x509_ca = open_p256(&fresh.join(X509_CA), &x509_ca)?;
+    let certificate = x509::Authority::certify(&x509_ca, deployment, entropy, now)?;
+    write_certificate(&fresh.join(X509_CA_CERTIFICATE), &certificate)?;
+    sync(&fresh)?;
+    // Fails if somebody else has put keys there meanwhile.
+    fs::rename(&fresh, &keys).map_err(failed("put in place", &keys))?;
+    sync(dir)
+}
+
+/// Reads the keys from the directory `keys` in `dir`.
+pub(super) fn open(dir: &Path) -> Result<Keys, MintError> {
+    let dir = dir.join(DIRECTORY);
+    let metadata = fs::metadata(&dir).map_err(failed("look at", &dir))?;
+    refuse_shared(&dir, &metadata, 0o700)?;
+    Ok(Keys {
+        log: read_ed25519(&dir.join(LOG))?,
+        ssh_ca: read_ed25519(&dir.join(SSH_CA))?,
+        lists: read_ed25519(&dir.join(LISTS))?,
+        tls_ca: open_tls_ca(&dir.join(TLS_CA), &read_key(&dir.join(TLS_CA))?)?,
+        tls_ca_der: read_certificate(&dir.join(TLS_CA_CERTIFICATE))?,
+        x509: open_x509(&dir)?,
+    })
+}
+
+/// Absent with both of its files only: half of it is a backup that was not restored whole.
+fn open_x509(dir: &Path) -> Result<Option<x509::Authority>, MintError> {
+    let (key, certificate) = (dir.join(X509_CA), dir.join(X509_CA_CERTIFICATE));
+    let there = |path: &Path| path.try_exists().map_err(failed("look at", path));
+    if !there(&key)? && !there(&certificate)? {
+        return Ok(None);
+    }
+    let key = open_p256(&key, &read_key(&key)?)?;
+    x509::Authority::open(key, read_certificate(&certificate)?).map(Some)
+}
+
+fn read_ed25519(path: &Path) -> Result<Ed25519Key, MintError> {
+    Ed25519Key::from_pkcs8(path, &read_key(path)?)
+}
+
+fn open_p256(path: &Path, pkcs8: &[u8]) -> Result<P256Key, MintError> {
+    P256Key::from_pkcs8(pkcs8).ok_or_else(|| unusable(path))
+}
+
+fn open_tls_ca(path: &Path, pkcs8: &[u8]) -> Result<AuthorityKey, MintError> {
+    AuthorityKey::from_pkcs8(pkcs8).map_err(|_| unusable(path))
+}
+
+/// Names in the state directory.
+const DIRECTORY: &str = "keys";
+const UNFINISHED: &str = "keys.new";
+const LOG: &str = "log";
+const SSH_CA: &str = "ssh-ca";
+const LISTS: &str = "lists";
+const TLS_CA: &str = "tls-ca";
+const TLS_CA_CERTIFICATE: &str = "tls-ca.crt";
+const X509_CA: &str = "x509-ca.pem";
+const X509_CA_CERTIFICATE: &str = "x509-ca.crt";
+
+#[cfg(test)]
+mod tests;
