@@ -8,6 +8,7 @@ mod connect;
 mod follow;
 mod refused;
 mod stream;
+mod visit;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub use connect::{Checker, Pinned};
 pub use follow::{Ending, Following, News};
 pub use refused::BrokerError;
 pub use stream::{Flow, Tick};
+pub use visit::{Visit, visit};
 
 use connect::{Connected, connect};
 use stream::{export, watch};

@@ -1,6 +1,7 @@
 //! The command line: every verb, every flag, each with worked examples.
 
 mod acts;
+mod doctor;
 mod examples;
 mod host;
 mod policy;
@@ -18,6 +19,7 @@ pub use acts::{
     ApproveArgs, CollectArgs, Commented, Id, OneOrFile, Pending, Place, Reasoned, RequestArgs,
     ReviewArgs, ShowArgs,
 };
+pub use doctor::{DoctorArgs, TargetKind};
 pub use host::{HostVerb, InstallArgs, PrincipalsArgs};
 pub use policy::{DiffArgs, ExplainArgs, PolicyVerb, SignArgs};
 pub use standing::{LockArgs, OutageVerb, UnlockArgs};
@@ -162,6 +164,9 @@ pub enum Verb {
     /// One whole emergency on this machine, with throw-away keys
     #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
+    /// What works right now on this machine; with --target whether revocation holds on a server
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Print completions for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions {

@@ -163,6 +163,18 @@ impl Failure {
         self.0.exit
     }
 
+    /// What happened.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.0.what
+    }
+
+    /// What to do; may be empty.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.0.remedy
+    }
+
     /// The rule that said no, if one did.
     #[must_use]
     pub fn rule(&self) -> Option<&Rule> {

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod demo;
+pub mod doctor;
 pub mod entropy;
 pub mod failure;
 pub mod host;

@@ -4,6 +4,7 @@ mod acts;
 mod approve;
 mod audit;
 mod collect;
+mod doctor;
 mod host;
 mod locks;
 mod look;
@@ -34,6 +35,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
     match &cli.verb {
         Verb::Completions { shell } => completions(*shell, out),
         Verb::Man { verb } => manual(verb, out),
+        Verb::Doctor(arguments) => doctor::run(cli, arguments, out),
         Verb::Demo(arguments) => crate::demo::run(arguments, out),
         Verb::Audit(verb) => audit::run(cli, verb, out),
         Verb::Policy(verb) => policy::run(cli, verb, out),

@@ -7,6 +7,7 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_proto::v1;
 use breakglass_proto::v1::broker_client::BrokerClient;
 use tokio::task::JoinSet;
+use tonic::Response;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::{BrokerError, Offered};
@@ -79,12 +80,32 @@ async fn one(
     address: &str,
     pinned: &Pinned,
 ) -> Result<(Client, v1::GetCheckpointAnswer), BrokerError> {
-    let channel = channel(address, pinned).await?;
-    let mut client = BrokerClient::new(channel).max_decoding_message_size(ANSWER_MAX_BYTES);
+    let mut client = client(address, pinned).await?;
+    let answer = question(&mut client, address, pinned).await?;
+    Ok((client, answer.into_inner()))
+}
+
+/// What the broker at `address` answers about its newest checkpoint, headers and all.
+pub(super) async fn ask(
+    address: &str,
+    pinned: &Pinned,
+) -> Result<Response<v1::GetCheckpointAnswer>, BrokerError> {
+    question(&mut client(address, pinned).await?, address, pinned).await
+}
+
+async fn question(
+    client: &mut Client,
+    address: &str,
+    pinned: &Pinned,
+) -> Result<Response<v1::GetCheckpointAnswer>, BrokerError> {
     let question = v1::GetCheckpointRequest { old_size: pinned.kept_size };
     let answer = client.get_checkpoint(question).await;
-    let answer = answer.map_err(|status| BrokerError::of(&status, address))?;
-    Ok((client, answer.into_inner()))
+    answer.map_err(|status| BrokerError::of(&status, address))
+}
+
+async fn client(address: &str, pinned: &Pinned) -> Result<Client, BrokerError> {
+    let channel = channel(address, pinned).await?;
+    Ok(BrokerClient::new(channel).max_decoding_message_size(ANSWER_MAX_BYTES))
 }
 
 async fn channel(address: &str, pinned: &Pinned) -> Result<Channel, BrokerError> {

@@ -65,6 +65,16 @@ Examples:
   and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE,
   BREAKGLASS_X509_KEY, BREAKGLASS_X509_CERTIFICATE, BREAKGLASS_X509_CA. The code is that of the program, 127 if there is none of that name, 126 if it cannot be run.";
 
+pub(super) const DOCTOR: &str = "\
+Examples:
+  Before you need it, and when nothing seems to work:
+    breakglass doctor
+  On a host, as root: do its settings let a revoked certificate in?
+    breakglass doctor --target sshd --account root --account postgres
+    breakglass doctor --target nginx
+    breakglass doctor --target postgresql --connect 'host=/run/postgresql user=postgres' --account admin
+  Code 13 if there is a fault, 0 otherwise; what was not looked at is said to be not-tried.";
+
 pub(super) const PG: &str = "\
 Examples:
   breakglass request payments-db --kind x509 --incident INC-4711 --reason 'locks' --wait

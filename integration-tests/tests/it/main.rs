@@ -9,6 +9,7 @@ mod chain_wire;
 mod crash;
 mod delegation;
 mod desk;
+mod doctor;
 mod eligibility;
 mod emergency;
 mod erasure;
