@@ -12,6 +12,7 @@ pub mod erase;
 pub mod house;
 mod http;
 pub mod init;
+pub mod jwt;
 pub mod krl;
 pub mod mint;
 pub mod notify;

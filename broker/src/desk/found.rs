@@ -2,6 +2,7 @@
 
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{Body, Entry, Genesis};
+use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::note::Checkpoint;
 use breakglass_ledger::policy::{self, Files};
 use breakglass_ledger::statement::Statement;
@@ -39,7 +40,7 @@ pub fn found(
         log_key: public.log.to_string(),
         ssh_ca: public.ssh_ca.to_openssh(),
         x509_ca: public.x509_ca.clone(),
-        jwt_key: None,
+        jwt_key: public.jwt_ssh_key()?.as_ref().map(PublicKey::to_openssh),
         lists_key: public.lists.to_openssh(),
         tls_ca: Digest::of(&public.tls_ca_der),
         software: concat!("breakglassd ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -9,6 +9,7 @@ use breakglass_ledger::sshsig::SshSigError;
 
 use crate::crl::CrlError;
 use crate::entropy::EntropyError;
+use crate::jwt::TokenError;
 use crate::krl::KrlError;
 
 /// A key that cannot be used, or something that was not signed. Nothing was handed out.
@@ -99,6 +100,15 @@ pub enum MintError {
          a new deployment has one"
     )]
     NoX509,
+    /// This broker's keys were made before it could sign tokens.
+    #[error(
+        "this broker has no key for tokens, because its keys were made by an older version; \
+         `breakglassd rotate` makes the first"
+    )]
+    NoJwt,
+    /// The token that was made is none of ours when it is read again; it was thrown away.
+    #[error("the signed token does not read back; thrown away")]
+    Token(#[from] TokenError),
     /// Key and certificate of the X.509 authority do not belong together.
     #[error(
         "the X.509 authority's key and certificate do not belong together; restore both from your backup"

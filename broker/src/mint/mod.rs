@@ -6,6 +6,7 @@
 
 mod error;
 mod examine;
+mod jwt;
 mod keys;
 mod lists;
 mod pem;
@@ -25,11 +26,13 @@ use breakglass_ledger::time::Timestamp;
 
 use crate::crl::Line;
 use crate::entropy::Entropy;
+use crate::jwt::JwtKey;
 use crate::sshwire::put_string;
 
 pub use crate::crl::SignedCrl;
 pub use crate::krl::SignedList;
 pub use error::MintError;
+pub use jwt::JwtCredential;
 pub use sample::SamplePerson;
 pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
@@ -52,6 +55,7 @@ pub struct Mint {
     lists: Ed25519Key,
     tls: Arc<tls::Authority>,
     x509: Option<x509::Authority>,
+    jwt: Option<jwt::SigningKey>,
     /// Our keys in SSH's form: never the subject of a certificate.
     own: Vec<PublicKey>,
     public: PublicParts,
@@ -73,6 +77,8 @@ pub struct PublicParts {
     /// The authority over X.509 client certificates, PEM: what TLS servers trust. `None` where the
     /// keys are older than it.
     pub x509_ca: Option<String>,
+    /// Signs tokens: what stands in the key set. `None` where the keys are older than it.
+    pub jwt_key: Option<JwtKey>,
 }
 
 impl PublicParts {
@@ -81,14 +87,23 @@ impl PublicParts {
     pub fn tls_ca_pem(&self) -> String {
         String::from_utf8_lossy(&pem::encode("CERTIFICATE", &self.tls_ca_der)).into_owned()
     }
+
+    /// [`jwt_key`](Self::jwt_key) as an SSH public key: as the ledger names it.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::WeakKey`] if it is not a point of its curve.
+    pub fn jwt_ssh_key(&self) -> Result<Option<PublicKey>, MintError> {
+        self.jwt_key.as_ref().map(|key| x509::ssh_form(key.point())).transpose()
+    }
 }
 
 impl Mint {
     /// Makes fresh keys in the directory `keys` inside `dir`, which exists: all of them or none.
     ///
     /// Files have mode 0600 and the directory 0700. The certificates of the authorities over TLS and
-    /// X.509 begin an hour before `now`, the second names `deployment`. Their keys are always drawn from
-    /// the system; the others from `entropy`.
+    /// X.509 begin an hour before `now`, the second names `deployment`. Their keys, and that of tokens,
+    /// are always drawn from the system; the others from `entropy`.
     ///
     /// # Errors
     ///
@@ -110,9 +125,10 @@ impl Mint {
     /// [`MintError::Permissions`] if anybody but the owner may reach one, [`MintError::Deployment`]
     /// if `deployment` is not a name; any other if a file is missing or not what it should be.
     pub fn open(dir: &Path, deployment: &str) -> Result<Self, MintError> {
-        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der, x509 } = keys::open(dir)?;
+        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der, x509, jwt } = keys::open(dir)?;
         let origin = Origin::new(deployment, log.public())?;
         let verifier = VerifierKey::of_log(&origin, log.public())?;
+        let jwt = jwt.map(jwt::SigningKey::of).transpose()?;
         let public = PublicParts {
             origin,
             log: verifier,
@@ -120,12 +136,14 @@ impl Mint {
             lists: ssh_key_of(lists.public())?,
             tls_ca_der,
             x509_ca: x509.as_ref().map(x509::Authority::to_pem),
+            jwt_key: jwt.as_ref().map(|key| key.public().clone()),
         };
         let mut own = vec![public.ssh_ca.clone(), public.lists.clone(), ssh_key_of(log.public())?];
         own.push(x509::ssh_form(tls_ca.point())?);
         own.extend(x509.as_ref().map(x509::Authority::ssh_form).transpose()?);
+        own.extend(public.jwt_ssh_key()?);
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
-        Ok(Self { log, ssh_ca, lists, tls, x509, own, public })
+        Ok(Self { log, ssh_ca, lists, tls, x509, jwt, own, public })
     }
 
     /// What everybody may know.

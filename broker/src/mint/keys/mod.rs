@@ -38,6 +38,8 @@ pub(super) struct Keys {
     pub(super) tls_ca_der: Vec<u8>,
     /// Signs client certificates and their list; `None` where the keys are older than it.
     pub(super) x509: Option<x509::Authority>,
+    /// Signs tokens; `None` where the keys are older than it.
+    pub(super) jwt: Option<P256Key>,
 }
 
 /// Makes the directory `keys` in `dir` with fresh keys, all or none.
@@ -70,6 +72,7 @@ pub(super) fn create(
     let x509_ca = open_p256(&fresh.join(X509_CA), &x509_ca)?;
     let certificate = x509::Authority::certify(&x509_ca, deployment, entropy, now)?;
     write_certificate(&fresh.join(X509_CA_CERTIFICATE), &certificate)?;
+    write_key(&fresh.join(JWT_KEY), &P256Key::generate()?)?;
     sync(&fresh)?;
     // Fails if somebody else has put keys there meanwhile.
     fs::rename(&fresh, &keys).map_err(failed("put in place", &keys))?;
@@ -88,6 +91,7 @@ pub(super) fn open(dir: &Path) -> Result<Keys, MintError> {
         tls_ca: open_tls_ca(&dir.join(TLS_CA), &read_key(&dir.join(TLS_CA))?)?,
         tls_ca_der: read_certificate(&dir.join(TLS_CA_CERTIFICATE))?,
         x509: open_x509(&dir)?,
+        jwt: open_jwt(&dir.join(JWT_KEY))?,
     })
 }
 
@@ -100,6 +104,14 @@ fn open_x509(dir: &Path) -> Result<Option<x509::Authority>, MintError> {
     }
     let key = open_p256(&key, &read_key(&key)?)?;
     x509::Authority::open(key, read_certificate(&certificate)?).map(Some)
+}
+
+/// Absent where the keys are older than it.
+fn open_jwt(path: &Path) -> Result<Option<P256Key>, MintError> {
+    if !path.try_exists().map_err(failed("look at", path))? {
+        return Ok(None);
+    }
+    open_p256(path, &read_key(path)?).map(Some)
 }
 
 fn read_ed25519(path: &Path) -> Result<Ed25519Key, MintError> {
@@ -124,6 +136,7 @@ const TLS_CA: &str = "tls-ca";
 const TLS_CA_CERTIFICATE: &str = "tls-ca.crt";
 const X509_CA: &str = "x509-ca.pem";
 const X509_CA_CERTIFICATE: &str = "x509-ca.crt";
+const JWT_KEY: &str = "jwt-key.pem";
 
 #[cfg(test)]
 mod tests;
