@@ -16,6 +16,7 @@ pub mod jwt;
 pub mod krl;
 pub mod mint;
 pub mod notify;
+pub mod ocsp;
 pub mod probe;
 pub mod publish;
 pub mod report;

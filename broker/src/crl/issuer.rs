@@ -38,6 +38,18 @@ impl Issuer {
         })
     }
 
+    /// Its subject, DER.
+    #[must_use]
+    pub fn subject(&self) -> &[u8] {
+        &self.subject
+    }
+
+    /// Its public key: the content of the BIT STRING.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
     /// Whether `list` is this authority's, by name, key identifier and signature.
     #[must_use]
     pub fn made(&self, list: &Crl<'_>) -> bool {

@@ -6,7 +6,7 @@
 //! signature is made by `mint`, the files are written by `publish`.
 
 mod issuer;
-mod read;
+pub(crate) mod read;
 mod write;
 
 use std::fmt;

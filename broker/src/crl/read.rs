@@ -73,11 +73,11 @@ fn entries(tbs: &mut Reader<'_>) -> Result<Vec<(SerialNumber, Timestamp)>, CrlEr
 }
 
 /// What is left of DER.
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
     /// The content of the next element, which has this tag.
-    fn take(&mut self, tag: u8) -> Result<&'a [u8], CrlError> {
+    pub(crate) fn take(&mut self, tag: u8) -> Result<&'a [u8], CrlError> {
         let cut = form("cut off");
         let (&found, rest) = self.0.split_first().ok_or(cut)?;
         if found != tag {
@@ -102,26 +102,26 @@ impl<'a> Reader<'a> {
     }
 
     /// The content of the only element.
-    fn only(mut self, tag: u8) -> Result<&'a [u8], CrlError> {
+    pub(crate) fn only(mut self, tag: u8) -> Result<&'a [u8], CrlError> {
         let content = self.take(tag)?;
         self.finish()?;
         Ok(content)
     }
 
-    fn expect(&mut self, bytes: &[u8], what: &'static str) -> Result<(), CrlError> {
+    pub(crate) fn expect(&mut self, bytes: &[u8], what: &'static str) -> Result<(), CrlError> {
         self.0 = self.0.strip_prefix(bytes).ok_or(form(what))?;
         Ok(())
     }
 
     /// The value of the next extension, which is this one and not critical.
-    fn extension(&mut self, id: &[u8]) -> Result<&'a [u8], CrlError> {
+    pub(crate) fn extension(&mut self, id: &[u8]) -> Result<&'a [u8], CrlError> {
         let mut extension = Reader(self.take(SEQUENCE)?);
         extension.expect(id, "extensions")?;
         extension.only(OCTET_STRING)
     }
 
     /// RFC 5280, 5.1.2.4: whole seconds, UTC, two digits for a year before 2050.
-    fn time(&mut self) -> Result<Timestamp, CrlError> {
+    pub(crate) fn time(&mut self) -> Result<Timestamp, CrlError> {
         let wrong = form("a date");
         let (century, text) = match self.0.first() {
             Some(&UTC_TIME) => (b"20".as_slice(), self.take(UTC_TIME)?),
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         instant(&digits).ok_or(wrong)
     }
 
-    fn finish(&self) -> Result<(), CrlError> {
+    pub(crate) fn finish(&self) -> Result<(), CrlError> {
         if self.0.is_empty() { Ok(()) } else { Err(form("something follows")) }
     }
 }
@@ -167,7 +167,7 @@ fn unsigned(bytes: &[u8]) -> Result<u128, CrlError> {
 }
 
 /// What of `before` is not in its tail `after`.
-fn prefix<'a>(before: &'a [u8], after: &[u8]) -> &'a [u8] {
+pub(crate) fn prefix<'a>(before: &'a [u8], after: &[u8]) -> &'a [u8] {
     before.get(..before.len().saturating_sub(after.len())).unwrap_or_default()
 }
 
@@ -176,20 +176,20 @@ const fn form(what: &'static str) -> CrlError {
 }
 
 /// Tags (X.690, 8.1.2).
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
 const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-const SEQUENCE: u8 = 0x30;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const SEQUENCE: u8 = 0x30;
 const KEY_ID: u8 = 0x80;
-const EXPLICIT_0: u8 = 0xa0;
+pub(crate) const EXPLICIT_0: u8 = 0xa0;
 /// From here on a length says how many bytes it has.
 const LONG_FORM: u8 = 0x80;
 /// INTEGER 1: version 2.
 const VERSION_2: &[u8] = &[2, 1, 1];
 /// ecdsa-with-SHA256, without parameters.
-const ECDSA_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+pub(crate) const ECDSA_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
 /// Object identifiers 2.5.29.35 and 2.5.29.20.
 const AUTHORITY_KEY_ID: &[u8] = &[6, 3, 0x55, 0x1d, 35];
 const NUMBER: &[u8] = &[6, 3, 0x55, 0x1d, 20];

@@ -19,6 +19,7 @@ use super::agenda::Agenda;
 use super::live::Live;
 use super::published::Lists;
 use super::recall::{self, Recall};
+use super::vouch::News;
 use crate::crl::{KEPT_SECONDS, Line};
 use crate::mint::MintError;
 use crate::store::{Anchored, RevokedX509};
@@ -43,6 +44,8 @@ pub(super) struct Memory {
     revoked: BTreeSet<u64>,
     /// Revoked X.509 certificates by the `seq` of their entry, each with the end of its validity.
     lines: BTreeMap<u64, (Timestamp, Line)>,
+    /// What has become of certificates since this was last asked.
+    certificate_news: Vec<News>,
     world: Arc<World>,
     pub(super) drains: BTreeSet<(Timestamp, RequestId)>,
     lists_changed: bool,
@@ -76,6 +79,7 @@ impl Memory {
             recall: Recall::since(store.head()),
             revoked: store.read().revoked_serials()?.into_iter().collect(),
             lines: BTreeMap::new(),
+            certificate_news: Vec::new(),
             drains: BTreeSet::new(),
             lists_changed: true,
             emergencies: store.read().unreviewed_emergencies()?.into_iter().collect(),
@@ -87,6 +91,8 @@ impl Memory {
         memory.plan(store)?;
         let horizon = store.head().time.second().minus(KEPT_SECONDS);
         memory.enlist_x509(&store.read().revoked_x509(horizon)?)?;
+        let live = store.read().live_x509(horizon)?.into_iter();
+        memory.certificate_news.extend(live.map(|(number, ends)| News::issued(number, ends)));
         Ok(memory)
     }
 
@@ -211,7 +217,12 @@ impl Memory {
         if let Some(request) = self.requests.remove(&link.grant) {
             self.keep(request.apply_hashed(entry, digest).map_err(unreadable)?);
         }
-        if matches!(entry.body, Body::Issued(_)) {
+        if let Body::Issued(issued) = &entry.body {
+            if issued.kind == Kind::X509 {
+                let missing = DeskError::Ledger { what: "a certificate is missing" };
+                let one = store.read().x509(issued.serial)?.ok_or(missing)?;
+                self.certificate_news.push(News::issued(one.number, one.ends));
+            }
             let request = self.request(store, link.grant)?;
             let scope = request.map(|request| request.asked().ask.scope.clone());
             scope.into_iter().for_each(|scope| self.live.began(link.grant, scope));
@@ -242,6 +253,11 @@ impl Memory {
     /// The revoked X.509 certificates, by the `seq` of their entries.
     pub(super) fn lines(&self) -> impl ExactSizeIterator<Item = &Line> + Clone {
         self.lines.values().map(|(_, line)| line)
+    }
+
+    /// What has become of certificates since this was last asked; to be told once it is durable.
+    pub(super) fn certificate_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.certificate_news)
     }
 
     /// Forgets certificates that ended long ago for every clock.
@@ -276,6 +292,8 @@ impl Memory {
         for one in revoked {
             let line = Line::new(one.number, one.revoked).map_err(MintError::from)?;
             self.lines.insert(one.number.seq(), (one.ends, line));
+            let news = News::issued(one.number, one.ends);
+            self.certificate_news.push(News { revoked: Some(one.revoked), ..news });
             self.lists_changed = true;
         }
         Ok(())

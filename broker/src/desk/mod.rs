@@ -23,6 +23,7 @@ mod recheck;
 mod record;
 mod sequencer;
 mod shared;
+mod vouch;
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +50,7 @@ pub use self::found::found;
 pub use self::landing::LANDING_MAX_SECONDS;
 pub use self::memory::read_policy;
 pub use self::outage::Probed;
+pub use self::vouch::STALE_SECONDS;
 
 /// Commands that may wait: a batch of 256 takes a few tens of milliseconds, so whoever is last
 /// waits well under a second; more than that is an attack or a stampede, and is told so.

@@ -66,13 +66,14 @@ impl Sequencer {
         let missing = DeskError::Ledger { what: "it has no checkpoint" };
         let checkpoint = durable.newest_checkpoint().ok_or(missing)?;
         let shared = Arc::new(Shared::new(
-            mint.public().clone(),
+            &mint,
             Arc::clone(&clock),
             store.readers().clone(),
             &memory,
             checkpoint.into(),
             Arc::new(lists),
         ));
+        shared.certificates().note(&memory.certificate_news());
         shared.show_next_due(durable.next_due()?.into_iter().chain(memory.next_due()).min());
         drop(durable);
         let (believed, shown) = (clock.now().second(), Arc::clone(&shared));
@@ -165,6 +166,7 @@ impl Sequencer {
         self.shared.show_next_due(next_due);
         let Some(checkpoint) = checkpoint else { return };
         self.memory.head(head.size, head.root);
+        self.shared.certificates().note(&self.memory.certificate_news());
         self.shared.show_checkpoint(checkpoint.into());
         let in_force = self.memory.in_force();
         if in_force.digest != self.shared.policy().digest {
@@ -205,6 +207,7 @@ impl Sequencer {
             return;
         }
         self.memory.forget_lines(now);
+        self.shared.certificates().forget(now);
         // The version says how much of the ledger is in it, and never goes back.
         let signed = self.mint.crl(self.memory.lines(), lists.version, now.max(head.time.second()));
         self.shared.report(Revoking::Lists, signed.is_ok());

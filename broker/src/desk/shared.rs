@@ -9,9 +9,10 @@ use breakglass_rules::World;
 use breakglass_rules::eligibility::Rules;
 
 use super::memory::Memory;
+use super::vouch::Certificates;
 use super::{DeskError, Revoking};
 use crate::clock::Clock;
-use crate::mint::{PublicParts, SignedList};
+use crate::mint::{Mint, OcspSigner, PublicParts, SignedList};
 use crate::store::{Reader, Readers};
 
 /// Called after each durable batch.
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     world: RwLock<Arc<World>>,
     checkpoint: RwLock<Arc<str>>,
     lists: RwLock<Arc<SignedList>>,
+    certificates: Certificates,
+    ocsp: Option<OcspSigner>,
     listeners: RwLock<Vec<Listener>>,
     /// One bit per [`Revoking`] part that fails.
     failing: AtomicU8,
@@ -36,7 +39,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        public: PublicParts,
+        mint: &Mint,
         clock: Arc<dyn Clock>,
         readers: Readers,
         memory: &Memory,
@@ -44,7 +47,7 @@ impl Shared {
         lists: Arc<SignedList>,
     ) -> Self {
         Self {
-            public,
+            public: mint.public().clone(),
             clock,
             readers,
             policy: RwLock::new(Arc::clone(memory.in_force())),
@@ -52,6 +55,8 @@ impl Shared {
             world: RwLock::new(Arc::clone(memory.world())),
             checkpoint: RwLock::new(checkpoint),
             lists: RwLock::new(lists),
+            certificates: Certificates::default(),
+            ocsp: mint.ocsp(),
             listeners: RwLock::new(Vec::new()),
             failing: AtomicU8::new(0),
             next_due: AtomicU64::new(u64::MAX),
@@ -103,13 +108,20 @@ impl Shared {
         self.failing.load(Ordering::SeqCst) == 0
     }
 
+    pub(super) fn works(&self, part: Revoking) -> bool {
+        self.failing.load(Ordering::SeqCst) & bit(part) == 0
+    }
+
+    pub(super) const fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    pub(super) const fn ocsp(&self) -> Option<&OcspSigner> {
+        self.ocsp.as_ref()
+    }
+
     pub(super) fn report(&self, part: Revoking, works: bool) {
-        let bit = match part {
-            Revoking::Sweep => 1,
-            Revoking::Lists => 2,
-            Revoking::Publishing => 4,
-            Revoking::Record => 8,
-        };
+        let bit = bit(part);
         let before = if works {
             self.failing.fetch_and(!bit, Ordering::SeqCst)
         } else {
@@ -149,6 +161,16 @@ impl Shared {
         for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
             listener();
         }
+    }
+}
+
+/// The bit of a part among those that fail.
+const fn bit(part: Revoking) -> u8 {
+    match part {
+        Revoking::Sweep => 1,
+        Revoking::Lists => 2,
+        Revoking::Publishing => 4,
+        Revoking::Record => 8,
     }
 }
 

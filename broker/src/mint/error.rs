@@ -11,6 +11,7 @@ use crate::crl::CrlError;
 use crate::entropy::EntropyError;
 use crate::jwt::TokenError;
 use crate::krl::KrlError;
+use crate::ocsp::OcspError;
 
 /// A key that cannot be used, or something that was not signed. Nothing was handed out.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,12 @@ pub enum MintError {
     /// The certificate could not be put together.
     #[error("the certificate could not be built")]
     Build(#[from] ssh_key::Error),
+    /// An answer about a certificate could not be written.
+    #[error("the answer about a certificate could not be written")]
+    Ocsp(#[from] OcspError),
+    /// An answer about a certificate does not say what it should; it was thrown away.
+    #[error("the answer about a certificate does not say what it should")]
+    OcspMismatch,
     /// What was signed is not what was cleared; it was thrown away.
     #[error("the signed certificate does not match the clearance in its {field}; thrown away")]
     Mismatch {

@@ -36,7 +36,7 @@ pub use jwt::JwtCredential;
 pub use sample::SamplePerson;
 pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
-pub use x509::X509Credential;
+pub use x509::{OcspSigner, X509Credential};
 
 use keys::{Ed25519Key, Keys};
 
@@ -54,7 +54,7 @@ pub struct Mint {
     ssh_ca: Ed25519Key,
     lists: Ed25519Key,
     tls: Arc<tls::Authority>,
-    x509: Option<x509::Authority>,
+    x509: Option<Arc<x509::Authority>>,
     jwt: Option<jwt::SigningKey>,
     /// Our keys in SSH's form: never the subject of a certificate.
     own: Vec<PublicKey>,
@@ -143,6 +143,7 @@ impl Mint {
         own.extend(x509.as_ref().map(x509::Authority::ssh_form).transpose()?);
         own.extend(public.jwt_ssh_key()?);
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
+        let x509 = x509.map(Arc::new);
         Ok(Self { log, ssh_ca, lists, tls, x509, jwt, own, public })
     }
 
@@ -198,6 +199,13 @@ impl Mint {
     ) -> Result<SignedList, MintError> {
         let crl = self.crl(lines, version, signed_at)?;
         Ok(SignedList { crl, ..self.krl(revoked, version, generated)? })
+    }
+
+    /// Who answers for single X.509 certificates, beside and not behind whoever decides; `None` if this
+    /// broker has no X.509 authority.
+    #[must_use]
+    pub fn ocsp(&self) -> Option<OcspSigner> {
+        self.x509.clone().map(OcspSigner::of)
     }
 
     /// The daemon's TLS: 1.3 only, HTTP/2 only, no session resumption.

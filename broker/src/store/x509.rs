@@ -40,11 +40,37 @@ impl Read {
             self.connection()?.prepare_cached("SELECT number, ends FROM x509 WHERE seq = ?1")?;
         let row = select.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((number, ends)): Option<([u8; 16], u64)> = row else { return Ok(None) };
-        let number = SerialNumber::from_number(&number)
-            .ok_or(StoreError::Damaged { what: "a certificate's serial number" })?;
+        let number = numbered(number)?;
         let ends = Timestamp::from_unix_seconds(ends);
         Ok(Some(RevokedX509 { number, ends, revoked: ends }))
     }
+}
+
+impl Read {
+    /// Certificates that were not revoked and end after `horizon`: number and end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
+    pub fn live_x509(
+        &self,
+        horizon: Timestamp,
+    ) -> Result<Vec<(SerialNumber, Timestamp)>, StoreError> {
+        let mut select = self
+            .connection()?
+            .prepare_cached("SELECT number, ends FROM x509 WHERE ends > ?1 AND revoked IS NULL")?;
+        let mut rows = select.query([horizon.unix_seconds()])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push((numbered(row.get(0)?)?, Timestamp::from_unix_seconds(row.get(1)?)));
+        }
+        Ok(all)
+    }
+}
+
+fn numbered(number: [u8; 16]) -> Result<SerialNumber, StoreError> {
+    SerialNumber::from_number(&number)
+        .ok_or(StoreError::Damaged { what: "a certificate's serial number" })
 }
 
 /// Revoked certificates in `connection` that ended after `horizon`, ascending.
@@ -58,10 +84,8 @@ pub(super) fn revoked_in(
     let mut rows = select.query([horizon.unix_seconds()])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let number: [u8; 16] = row.get(0)?;
         all.push(RevokedX509 {
-            number: SerialNumber::from_number(&number)
-                .ok_or(StoreError::Damaged { what: "a certificate's serial number" })?,
+            number: numbered(row.get(0)?)?,
             ends: Timestamp::from_unix_seconds(row.get(1)?),
             revoked: Timestamp::from_unix_seconds(row.get(2)?),
         });

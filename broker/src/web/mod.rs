@@ -1,9 +1,11 @@
 //! The public side: read-only HTTP for hosts that fetch lists and keys.
 //!
 //! What is served is public and signed, so there is no TLS, no cookie and no log-in here; nothing a
-//! caller sends changes anything. It is answered from snapshots in memory, never from the database.
+//! caller sends changes anything, not even the one question that may be posted (`ocsp`). It is answered from snapshots in memory, never from the database.
 
+mod ocsp;
 mod page;
+mod responder;
 mod routes;
 mod shelf;
 

@@ -8,14 +8,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use breakglass_ledger::time::Timestamp;
 
+use super::ocsp::{self, Counter};
 use super::page::{Keep, Page, say};
+use super::responder::Responder;
 use super::shelf::Shelf;
-use crate::desk::Desk;
+use crate::desk::{Desk, STALE_SECONDS};
 use crate::krl::SignedList;
-
-/// A list for TLS servers older than this, in seconds, is told as a fault: it is signed every five
-/// minutes, and counts for a week, so that somebody has days to look.
-const STALE_SECONDS: u64 = 60 * 60;
 
 /// Media type of everything that a person could read.
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -26,6 +24,7 @@ pub(super) struct Shown {
     tls_ca: String,
     x509_ca: Option<String>,
     shelf: Shelf,
+    ocsp: Option<Counter>,
     newest: Box<dyn Fn() -> Newest + Send + Sync>,
 }
 
@@ -47,18 +46,19 @@ impl Shown {
         let public = desk.public();
         let (ssh_ca, tls_ca) = (public.ssh_ca.to_openssh(), public.tls_ca_pem());
         let x509_ca = public.x509_ca.clone();
+        let ocsp = Responder::of(Box::new(Arc::clone(&desk))).map(Counter::of);
         let newest = move || Newest {
             list: desk.lists(),
             checkpoint: desk.checkpoint(),
             minting: desk.minting(),
             now: desk.now(),
         };
-        Self { x509_ca, ..Self::new(&ssh_ca, tls_ca, Box::new(newest)) }
+        Self { x509_ca, ocsp, ..Self::new(&ssh_ca, tls_ca, Box::new(newest)) }
     }
 
     fn new(ssh_ca: &str, tls_ca: String, newest: Box<dyn Fn() -> Newest + Send + Sync>) -> Self {
         let ssh_ca = format!("{ssh_ca}\n");
-        Self { ssh_ca, tls_ca, x509_ca: None, shelf: Shelf::default(), newest }
+        Self { ssh_ca, tls_ca, x509_ca: None, shelf: Shelf::default(), ocsp: None, newest }
     }
 
     fn page(&self, path: &str, version: Option<u64>) -> Option<Page> {
@@ -106,6 +106,13 @@ impl Shown {
             return say(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the list of revoked certificates is not being signed; when it runs out, servers \
+                 refuse everybody, and those that ask (OCSP) do so now; the log says why\n",
+            );
+        }
+        if self.ocsp.as_ref().is_some_and(Counter::fails) {
+            return say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "answers about certificates (OCSP) cannot be signed, and servers that ask for them \
                  refuse everybody; the log says why\n",
             );
         }
@@ -120,12 +127,20 @@ impl Shown {
     }
 }
 
-/// All paths: GET and HEAD only, no body, no query but the `version` of a list.
+/// All paths: GET and HEAD only, no body, no query but the `version` of a list. Only questions about
+/// single certificates may also be posted.
 pub(super) fn router(shown: Shown) -> Router {
     Router::new().fallback(answer).with_state(Arc::new(shown))
 }
 
 async fn answer(State(shown): State<Arc<Shown>>, request: Request<Body>) -> Response<Body> {
+    let is_asked = [Method::GET, Method::POST].contains(request.method());
+    if let Some(counter) = &shown.ocsp
+        && is_asked
+        && ocsp::is_ours(request.uri().path())
+    {
+        return counter.answer(request).await;
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let text = "only GET and HEAD: nothing can be changed here\n";
         let mut refused = say(StatusCode::METHOD_NOT_ALLOWED, text);

@@ -86,6 +86,11 @@ impl Authority {
         &self.key_id
     }
 
+    /// Its public key: a point, uncompressed.
+    pub(super) fn point(&self) -> &[u8] {
+        self.key.public()
+    }
+
     /// The signature over `message`: ECDSA with SHA-256, DER.
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, MintError> {
         self.key.sign_der(message)

@@ -8,6 +8,7 @@ mod ca;
 mod examine;
 mod list;
 mod name;
+mod ocsp;
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
@@ -32,6 +33,7 @@ use crate::entropy::Entropy;
 use crate::sshwire::Reader;
 
 pub(super) use self::ca::{Authority, ssh_form};
+pub use self::ocsp::OcspSigner;
 
 /// A certificate that may be handed out, and what it says. Public, all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

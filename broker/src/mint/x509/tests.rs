@@ -1,3 +1,4 @@
+mod ocsp;
 mod servers;
 
 use std::fs;
