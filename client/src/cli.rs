@@ -100,6 +100,9 @@ pub enum Verb {
     /// The X.509 certificate you hold, as kubectl takes it from an exec plugin
     #[command(after_help = examples::KUBE)]
     Kube(ways::KubeArgs),
+    /// A session of an AWS role for the credential you hold, as `credential_process` prints it
+    #[command(after_help = examples::AWS)]
+    Aws(ways::AwsArgs),
     /// Give a credential back before it expires
     #[command(after_help = examples::DROP)]
     Drop(Commented),

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod asked;
 pub mod audit;
+pub mod aws;
 pub mod broker;
 pub mod child;
 pub mod cli;

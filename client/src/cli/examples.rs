@@ -65,6 +65,16 @@ Examples:
   and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE,
   BREAKGLASS_X509_KEY, BREAKGLASS_X509_CERTIFICATE, BREAKGLASS_X509_CA. The code is that of the program, 127 if there is none of that name, 126 if it cannot be run.";
 
+pub(super) const AWS: &str = "\
+Examples:
+  In ~/.aws/config; the SDKs run it whenever the session they have is over:
+    [profile emergency]
+    credential_process = breakglass aws --scope aws-admin --role arn:aws:iam::111122223333:role/admin \\
+        --trust-anchor arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/… \\
+        --profile arn:aws:rolesanywhere:eu-west-1:111122223333:profile/…
+  It never asks for a grant: without one it ends with code 6. A session lives 15 minutes at least, and
+  breakglass cannot end it: put `aws:TokenIssueTime` into a deny on the role when a grant is revoked.";
+
 pub(super) const DOCTOR: &str = "\
 Examples:
   Before you need it, and when nothing seems to work:

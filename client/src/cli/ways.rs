@@ -7,6 +7,8 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::ScopeId;
 use clap::{Args, ValueHint};
 
+use crate::aws::Arn;
+
 /// What happens to the grant when the program has ended.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Afterwards {
@@ -78,6 +80,29 @@ pub struct PgArgs {
     /// A program and its arguments; without one the variables are printed for a shell
     #[arg(value_name = "COMMAND", last = true, value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
+}
+
+/// Which role of AWS, and by which credential.
+#[derive(Debug, Args)]
+pub struct AwsArgs {
+    /// By the grant of this request, if you hold several: req-…
+    #[arg(value_name = "ID")]
+    pub id: Option<RequestId>,
+    /// By the grant of this scope, if you hold several
+    #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+    pub scope: Option<ScopeId>,
+    /// The role
+    #[arg(long, value_name = "ARN")]
+    pub role: Arn,
+    /// IAM Roles Anywhere: the trust anchor that holds the broker's X.509 authority
+    #[arg(long, value_name = "ARN")]
+    pub trust_anchor: Arn,
+    /// IAM Roles Anywhere: the profile that names the role
+    #[arg(long, value_name = "ARN")]
+    pub profile: Arn,
+    /// Another address of the service, a VPC endpoint for example
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub endpoint: Option<String>,
 }
 
 /// Which grant's certificate kubectl gets.

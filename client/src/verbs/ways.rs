@@ -3,6 +3,7 @@
 //! None of them asks for anything: a program in a loop must not open requests. Where there is no
 //! grant to reuse, the command to ask for one is printed.
 
+mod aws;
 mod beside;
 mod kube;
 mod live;
@@ -21,6 +22,7 @@ use crate::failure::{Exit, Failure};
 use beside::beside;
 use live::Wanted;
 
+pub(super) use aws::aws;
 pub(super) use kube::kube;
 pub(super) use tls::{curl, pg};
 
