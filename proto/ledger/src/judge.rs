@@ -23,6 +23,7 @@ mod outage;
 mod reach;
 mod request;
 mod review;
+mod rotation;
 mod rules;
 mod token;
 mod world;
@@ -45,7 +46,7 @@ pub use outage::DECLARED_MAX_SECONDS;
 
 use crate::audit::{Code, Eligibility, Findings, Spoken};
 use crate::bytes::Digest;
-use crate::entry::{Body, Entry, KeyRole, Link};
+use crate::entry::{Body, Entry, Link};
 use crate::id::RequestId;
 use crate::key::{KeyType, PublicKey};
 use crate::policy::Policy;
@@ -206,12 +207,7 @@ impl<'a> Judge<'a> {
     /// An entry that belongs to no grant.
     fn aside(&mut self, case: &Case<'_>, out: &mut Findings) {
         match &case.entry.body {
-            Body::Keys(body) => match body.role {
-                KeyRole::SshCa => self.learn_ca(&body.key, case.entry.seq, out),
-                KeyRole::X509Ca => self.learn_x509_ca(&body.key, case.entry.seq, out),
-                KeyRole::JwtKey => self.learn_jwt_key(&body.key, case.entry.seq, out),
-                KeyRole::Lists | KeyRole::TlsCa => {}
-            },
+            Body::Keys(body) => self.rotated(body, case.entry.seq, out),
             Body::Policy(_) => {
                 self.policy_changed(case);
                 self.end_waiting(case);

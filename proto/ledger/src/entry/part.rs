@@ -306,3 +306,20 @@ pub enum KeyRole {
     /// Signs tokens.
     JwtKey,
 }
+
+impl KeyRole {
+    /// Every one that can be replaced.
+    pub const ALL: [Self; 5] = [Self::SshCa, Self::Lists, Self::TlsCa, Self::X509Ca, Self::JwtKey];
+
+    /// As it stands in entries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SshCa => "ssh-ca",
+            Self::Lists => "lists",
+            Self::TlsCa => "tls-ca",
+            Self::X509Ca => "x509-ca",
+            Self::JwtKey => "jwt-key",
+        }
+    }
+}

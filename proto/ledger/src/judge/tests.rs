@@ -14,6 +14,7 @@ mod ends;
 mod kinds;
 mod landing;
 mod lanes;
+mod rotation;
 mod rules;
 
 fn codes(report: &Report) -> Vec<Code> {

@@ -146,6 +146,17 @@ impl House {
         house
     }
 
+    /// The certificate of another authority of the same name, which signs nothing here.
+    #[must_use]
+    pub fn next_x509_ca(&self) -> String {
+        let mut parts = authority();
+        parts.point = point(SUBJECT);
+        if let Some(key_id_of_subject) = parts.extensions.last_mut() {
+            key_id_of_subject.2 = der(4, &[&key_id(&parts.point)]);
+        }
+        parts.sign(false)
+    }
+
     /// sam asks for `many`, all kinds, in `lane`.
     pub fn ask_kinds(&mut self, lane: Lane) -> RequestId {
         let kinds = vec![Kind::Ssh, Kind::X509, Kind::Jwt];
