@@ -9,6 +9,15 @@
 //! [limits]                           # each has a default, see `rpc::Limits`
 //! acts-per-principal = { per-second = 2, burst = 30 }
 //!
+//! [api]                              # the door of services that are shown tokens, see `api`
+//! listen = "127.0.0.1:7444"          # HTTPS
+//!
+//! [[api.caller]]                     # one of them, from `breakglassd caller`
+//! id = "gateway"
+//! token-sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+//! may = ["introspect", "revoke"]     # and "review", for a cluster
+//! audiences = ["payments-api"]       # the only ones it may ask about; without it, all
+//!
 //! [[watch]]                          # a dependency whose outage opens a lane, see `probe`
 //! id = "okta"
 //! issuer = "https://login.example.com"
@@ -20,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::api;
 use crate::notify;
 use crate::probe::{self, Watch};
 use crate::rpc::Limits;
@@ -51,6 +61,9 @@ pub struct Config {
     /// How people are told; nobody is unless there is a channel.
     #[serde(default)]
     pub notify: notify::Config,
+    /// Services that ask about tokens; without it there is no such door.
+    #[serde(default)]
+    pub api: Option<api::Config>,
 }
 
 impl Config {
@@ -65,6 +78,7 @@ impl Config {
             watch: Vec::new(),
             limits: Limits::default(),
             notify: notify::Config::default(),
+            api: None,
         }
     }
 

@@ -1,10 +1,12 @@
 //! The daemon: decides emergency requests, mints short-lived credentials, and writes it all down.
 
+pub mod api;
 pub mod check;
 pub mod clock;
 pub mod config;
 pub mod crl;
 pub mod crowd;
+pub mod deny;
 pub mod desk;
 pub mod dev;
 pub mod entropy;

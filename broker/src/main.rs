@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use breakglass_ledger::principal::CallerId;
 use clap::{Args, Parser, Subcommand};
 
 use breakglass_broker::clock::SystemClock;
 use breakglass_broker::config::Config;
 use breakglass_broker::entropy::SystemEntropy;
-use breakglass_broker::{check, dev, erase, init, notify, report, serve};
+use breakglass_broker::{api, check, dev, erase, init, notify, report, serve};
 
 /// The break-glass broker: takes emergency requests, enforces the approval chain, mints
 /// short-lived credentials, revokes them, and writes all of it down.
@@ -61,6 +62,13 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Make the secret of a service that asks about tokens: the secret on stdout, once, and the lines
+    /// for the configuration on stderr
+    #[command(after_help = CALLER_EXAMPLES)]
+    Caller {
+        /// Name of the service: 1 to 64 of a-z 0-9 . _ -
+        id: CallerId,
+    },
     /// Tell people: try a channel of the configuration
     #[command(after_help = NOTIFY_EXAMPLES)]
     Notify {
@@ -105,6 +113,13 @@ It needs no running daemon and writes nothing into the ledger.
 Examples:
       breakglassd notify test --config /etc/breakglass/breakglassd.toml slack
       breakglassd notify test --config /etc/breakglass/breakglassd.toml mailto:sam@example.com";
+
+const CALLER_EXAMPLES: &str = "\
+Nothing is kept: the configuration has the secret's digest, the service has the secret.
+
+Examples:
+      breakglassd caller gateway > /run/credentials/gateway
+      breakglassd caller cluster-a 2>> /etc/breakglass/breakglassd.toml > cluster-a.secret";
 
 const INIT_EXAMPLES: &str = "\
 The first policy must be signed by the quorum of its own authority, so `init` is run
@@ -198,6 +213,12 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Dev { dir } => {
             dev::run(dir)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Caller { id } => {
+            let (secret, lines) = api::invite(&id, &SystemEntropy::new())?;
+            eprint!("{lines}");
+            println!("{}", secret.as_str());
             Ok(ExitCode::SUCCESS)
         }
         Verb::Notify { verb: NotifyVerb::Test { config, channel } } => {

@@ -34,6 +34,7 @@ use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::sshsig::SshSig;
 
 use crate::crl::{self, Issuer, SignedCrl};
+use crate::deny::{self, SignedDeny};
 use crate::krl::{self, Krl, LIST_MAX, NAMESPACE, SignedList};
 
 pub use error::PublishError;
@@ -102,7 +103,8 @@ impl Publisher {
                 if same.runs() != offered.runs() {
                     return Err(PublishError::Conflict { version: list.version });
                 }
-                if there.place() >= list.place() {
+                let has_all = there.deny.is_some() || list.deny.is_none();
+                if has_all && there.place() >= list.place() {
                     return Ok(Published::Before);
                 }
             }
@@ -142,7 +144,20 @@ impl Publisher {
             return Err(PublishError::Signer);
         }
         self.read_crl(list)?;
+        self.read_deny(list)?;
         Ok(read)
+    }
+
+    /// Reads the list of denied tokens, and checks whose it is.
+    fn read_deny(&self, list: &SignedList) -> Result<(), PublishError> {
+        let Some(deny) = &list.deny else { return Ok(()) };
+        let inside = deny::read(&deny.json)?.version;
+        if inside != list.version {
+            return Err(PublishError::Version { inside, offered: list.version });
+        }
+        let signature = SshSig::parse(&deny.signature)?;
+        signature.verify(deny::NAMESPACE, deny.json.as_bytes())?;
+        if *signature.public_key() == self.signer { Ok(()) } else { Err(PublishError::Signer) }
     }
 
     /// Reads the list for TLS servers as they would, and checks whose it is.
@@ -185,7 +200,8 @@ impl Publisher {
         let signature = read_file(&dir.join(SIGNATURE))?;
         let signature = String::from_utf8_lossy(&signature).into_owned();
         let crl = if self.x509.is_some() { Some(self.load_crl(&dir)?) } else { None };
-        Ok(SignedList { version, krl, signature, crl })
+        let deny = load_deny(&dir)?;
+        Ok(SignedList { version, krl, signature, crl, deny })
     }
 
     fn load_crl(&self, dir: &Path) -> Result<SignedCrl, PublishError> {
@@ -204,6 +220,10 @@ impl Publisher {
         let mut files = vec![(KRL, list.krl.as_slice()), (SIGNATURE, list.signature.as_bytes())];
         if let Some(crl) = &list.crl {
             files.extend([(CRL_DER, crl.der.as_slice()), (CRL_PEM, crl.pem.as_bytes())]);
+        }
+        if let Some(deny) = &list.deny {
+            let parts = [(DENY, deny.json.as_bytes()), (DENY_SIGNATURE, deny.signature.as_bytes())];
+            files.extend(parts);
         }
         for (name, content) in files {
             let path = unfinished.join(name);
@@ -259,6 +279,18 @@ impl Publisher {
             }
         }
     }
+}
+
+/// The list of denied tokens in `dir`; lists of older versions of this program had none.
+fn load_deny(dir: &Path) -> Result<Option<SignedDeny>, PublishError> {
+    let path = dir.join(DENY);
+    if !path.try_exists().map_err(failed("look at", &path))? {
+        return Ok(None);
+    }
+    let text =
+        |path: &Path| read_file(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let (json, signature) = (text(&path)?, text(&dir.join(DENY_SIGNATURE))?);
+    Ok(Some(SignedDeny { json, signature }))
 }
 
 /// The version in a directory's name; `None` if it is not one of ours.
@@ -332,6 +364,8 @@ const KRL: &str = "krl";
 const SIGNATURE: &str = "krl.sig";
 const CRL_DER: &str = "crl.der";
 const CRL_PEM: &str = "crl.pem";
+const DENY: &str = "denied.json";
+const DENY_SIGNATURE: &str = "denied.json.sig";
 /// Longest file that is read: PEM takes four bytes for three, and a line feed for 64.
 const FILE_MAX: usize = if LIST_MAX > crl::DER_MAX { LIST_MAX } else { crl::DER_MAX } / 2 * 3;
 /// Everybody may read: sshd does before it knows who comes.

@@ -74,6 +74,8 @@ pub struct Running {
     pub rpc: SocketAddr,
     /// Where the read-only HTTP side listens.
     pub web: SocketAddr,
+    /// Where services ask about tokens, if any may.
+    pub api: Option<SocketAddr>,
     desk: Arc<Desk>,
     publisher: Publisher,
     stop: watch::Sender<bool>,
@@ -90,6 +92,9 @@ pub fn run(config: &Config, options: &Options) -> Result<(), ServeError> {
     runtime()?.block_on(async {
         let running = start(config, options).await?;
         tracing::info!(rpc = %running.rpc, web = %running.web, "serving");
+        if let Some(api) = running.api {
+            tracing::info!(%api, "serving services that ask about tokens");
+        }
         running.until_stopped().await
     })
 }
@@ -122,6 +127,10 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
     let probers = probe::open(&config.watch)?;
     let (rpc_listener, rpc_address) = listen(config.listen).await?;
     let (web_listener, web_address) = listen(config.web).await?;
+    let asked = match &config.api {
+        Some(api) => Some((listen(api.listen).await?, api.clone())),
+        None => None,
+    };
     let entropy = Arc::clone(&parts.entropy);
     let desk = Arc::new(Desk::start(parts)?);
     let public = desk.public();
@@ -149,11 +158,16 @@ pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeE
         first.place(),
         stopping.clone(),
     ));
+    let api = asked.as_ref().map(|((_, address), _)| *address);
+    if let Some(((listener, _), asking)) = asked {
+        let (tls, desk) = (Arc::clone(&tls), Arc::clone(&desk));
+        doors.spawn(crate::api::serve(listener, tls, desk, asking, stopping.clone()));
+    }
     let limits = config.limits;
     doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), board, limits, stopping.clone()));
     doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping.clone()));
     doors.spawn(keep_compared(Arc::clone(&desk), stopping));
-    Ok(Running { rpc: rpc_address, web: web_address, desk, publisher, stop, doors, signals })
+    Ok(Running { rpc: rpc_address, web: web_address, api, desk, publisher, stop, doors, signals })
 }
 
 impl Running {
@@ -358,6 +372,7 @@ mod tests {
         let running = Running {
             rpc: nowhere,
             web: nowhere,
+            api: None,
             desk: Arc::clone(&desk),
             publisher: publisher.clone(),
             stop: watch::channel(false).0,

@@ -7,7 +7,7 @@ use breakglass_ledger::entry::{
     Body, Closed, Config, ConfigChange, Decision, Drill, Entry, Link, Notified, Outcome,
 };
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::principal::Origin;
+use breakglass_ledger::principal::{CallerId, Origin};
 use breakglass_ledger::statement::{Act, Kind, commitment};
 use breakglass_ledger::time::Moment;
 use breakglass_rules::{
@@ -80,6 +80,24 @@ impl Batch<'_, '_> {
                 let decision = breakglass_rules::refused(&facts, &command, &refusal);
                 self.refuse(refusal, decision, incoming)
             }
+        }
+    }
+
+    /// A service takes a token back, and the grant ends.
+    ///
+    /// Nothing is written down if there is nothing to end: whoever is shown tokens that are over may
+    /// not grow the ledger.
+    pub(super) fn take_back(
+        &mut self,
+        grant: RequestId,
+        serial: u64,
+        caller: &CallerId,
+    ) -> Result<Draft, DeskError> {
+        let known = self.known_to_end(grant)?;
+        let command = Command::TakeBack { serial, caller };
+        match decide(&known.facts(), &command) {
+            Ok(verdict) => self.ended(&known, verdict),
+            Err(refusal) => Err(DeskError::Refused { refusal, seq: None }),
         }
     }
 

@@ -11,7 +11,7 @@ use super::agenda::Task;
 use super::batch::{Batch, Draft, UNSIGNED};
 use super::known::Known;
 use super::{DeskError, Swept, record};
-use crate::store::{Due, RevokedX509};
+use crate::store::{Due, RevokedX509, TokenRow};
 
 /// Deadlines met in one pass, so that people never wait long behind the clock.
 const SWEEP_MAX: usize = 256;
@@ -105,25 +105,28 @@ impl Batch<'_, '_> {
     /// came of it: the rules may find that the time has not come.
     pub(super) fn end(&mut self, known: &Known, command: &Command<'_>) -> Result<bool, DeskError> {
         match decide(&known.facts(), command) {
-            Ok(Verdict::Record(event, decision)) => {
-                let closes = event.closes();
-                let of_no_request = DeskError::Ledger { what: "an ending of no request" };
-                let request = known.request.as_ref().ok_or(of_no_request)?;
-                let (link, is_closed) =
-                    (request.next_link(), matches!(event, Event::Closed { .. }));
-                let body = record::body(link, event, decision, None).ok_or(UNSIGNED)?;
-                self.append(body, None)?;
-                self.close(link.grant, closes)?;
-                if is_closed {
-                    self.drilled(request)?;
-                }
-                Ok(true)
-            }
-            Ok(Verdict::Change(..) | Verdict::Sign(_) | Verdict::Again { .. }) => {
-                Err(DeskError::Ledger { what: "a request's end was judged to be something else" })
-            }
+            Ok(verdict) => self.ended(known, verdict).map(|_| true),
             Err(_) => Ok(false),
         }
+    }
+
+    /// Writes down an end that nobody signed.
+    pub(super) fn ended(&mut self, known: &Known, verdict: Verdict) -> Result<Draft, DeskError> {
+        let Verdict::Record(event, decision) = verdict else {
+            let what = "a request's end was judged to be something else";
+            return Err(DeskError::Ledger { what });
+        };
+        let closes = event.closes();
+        let of_no_request = DeskError::Ledger { what: "an ending of no request" };
+        let request = known.request.as_ref().ok_or(of_no_request)?;
+        let (link, is_closed) = (request.next_link(), matches!(event, Event::Closed { .. }));
+        let body = record::body(link, event, decision, None).ok_or(UNSIGNED)?;
+        let draft = self.append(body, None)?;
+        self.close(link.grant, closes)?;
+        if is_closed {
+            self.drilled(request)?;
+        }
+        Ok(draft)
     }
 
     /// The next deadline of all: of requests, of outages and locks, and of the agenda.
@@ -146,8 +149,10 @@ impl Batch<'_, '_> {
         &mut self,
         serials: &[u64],
         x509: &[RevokedX509],
+        tokens: &[TokenRow],
     ) -> Result<Draft, DeskError> {
         self.memory.enlist(serials);
+        self.memory.tokens.enlist(tokens);
         self.memory.enlist_x509(x509)?;
         self.anchor()
     }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::entry::{Body, Entry, Revoked};
+use breakglass_ledger::entry::{Body, Entry, Issued, Revoked};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy};
 use breakglass_ledger::principal::{Origin, ScopeId};
-use breakglass_ledger::statement::{Act, Kind, Lane, Statement};
+use breakglass_ledger::statement::{Act, Kind, Lane, List, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{Pending, Request, World};
@@ -19,9 +19,11 @@ use super::agenda::Agenda;
 use super::live::Live;
 use super::published::Lists;
 use super::recall::{self, Recall};
+use super::tokens::Tokens;
 use super::vouch::News;
 use crate::crl::{KEPT_SECONDS, Line};
-use crate::mint::MintError;
+use crate::deny;
+use crate::mint::{MintError, SignedList};
 use crate::store::{Anchored, RevokedX509};
 
 /// Requests kept folded. One takes about 2 KiB; beyond this they are folded from the ledger again.
@@ -59,6 +61,8 @@ pub(super) struct Memory {
     pub(super) has_targets: bool,
     /// What is alive, whatever the database says by now.
     pub(super) live: Live,
+    /// Which tokens count, and which are denied.
+    pub(super) tokens: Tokens,
 }
 
 impl Memory {
@@ -87,6 +91,7 @@ impl Memory {
             lists: Lists::default(),
             has_targets: false,
             live: Live::load(store)?,
+            tokens: Tokens::load(store.read().tokens(denied_since(store.head().time.second()))?),
         };
         memory.plan(store)?;
         let horizon = store.head().time.second().minus(KEPT_SECONDS);
@@ -223,6 +228,7 @@ impl Memory {
                 let one = store.read().x509(issued.serial)?.ok_or(missing)?;
                 self.certificate_news.push(News::issued(one.number, one.ends));
             }
+            self.hand_out(store, issued)?;
             let request = self.request(store, link.grant)?;
             let scope = request.map(|request| request.asked().ask.scope.clone());
             scope.into_iter().for_each(|scope| self.live.began(link.grant, scope));
@@ -265,6 +271,22 @@ impl Memory {
         self.lines.retain(|_, (ends, _)| now < ends.plus(KEPT_SECONDS));
     }
 
+    /// These lists are published.
+    pub(super) fn note_lists(&mut self, lists: &SignedList) {
+        self.lists.note(List::Krl, lists.version, &lists.krl);
+        if let Some(deny) = &lists.deny {
+            self.lists.note(List::Deny, lists.version, deny.json.as_bytes());
+        }
+    }
+
+    /// A token was handed out; the one before, if there is one, goes on the list of denied ones.
+    fn hand_out(&mut self, store: &impl Anchored, issued: &Issued) -> Result<(), DeskError> {
+        let Some(request) = self.request(store, issued.link.grant)?.cloned() else { return Ok(()) };
+        self.tokens.issued(&request, issued);
+        self.lists_changed |= issued.replaces.is_some();
+        Ok(())
+    }
+
     /// A grant has ended: its credentials go on the lists of their kinds.
     fn take_back(
         &mut self,
@@ -276,7 +298,10 @@ impl Memory {
         // Serials of every kind: one is given once, and hosts know only their own.
         self.revoked.insert(revoked.serial);
         self.revoked.extend(revoked.also.iter().flatten());
-        let Some(request) = self.request(store, revoked.link.grant)? else { return Ok(()) };
+        let Some(request) = self.request(store, revoked.link.grant)?.cloned() else {
+            return Ok(());
+        };
+        self.tokens.revoked(&request, revoked);
         let of_tls = request.credentials().filter(|one| one.kind == Kind::X509);
         let serials: Vec<u64> = of_tls.map(|one| one.serial).collect();
         for serial in serials {
@@ -316,6 +341,11 @@ impl Memory {
         }
         self.requests.insert(request.id(), request);
     }
+}
+
+/// Tokens that ended before are forgotten.
+fn denied_since(now: Timestamp) -> Timestamp {
+    now.minus(deny::KEPT_SECONDS)
 }
 
 /// Compiles the rules of a policy in force.

@@ -23,6 +23,7 @@ mod recheck;
 mod record;
 mod sequencer;
 mod shared;
+mod tokens;
 mod vouch;
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -33,6 +34,7 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::Notified;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy, PolicyError};
+use breakglass_ledger::principal::CallerId;
 use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::Statement;
 use breakglass_ledger::time::Timestamp;
@@ -44,12 +46,13 @@ use self::shared::Shared;
 use crate::clock::Clock;
 use crate::entropy::{Entropy, EntropyError};
 use crate::mint::{Mint, MintError, PublicParts, SignedList};
-use crate::store::{Reader, RevokedX509, Store, StoreError};
+use crate::store::{Reader, RevokedX509, Store, StoreError, TokenRow};
 
 pub use self::found::found;
 pub use self::landing::LANDING_MAX_SECONDS;
 pub use self::memory::read_policy;
 pub use self::outage::Probed;
+pub use self::tokens::Vouched;
 pub use self::vouch::STALE_SECONDS;
 
 /// Commands that may wait: a batch of 256 takes a few tens of milliseconds, so whoever is last
@@ -203,7 +206,18 @@ pub(crate) enum Job {
     /// What became of notices.
     Notified(Vec<Notified>, Reply<()>),
     /// Serials that belong on the revocation list and are missing there.
-    Enlist(Vec<u64>, Vec<RevokedX509>, Reply<Receipt>),
+    Enlist(Vec<u64>, Vec<RevokedX509>, Vec<TokenRow>, Reply<Receipt>),
+    /// A service takes a token back.
+    TakeBack {
+        /// The token's grant, which ends with it.
+        grant: RequestId,
+        /// The number in its `jti`.
+        serial: u64,
+        /// Which service.
+        caller: CallerId,
+        /// How it is told.
+        reply: Reply<Receipt>,
+    },
     /// Finish what is queued and end.
     Stop,
 }

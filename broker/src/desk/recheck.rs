@@ -28,6 +28,7 @@ impl Desk {
         self.push(Job::Enlist(
             recent.revoked,
             recent.x509,
+            recent.tokens,
             Box::new(move |said| drop(reply.send(said))),
         ))?;
         told.recv().map_err(|_| DeskError::Stopped)??;

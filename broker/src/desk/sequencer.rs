@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use breakglass_ledger::note::Checkpoint;
-use breakglass_ledger::statement::List;
 use breakglass_ledger::time::Timestamp;
 
 use super::batch::{Batch, Draft};
@@ -62,7 +61,7 @@ impl Sequencer {
         let serials = memory.changed_lists().unwrap_or_default();
         let now = clock.now().second();
         let lists = sign_lists(&mint, durable.head(), &serials, &memory, now)?;
-        memory.lists.note(List::Krl, lists.version, &lists.krl);
+        memory.note_lists(&lists);
         let missing = DeskError::Ledger { what: "it has no checkpoint" };
         let checkpoint = durable.newest_checkpoint().ok_or(missing)?;
         let shared = Arc::new(Shared::new(
@@ -74,6 +73,7 @@ impl Sequencer {
             Arc::new(lists),
         ));
         shared.certificates().note(&memory.certificate_news());
+        shared.show_tokens(&mut memory.tokens, durable.head().time.second(), true);
         shared.show_next_due(durable.next_due()?.into_iter().chain(memory.next_due()).min());
         drop(durable);
         let (believed, shown) = (clock.now().second(), Arc::clone(&shared));
@@ -167,6 +167,8 @@ impl Sequencer {
         let Some(checkpoint) = checkpoint else { return };
         self.memory.head(head.size, head.root);
         self.shared.certificates().note(&self.memory.certificate_news());
+        self.memory.tokens.forget(head.time.second());
+        self.shared.show_tokens(&mut self.memory.tokens, head.time.second(), false);
         self.shared.show_checkpoint(checkpoint.into());
         let in_force = self.memory.in_force();
         if in_force.digest != self.shared.policy().digest {
@@ -187,7 +189,7 @@ impl Sequencer {
         self.shared.report(Revoking::Lists, signed.is_ok());
         match signed {
             Ok(lists) => {
-                self.memory.lists.note(List::Krl, lists.version, &lists.krl);
+                self.memory.note_lists(&lists);
                 self.shared.show_lists(Arc::new(lists));
             }
             Err(error) => {
@@ -227,9 +229,9 @@ impl Sequencer {
         self.memory.lists = published;
         self.stale = false;
         let checkpoint = durable.newest_checkpoint().map(str::to_owned);
-        let request_due = durable.next_due()?;
+        let (request_due, head) = (durable.next_due()?, durable.head());
+        self.shared.show_tokens(&mut self.memory.tokens, head.time.second(), true);
         let next_due = request_due.into_iter().chain(self.memory.next_due()).min();
-        let head = durable.head();
         drop(durable);
         self.show(head, checkpoint, next_due);
         Ok(())
@@ -260,7 +262,8 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
     let said = match job {
         Job::Say(incoming, _) => batch.say(incoming),
         Job::Erase(text, _) => batch.erase(*text),
-        Job::Enlist(serials, x509, _) => batch.enlist(serials, x509),
+        Job::Enlist(serials, x509, tokens, _) => batch.enlist(serials, x509, tokens),
+        Job::TakeBack { grant, serial, caller, .. } => batch.take_back(*grant, *serial, caller),
         Job::Sweep(_) => return batch.sweep().map(|swept| Some(Outcome::Swept(swept))),
         Job::Probed(probed, _) => return batch.probed(probed).map(|()| Some(Outcome::Noted)),
         Job::Notified(notices, _) => {
@@ -279,7 +282,10 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
 fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
     match (job, outcome) {
         (
-            Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, _, reply),
+            Job::Say(_, reply)
+            | Job::Erase(_, reply)
+            | Job::Enlist(_, _, _, reply)
+            | Job::TakeBack { reply, .. },
             Some(Outcome::Said(said)),
         ) => {
             reply(said.map(|draft| receipt(draft, checkpoint)));
@@ -294,7 +300,10 @@ fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
 
 fn fail(job: Job, error: DeskError) {
     match job {
-        Job::Say(_, reply) | Job::Erase(_, reply) | Job::Enlist(_, _, reply) => reply(Err(error)),
+        Job::Say(_, reply)
+        | Job::Erase(_, reply)
+        | Job::Enlist(_, _, _, reply)
+        | Job::TakeBack { reply, .. } => reply(Err(error)),
         Job::Sweep(reply) => reply(Err(error)),
         Job::Notified(_, reply) | Job::Probed(_, reply) => reply(Err(error)),
         Job::Stop => {}
@@ -307,7 +316,7 @@ fn receipt(draft: Draft, checkpoint: &Arc<str>) -> Receipt {
     Receipt { seq, entry, checkpoint, request, credential, repeated }
 }
 
-/// Signs the lists of `serials` and of the certificates in `memory`. Their version is the ledger's size,
+/// Signs the lists of `serials`, and of the certificates and tokens in `memory`. Their version is the ledger's size,
 /// so it grows with every change and needs no memory of its own.
 fn sign_lists(
     mint: &Mint,
@@ -317,8 +326,10 @@ fn sign_lists(
     now: Timestamp,
 ) -> Result<SignedList, MintError> {
     let generated = head.time.second();
+    let deny = mint.deny(memory.tokens.denied(), head.size, generated)?;
     // A clock that went back must not make the list look like an older one.
-    mint.lists(serials, memory.lines(), head.size, generated, now.max(generated))
+    let lists = mint.lists(serials, memory.lines(), head.size, generated, now.max(generated))?;
+    Ok(SignedList { deny: Some(deny), ..lists })
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::World;
 use breakglass_rules::eligibility::Rules;
 
 use super::memory::Memory;
+use super::tokens::{Shown, Standing, Tokens};
 use super::vouch::Certificates;
 use super::{DeskError, Revoking};
 use crate::clock::Clock;
@@ -30,6 +32,7 @@ pub(super) struct Shared {
     lists: RwLock<Arc<SignedList>>,
     certificates: Certificates,
     ocsp: Option<OcspSigner>,
+    tokens: RwLock<Shown>,
     listeners: RwLock<Vec<Listener>>,
     /// One bit per [`Revoking`] part that fails.
     failing: AtomicU8,
@@ -57,6 +60,7 @@ impl Shared {
             lists: RwLock::new(lists),
             certificates: Certificates::default(),
             ocsp: mint.ocsp(),
+            tokens: RwLock::new(Shown::default()),
             listeners: RwLock::new(Vec::new()),
             failing: AtomicU8::new(0),
             next_due: AtomicU64::new(u64::MAX),
@@ -89,6 +93,17 @@ impl Shared {
 
     pub(super) fn lists(&self) -> Arc<SignedList> {
         read(&self.lists)
+    }
+
+    /// The token with this digest, if it counts now.
+    pub(super) fn token(&self, digest: Digest) -> Option<Standing> {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).token(digest, self.now())
+    }
+
+    /// Takes in what became durable by `head`; after a failed transaction everything is read `anew`.
+    pub(super) fn show_tokens(&self, tokens: &mut Tokens, head: Timestamp, anew: bool) {
+        let mut shown = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        shown.follow(tokens, head, anew);
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -11,6 +11,7 @@ mod write;
 use breakglass_ledger::time::Timestamp;
 
 use crate::crl::{Number, SignedCrl};
+use crate::deny::SignedDeny;
 use crate::sshwire::WireError;
 
 pub use read::read;
@@ -26,8 +27,8 @@ pub const COMMENT_MAX: usize = 256;
 /// Largest list, in bytes: [`SERIALS_MAX`] worst-case serials, the header and its comment.
 pub const LIST_MAX: usize = 8 * SERIALS_MAX + 4096;
 
-/// The lists as they are handed out together: the file for `sshd`, who vouches for it, and the list
-/// for TLS servers, which vouches for itself.
+/// The lists as they are handed out together: the file for `sshd`, who vouches for it, the list
+/// for TLS servers, which vouches for itself, and the one for who takes tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedList {
     /// Number of this list; a later one has a higher number. The same as inside `krl`.
@@ -38,6 +39,8 @@ pub struct SignedList {
     pub signature: String,
     /// Revoked X.509 certificates; `None` where the broker has no X.509 authority.
     pub crl: Option<SignedCrl>,
+    /// Denied tokens; `None` before it was made.
+    pub deny: Option<SignedDeny>,
 }
 
 impl SignedList {

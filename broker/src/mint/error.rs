@@ -8,6 +8,7 @@ use breakglass_ledger::principal::ParseNameError;
 use breakglass_ledger::sshsig::SshSigError;
 
 use crate::crl::CrlError;
+use crate::deny::DenyError;
 use crate::entropy::EntropyError;
 use crate::jwt::TokenError;
 use crate::krl::KrlError;
@@ -138,6 +139,9 @@ pub enum MintError {
     /// The revocation list could not be made.
     #[error("the revocation list could not be made")]
     List(#[from] KrlError),
+    /// The list of denied tokens could not be made.
+    #[error("the list of denied tokens could not be made")]
+    Deny(#[from] DenyError),
     /// The list that was made does not say what it should; it was thrown away.
     #[error("the revocation list does not read back as what it should say; thrown away")]
     ListMismatch,

@@ -25,6 +25,7 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::time::Timestamp;
 
 use crate::crl::Line;
+use crate::deny::SignedDeny;
 use crate::entropy::Entropy;
 use crate::jwt::JwtKey;
 use crate::sshwire::put_string;
@@ -206,6 +207,20 @@ impl Mint {
     #[must_use]
     pub fn ocsp(&self) -> Option<OcspSigner> {
         self.x509.clone().map(OcspSigner::of)
+    }
+
+    /// Makes and signs the list of tokens that are `denied`, each by its `jti`.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Deny`] if there are too many. Nothing was signed.
+    pub fn deny(
+        &self,
+        denied: Vec<String>,
+        version: u64,
+        generated: Timestamp,
+    ) -> Result<SignedDeny, MintError> {
+        lists::deny(&self.public, &self.lists, denied, version, generated)
     }
 
     /// The daemon's TLS: 1.3 only, HTTP/2 only, no session resumption.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use breakglass_ledger::sshsig::SshSigError;
 
 use crate::crl::CrlError;
+use crate::deny::DenyError;
 use crate::krl::KrlError;
 
 /// Why a list was not put in place.
@@ -36,6 +37,9 @@ pub enum PublishError {
     /// Not a whole list about our authority's certificates.
     #[error("this is not a whole revocation list of ours")]
     List(#[from] KrlError),
+    /// What was offered or found is no list of denied tokens.
+    #[error("not a list of denied tokens of this form")]
+    Deny(#[from] DenyError),
     /// Its signature is not one over it.
     #[error("the signature does not belong to the list")]
     Signature(#[from] SshSigError),

@@ -123,7 +123,7 @@ impl Read {
 }
 
 /// Tables that say exactly what the entries say, and how to read them in order.
-const DERIVED: [(&str, &str); 11] = [
+const DERIVED: [(&str, &str); 12] = [
     ("node", "SELECT level, place, hash FROM node ORDER BY level, place"),
     (
         "request",
@@ -132,6 +132,7 @@ const DERIVED: [(&str, &str); 11] = [
     ),
     ("grant_entry", "SELECT request, gseq, seq FROM grant_entry ORDER BY request, gseq"),
     ("x509", "SELECT seq, request, number, ends, revoked FROM x509 ORDER BY seq"),
+    ("token", "SELECT seq, request, digest, ends, over FROM token ORDER BY seq"),
     ("scope", "SELECT id, live, drilled FROM scope ORDER BY id"),
     ("further", "SELECT serial, request FROM further ORDER BY serial"),
     ("policy", "SELECT version, digest, seq FROM policy ORDER BY version"),

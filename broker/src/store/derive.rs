@@ -21,7 +21,7 @@ use breakglass_rules::{CLOSE_AFTER_SECONDS, World};
 
 use super::error::StoreError;
 use super::standing::{State, lane_number, verdict_number};
-use super::{landing, world, x509};
+use super::{landing, tokens, world, x509};
 
 /// Records in the derived tables what `entry` says.
 pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), StoreError> {
@@ -117,6 +117,7 @@ fn go_on(connection: &Connection, entry: &Entry, link: &Link) -> Result<(), Stor
                 return Err(refused("a credential's serial is the seq of its entry"));
             }
             x509::issued(connection, grant.seq, issued)?;
+            tokens::issued(connection, grant.seq, issued, entry.time.second())?;
             if grant.state == State::Live.number() && grant.may_add(connection, issued)? {
                 return grant.add(connection, issued.serial);
             }
@@ -130,6 +131,7 @@ fn go_on(connection: &Connection, entry: &Entry, link: &Link) -> Result<(), Stor
                 return Err(refused("only what is live is revoked"));
             }
             x509::revoked(connection, revoked, entry.time.second())?;
+            tokens::revoked(connection, revoked, entry.time.second())?;
             let due = revoked.valid_before.plus(CLOSE_AFTER_SECONDS);
             grant.leave(connection, State::Ended, Some(due), Some(entry.time.second()))
         }

@@ -25,6 +25,7 @@ mod recent;
 mod requests;
 mod standing;
 mod start;
+mod tokens;
 mod world;
 mod write;
 mod x509;
@@ -43,6 +44,7 @@ pub use read::{Opening, PAGE_BYTES_MAX, PAGE_ROWS_MAX, PolicyRow, Read, Record};
 pub use readers::{Reader, Readers};
 pub use recent::{RECENT_SECONDS, Recent};
 pub use standing::{Due, RequestRow, State};
+pub use tokens::TokenRow;
 pub use write::{Appended, STATEMENT_KEPT_SECONDS, Write};
 pub use x509::RevokedX509;
 

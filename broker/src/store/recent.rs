@@ -19,6 +19,7 @@ use super::error::StoreError;
 use super::read::PAGE_ROWS_MAX;
 use super::readers::Reader;
 use super::standing::State;
+use super::tokens::{self, TokenRow};
 use super::write::STATEMENT_KEPT_SECONDS;
 use super::x509::{self, RevokedX509};
 
@@ -29,6 +30,8 @@ pub struct Recent {
     pub revoked: Vec<u64>,
     /// X.509 certificates of theirs that belong on the list.
     pub x509: Vec<RevokedX509>,
+    /// Tokens of theirs.
+    pub tokens: Vec<TokenRow>,
     /// The first derived row that says something else.
     pub contradiction: Option<StoreError>,
 }
@@ -56,7 +59,9 @@ impl Reader {
         let mut revoked: Vec<u64> = serials.collect::<Result<_, _>>()?;
         revoked.sort_unstable();
         let x509 = x509::revoked_in(&again, Timestamp::from_unix_seconds(0))?;
-        Ok(Some(Recent { revoked, x509, contradiction: self.contradiction(&again, from).err() }))
+        let tokens = tokens::tokens_in(&again, Timestamp::from_unix_seconds(0))?;
+        let contradiction = self.contradiction(&again, from).err();
+        Ok(Some(Recent { revoked, x509, tokens, contradiction }))
     }
 
     /// The first entry that is recent, found by following the chain back from the head.
@@ -150,7 +155,7 @@ pub const RECENT_SECONDS: u64 = 86_400 + 43_200 + 300 + 3_600;
 
 /// Tables that say exactly what the entries from `?from` on say. A ground that fell away is kept only
 /// as long as another stands, which may be older.
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 8] = [
     (
         "standing_entry",
         "SELECT seq, kind, name, ground, until FROM standing_entry
@@ -174,6 +179,10 @@ const ROWS: [(&str, &str); 7] = [
     (
         "x509",
         "SELECT seq, request, number, ends, revoked FROM x509 WHERE request >= ?from ORDER BY seq",
+    ),
+    (
+        "token",
+        "SELECT seq, request, digest, ends, over FROM token WHERE request >= ?from ORDER BY seq",
     ),
     ("policy", "SELECT version, digest, seq FROM policy WHERE seq >= ?from ORDER BY version"),
 ];

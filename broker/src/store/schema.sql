@@ -101,6 +101,18 @@ CREATE TABLE x509(
 ) STRICT;
 CREATE INDEX x509_ends ON x509(ends) WHERE revoked IS NOT NULL;
 
+-- Tokens: which count, and which are denied although their time is not over. Not the token itself,
+-- which is nowhere kept.
+CREATE TABLE token(
+    seq     INTEGER PRIMARY KEY, -- of its `issued` entry
+    request INTEGER NOT NULL,    -- request.seq
+    digest  BLOB NOT NULL,       -- 32 bytes, SHA-256 of the compact token
+    ends    INTEGER NOT NULL,    -- seconds since the epoch: first second at which it is not valid
+    over    INTEGER              -- seconds since the epoch: time of the entry that revoked it, or put
+                                 -- another in its place; NULL before
+) STRICT;
+CREATE INDEX token_ends ON token(ends);
+
 -- How many grants of a scope are live, so that `live-max` costs one read.
 CREATE TABLE scope(
     id   TEXT PRIMARY KEY,       -- ScopeId

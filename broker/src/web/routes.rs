@@ -18,6 +18,13 @@ use crate::krl::SignedList;
 /// Media type of everything that a person could read.
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// Media type of what programs read (RFC 8259).
+const JSON: &str = "application/json";
+
+/// Pages that go together two by two, so that the older of a pair may be asked for.
+const PAIRS: [&str; 4] =
+    ["/v1/ssh/krl", "/v1/ssh/krl.sig", "/v1/jwt/denied.json", "/v1/jwt/denied.json.sig"];
+
 /// What all paths draw from.
 pub(super) struct Shown {
     ssh_ca: String,
@@ -76,6 +83,16 @@ impl Shown {
             "/v1/ssh/krl.sig" => self.shelf.take(newest.list, version).map(|list| {
                 Page::new(list.signature.as_str(), TEXT, Keep::Ask).of_list(list.version)
             }),
+            "/v1/jwt/denied.json" => {
+                let list = self.shelf.take(newest.list, version)?;
+                let page = Page::new(list.deny.as_ref()?.json.as_str(), JSON, Keep::Ask);
+                Some(page.of_list(list.version))
+            }
+            "/v1/jwt/denied.json.sig" => {
+                let list = self.shelf.take(newest.list, version)?;
+                let page = Page::new(list.deny.as_ref()?.signature.as_str(), TEXT, Keep::Ask);
+                Some(page.of_list(list.version))
+            }
             "/v1/x509/ca.pem" => {
                 let ca = self.x509_ca.as_deref()?;
                 Some(Page::new(ca, "application/x-pem-file", Keep::Minutes))
@@ -151,7 +168,7 @@ async fn answer(State(shown): State<Arc<Shown>>, request: Request<Body>) -> Resp
         return say(StatusCode::PAYLOAD_TOO_LARGE, "no request body is taken\n");
     }
     let Some(version) = list_version(request.uri()) else {
-        let text = "no query is taken, but ?version=N with /v1/ssh/krl and /v1/ssh/krl.sig\n";
+        let text = "no query is taken, but ?version=N with a list and its signature\n";
         return say(StatusCode::BAD_REQUEST, text);
     };
     if request.uri().path() == "/healthz" {
@@ -166,7 +183,7 @@ async fn answer(State(shown): State<Arc<Shown>>, request: Request<Body>) -> Resp
 /// The version that is asked for, if any; `None` if the query is anything else.
 fn list_version(uri: &Uri) -> Option<Option<u64>> {
     let Some(query) = uri.query() else { return Some(None) };
-    let is_list = matches!(uri.path(), "/v1/ssh/krl" | "/v1/ssh/krl.sig");
+    let is_list = PAIRS.contains(&uri.path());
     let number = query.strip_prefix("version=").filter(|_| is_list)?;
     // `parse` would also take a sign.
     let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::crl::{Number, SignedCrl};
+use crate::deny::SignedDeny;
 
 /// A side whose newest list can be replaced.
 struct Side {
@@ -48,7 +49,8 @@ pub(in crate::web) fn sample() -> Shown {
 
 fn numbered(version: u64) -> Arc<SignedList> {
     let (krl, signature) = (format!("krl {version}").into(), format!("signature {version}"));
-    Arc::new(SignedList { version, krl, signature, crl: Some(crl(version, NOW)) })
+    let deny = SignedDeny { json: format!("deny {version}"), signature: format!("sig {version}") };
+    Arc::new(SignedList { version, krl, signature, crl: Some(crl(version, NOW)), deny: Some(deny) })
 }
 
 fn crl(version: u64, signed_at: Timestamp) -> SignedCrl {

@@ -201,7 +201,7 @@ fn a_grant_may_have_several_credentials_which_end_together() {
     let one = grant(1);
     let Body::Issued(mut second) = one.issued() else { panic!() };
     second.link = one.link(3);
-    second.kind = Kind::Jwt;
+    (second.kind, second.token) = (Kind::Jwt, Some(Digest::of(b"a token")));
     second.signed = one.statement("another-collect");
     let first = [one.requested(), one.approved(), one.issued()];
     house.write(&mut store, first).unwrap();
@@ -221,6 +221,39 @@ fn a_grant_may_have_several_credentials_which_end_together() {
     assert!(matches!(answer, Err(StoreError::Grant { .. })), "none after the end");
     house.write(&mut store, [one.closed(5, Outcome::Revoked)]).unwrap();
     assert!(store.reader().unwrap().revoked_serials().unwrap().is_empty());
+}
+
+#[test]
+fn a_token_counts_until_another_takes_its_place_or_its_grant_ends() {
+    let (house, mut store) = House::founded();
+    let one = grant(1);
+    let token = |gseq: u64, replaces: Option<u64>| {
+        let Body::Issued(mut issued) = one.issued() else { panic!() };
+        (issued.kind, issued.token) = (Kind::Jwt, Some(Digest::of(&gseq.to_be_bytes())));
+        (issued.link, issued.replaces) = (one.link(gseq), replaces);
+        issued.signed = one.statement(&format!("collect-{gseq}"));
+        Body::from(issued)
+    };
+    let standing = |store: &Store| {
+        let reader = store.reader().unwrap();
+        reader.rebuild_and_compare().unwrap();
+        let mut rows = reader.tokens(one.valid_before().minus(1)).unwrap();
+        rows.sort_unstable_by_key(|row| row.seq);
+        assert!(reader.tokens(one.valid_before()).unwrap().is_empty(), "none that is over");
+        assert_eq!(reader.recent(&|| false).unwrap().unwrap().tokens.len(), rows.len());
+        assert!(rows.iter().all(|row| row.grant == one.id() && row.ends == one.valid_before()));
+        rows.iter().map(|row| (row.seq, row.is_over)).collect::<Vec<_>>()
+    };
+    house.write(&mut store, [one.requested(), one.approved(), one.issued()]).unwrap();
+    assert_eq!(standing(&store), []);
+    house.write(&mut store, [token(3, None)]).unwrap();
+    assert_eq!(standing(&store), [(4, false)]);
+    house.write(&mut store, [token(4, Some(4))]).unwrap();
+    assert_eq!(standing(&store), [(4, true), (5, false)]);
+    let Body::Revoked(mut ended) = one.revoked() else { panic!() };
+    (ended.link, ended.also) = (one.link(5), Some(vec![4, 5]));
+    house.write(&mut store, [ended.into()]).unwrap();
+    assert_eq!(standing(&store), [(4, true), (5, true)]);
 }
 
 #[test]
