@@ -16,7 +16,7 @@ use crate::desk::PolicyBundle;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::house::{self, HouseError};
 use crate::init::{self, InitError, MANIFEST, SIGNATURES};
-use crate::mint::{Mint, MintError, SamplePerson};
+use crate::mint::{Custody, Mint, MintError, SamplePerson};
 use crate::rpc::Limits;
 use crate::serve::{self, Options, Running, ServeError};
 
@@ -79,7 +79,7 @@ fn serve(dir: &Path) -> Result<(), DevError> {
     // One machine plays everybody, so the limits for one address are those for a whole team.
     config.limits = Limits::roomy();
     serve::runtime()?.block_on(async {
-        let running = serve::start(&config, &Options::default()).await?;
+        let running = serve::start(&config, &Options::default(), &Custody::default()).await?;
         write_configs(dir, &mint, running.rpc)?;
         println!("{}", ready(dir, &running));
         eprint!("{}", hint(dir));
@@ -100,7 +100,7 @@ pub(crate) fn set_up(dir: &Path) -> Result<Mint, DevError> {
     }
     let listed: Vec<_> = people.iter().map(|(name, person)| (*name, person.public())).collect();
     let files = sample(&listed);
-    let mint = house::keys(&dir.join("state"), "dev")?;
+    let mint = house::keys(&dir.join("state"), "dev", &Custody::default())?;
     let mut nonce = [0; 16];
     entropy.fill(&mut nonce).map_err(MintError::from)?;
     let manifest = Statement::compose(

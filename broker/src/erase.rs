@@ -9,6 +9,7 @@ use breakglass_ledger::bytes::Digest;
 use crate::clock::SystemClock;
 use crate::desk::{Desk, DeskError};
 use crate::house::{self, HouseError};
+use crate::mint::Custody;
 use crate::store::GuardPolicy;
 
 /// A text could not be erased; it is still there.
@@ -30,11 +31,11 @@ pub enum EraseError {
 /// # Errors
 ///
 /// [`EraseError`]; the text is then still there.
-pub fn run(state: &Path, commitment: &str) -> Result<String, EraseError> {
+pub fn run(state: &Path, custody: &Custody, commitment: &str) -> Result<String, EraseError> {
     let digest: Option<Digest> =
         commitment.strip_prefix("sha256:").and_then(|hex| hex.parse().ok());
     let digest = digest.ok_or_else(|| EraseError::Commitment(commitment.to_owned()))?;
-    let parts = house::open(state, Arc::new(SystemClock), GuardPolicy::Require, false)?;
+    let parts = house::open(state, custody, Arc::new(SystemClock), GuardPolicy::Require, false)?;
     let desk = Desk::start(parts)?;
     let (answer, told) = channel();
     // The receiver waits below; it cannot be gone.

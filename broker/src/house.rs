@@ -10,7 +10,7 @@ use crate::clock::{AHEAD_MAX_SECONDS, Clock, SystemClock};
 use crate::config::Layout;
 use crate::desk::Parts;
 use crate::entropy::SystemEntropy;
-use crate::mint::{Mint, MintError};
+use crate::mint::{Custody, Mint, MintError};
 use crate::store::{GuardPolicy, Store, StoreError};
 
 /// Longest deployment name with its line feed, and a little room to say that there is too much.
@@ -90,13 +90,13 @@ pub fn alone(state: &Path) -> Result<File, HouseError> {
 /// # Errors
 ///
 /// [`HouseError::Mint`] if the keys exist and cannot be used, or belong to another name.
-pub fn keys(state: &Path, name: &str) -> Result<Mint, HouseError> {
+pub fn keys(state: &Path, name: &str, custody: &Custody) -> Result<Mint, HouseError> {
     let now = SystemClock.now().second();
-    match Mint::create(state, name, &SystemEntropy::new(), now) {
+    match Mint::create_in(state, name, custody, &SystemEntropy::new(), now) {
         Ok(()) | Err(MintError::Exists { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let mint = Mint::open(state, name)?;
+    let mint = Mint::open_in(state, name, custody)?;
     write_new(&state.join(NAME_FILE), format!("{name}\n").as_bytes(), 0o600)?;
     Ok(mint)
 }
@@ -106,7 +106,7 @@ pub fn keys(state: &Path, name: &str) -> Result<Mint, HouseError> {
 /// # Errors
 ///
 /// [`HouseError::NotFounded`], [`HouseError::Mint`].
-pub fn existing_keys(state: &Path) -> Result<Mint, HouseError> {
+pub fn existing_keys(state: &Path, custody: &Custody) -> Result<Mint, HouseError> {
     let path = state.join(NAME_FILE);
     let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
     if size == 0 || size > NAME_FILE_MAX_BYTES {
@@ -114,7 +114,19 @@ pub fn existing_keys(state: &Path) -> Result<Mint, HouseError> {
     }
     let name = std::fs::read_to_string(&path)
         .map_err(|source| HouseError::File { path: path.clone(), source })?;
-    Ok(Mint::open(state, name.trim_end())?)
+    let mint = Mint::open_in(state, name.trim_end(), custody)?;
+    forget_interrupted(state);
+    Ok(mint)
+}
+
+/// Wipes what an interrupted `breakglassd keys` left: perhaps keys that are not encrypted. Those in
+/// use were just opened, so it is needed for nothing.
+fn forget_interrupted(state: &Path) {
+    // Whoever is at it right now tidies up after themselves.
+    let Ok(_alone) = alone(state) else { return };
+    if let Err(error) = Mint::clear_interrupted(state) {
+        crate::report::fault("removing what an interrupted `breakglassd keys` left", &error);
+    }
 }
 
 /// What the desk works with, from a state directory that `init` has made.
@@ -124,11 +136,12 @@ pub fn existing_keys(state: &Path) -> Result<Mint, HouseError> {
 /// [`HouseError`]; nothing was changed.
 pub fn open(
     state: &Path,
+    custody: &Custody,
     clock: Arc<dyn Clock>,
     guard: GuardPolicy,
     accept_clock: bool,
 ) -> Result<Parts, HouseError> {
-    let mint = existing_keys(state)?;
+    let mint = existing_keys(state, custody)?;
     let store = Store::open(&Layout::of(state).ledger(), &mint.public().log, guard)?;
     let (now, head) = (clock.now().second(), store.head().time.second());
     if !accept_clock && now.since(head) > AHEAD_MAX_SECONDS {

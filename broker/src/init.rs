@@ -22,7 +22,7 @@ use crate::config::Layout;
 use crate::desk::{DeskError, PolicyBundle, found};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::house::{self, HouseError};
-use crate::mint::Mint;
+use crate::mint::{Custody, Mint};
 use crate::store::{Store, StoreError};
 
 pub(crate) use self::papers::{client_config, write_papers};
@@ -103,10 +103,10 @@ pub enum InitError {
 /// # Errors
 ///
 /// [`InitError`]; running it again after mending the cause is always safe.
-pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
+pub fn run(wanted: &Wanted, custody: &Custody) -> Result<ExitCode, InitError> {
     let layout = Layout::of(&wanted.state);
     if layout.ledger().join("ledger.db").exists() {
-        return finish(wanted, &layout);
+        return finish(wanted, &layout, custody);
     }
     if papers::are_written(&layout) {
         return Err(InitError::Lost(layout.ledger()));
@@ -122,7 +122,7 @@ pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
     }
     house::make(&wanted.state)?;
     let _alone = house::alone(&wanted.state)?;
-    let mint = house::keys(&wanted.state, &wanted.name)?;
+    let mint = house::keys(&wanted.state, &wanted.name, custody)?;
     let manifest = manifest(&wanted.policy, &files, &mint)?;
     let bundle = PolicyBundle { signatures: signatures(&wanted.policy)?, files };
     match begin(&layout, &mint, &manifest, &bundle) {
@@ -140,11 +140,11 @@ pub fn run(wanted: &Wanted) -> Result<ExitCode, InitError> {
 
 /// A crash between the ledger and its papers leaves these to be written; otherwise there is nothing
 /// left to do here.
-fn finish(wanted: &Wanted, layout: &Layout) -> Result<ExitCode, InitError> {
+fn finish(wanted: &Wanted, layout: &Layout, custody: &Custody) -> Result<ExitCode, InitError> {
     if papers::are_written(layout) {
         return Err(InitError::Founded(wanted.state.clone()));
     }
-    let mint = house::existing_keys(&wanted.state)?;
+    let mint = house::existing_keys(&wanted.state, custody)?;
     let files = papers::first_files(layout, &mint)?;
     write_papers(layout, &mint, &files, &wanted.advertise)?;
     print!("{}", done(wanted, layout, &mint));

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod crl;
 pub mod crowd;
+pub mod custody;
 pub mod deny;
 pub mod desk;
 pub mod dev;

@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand};
 
 use breakglass_broker::clock::SystemClock;
 use breakglass_broker::config::Config;
+use breakglass_broker::custody::{self, CustodyError, Source, Wrap};
 use breakglass_broker::entropy::SystemEntropy;
+use breakglass_broker::mint::{Custody, MintError, Passphrase};
 use breakglass_broker::{api, check, dev, erase, init, notify, report, serve};
 
 /// The break-glass broker: takes emergency requests, enforces the approval chain, mints
@@ -50,6 +52,11 @@ enum Verb {
         /// Address for clients to connect to; repeat for several
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7443")]
         advertise: Vec<String>,
+        /// Encrypt the private keys; without a passphrase it fails
+        #[arg(long)]
+        encrypt: bool,
+        #[command(flatten)]
+        unlock: Unlock,
     },
     /// Run the broker until SIGTERM or SIGINT
     #[command(after_help = SERVE_EXAMPLES)]
@@ -69,6 +76,12 @@ enum Verb {
         /// Name of the service: 1 to 64 of a-z 0-9 . _ -
         id: CallerId,
     },
+    /// Encrypt the private keys of a state directory, change the passphrase, or decrypt them
+    #[command(after_help = KEYS_EXAMPLES)]
+    Keys {
+        #[command(subcommand)]
+        verb: KeysVerb,
+    },
     /// Tell people: try a channel of the configuration
     #[command(after_help = NOTIFY_EXAMPLES)]
     Notify {
@@ -81,6 +94,8 @@ enum Verb {
         /// The state directory, made by `init`
         #[arg(long, value_name = "DIR")]
         state: PathBuf,
+        #[command(flatten)]
+        unlock: Unlock,
     },
     /// Erase one free text, such as a pasted password; the ledger will say that it was erased (stop
     /// the daemon first)
@@ -91,8 +106,79 @@ enum Verb {
         state: PathBuf,
         /// The text's commitment as statements show it: sha256:<64 hex digits>
         commitment: String,
+        #[command(flatten)]
+        unlock: Unlock,
     },
 }
+
+/// What opens the private keys, if they are encrypted.
+#[derive(Args)]
+struct Unlock {
+    /// Read the passphrase of the private keys from this open file descriptor; without it the systemd
+    /// credential `breakglass-keys` is read, if there is one
+    #[arg(long, value_name = "N")]
+    passphrase_fd: Option<u16>,
+}
+
+impl Unlock {
+    fn passphrase(
+        &self,
+        make: impl FnOnce(&[u8]) -> Result<Passphrase, MintError>,
+    ) -> Result<Option<Passphrase>, CustodyError> {
+        let credentials = credentials();
+        let credentials = credentials.as_deref();
+        Source { fd: self.passphrase_fd, credential: custody::CREDENTIAL, credentials }.read(make)
+    }
+
+    fn custody(&self) -> Result<Custody, CustodyError> {
+        Ok(Custody::of(self.passphrase(Passphrase::of)?))
+    }
+}
+
+/// Where systemd puts what `LoadCredential=` names; only the place is in the environment.
+fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}
+
+#[derive(Subcommand)]
+enum KeysVerb {
+    /// Encrypt them under the passphrase given
+    #[command(after_help = KEYS_EXAMPLES)]
+    Encrypt(KeysArgs),
+    /// Encrypt them under another passphrase
+    #[command(after_help = KEYS_EXAMPLES)]
+    Rewrap {
+        #[command(flatten)]
+        keys: KeysArgs,
+        /// Read the new passphrase from this open file descriptor; without it the systemd credential
+        /// `breakglass-keys-new` is read
+        #[arg(long, value_name = "N")]
+        new_passphrase_fd: Option<u16>,
+    },
+    /// Write them without encryption
+    #[command(after_help = KEYS_EXAMPLES)]
+    Decrypt(KeysArgs),
+}
+
+#[derive(Args)]
+struct KeysArgs {
+    /// The state directory, made by `init`
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+const KEYS_EXAMPLES: &str = "\
+All keys change in one step: after a crash they are all as before or all as wanted, and the same
+command may be run again. A running daemon goes on; it needs the passphrase at its next start.
+
+Examples:
+      breakglassd keys encrypt --state /var/lib/breakglass --passphrase-fd 3 3< passphrase
+      systemd-ask-password | breakglassd keys encrypt --state /var/lib/breakglass --passphrase-fd 0
+      breakglassd keys rewrap --state /var/lib/breakglass --passphrase-fd 3 --new-passphrase-fd 4 \
+          3< old 4< new
+      breakglassd keys decrypt --state /var/lib/breakglass --passphrase-fd 3 3< passphrase";
 
 #[derive(Subcommand)]
 enum NotifyVerb {
@@ -129,7 +215,11 @@ says who has to sign it (exit code 3). The second run, once they have, begins th
 Examples:
       breakglassd init --state /var/lib/breakglass --name payments --policy ./policy
       breakglass policy sign ./policy --key ~/.ssh/id_ed25519
-      breakglassd init --state /var/lib/breakglass --name payments --policy ./policy";
+      breakglassd init --state /var/lib/breakglass --name payments --policy ./policy
+
+With private keys encrypted at rest:
+      breakglassd init --state /var/lib/breakglass --name payments --policy ./policy \
+          --encrypt --passphrase-fd 3 3< passphrase";
 
 const SERVE_EXAMPLES: &str = "\
 It logs to stderr. An argument beats the configuration file, the file beats the default.
@@ -137,6 +227,7 @@ It logs to stderr. An argument beats the configuration file, the file beats the 
 Examples:
       breakglassd serve --config /etc/breakglass/breakglassd.toml
       breakglassd serve --state /var/lib/breakglass --listen 10.0.0.5:7443
+      breakglassd serve --state /var/lib/breakglass --passphrase-fd 3 3< passphrase
 
 The configuration file:
       state  = \"/var/lib/breakglass\"       # made by `breakglassd init`
@@ -184,6 +275,8 @@ struct ServeArgs {
     /// Start although the clock is far ahead of the newest entry: only after checking the clock
     #[arg(long)]
     accept_clock: bool,
+    #[command(flatten)]
+    unlock: Unlock,
 }
 
 fn main() -> ExitCode {
@@ -200,15 +293,21 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Init { state, name, policy, advertise } => {
-            Ok(init::run(&init::Wanted { state, name, policy, advertise })?)
+        Verb::Init { state, name, policy, advertise, encrypt, unlock } => {
+            let passphrase = unlock.passphrase(Passphrase::new)?;
+            if encrypt && passphrase.is_none() {
+                return Err(custody::MISSING.into());
+            }
+            let wanted = init::Wanted { state, name, policy, advertise };
+            Ok(init::run(&wanted, &Custody::of(passphrase))?)
         }
         Verb::Serve(args) => {
             let options = serve::Options {
                 accept_guard_loss: args.accept_guard_loss,
                 accept_clock: args.accept_clock,
             };
-            serve::run(&configured(args)?, &options)?;
+            let custody = args.unlock.custody()?;
+            serve::run(&configured(args)?, &options, &custody)?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Dev { dir } => {
@@ -229,15 +328,29 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             println!("delivered");
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Check { state } => {
-            println!("{}", check::run(&state)?);
+        Verb::Keys { verb } => {
+            println!("{}", keys(verb)?);
             Ok(ExitCode::SUCCESS)
         }
-        Verb::Erase { state, commitment } => {
-            println!("{}", erase::run(&state, &commitment)?);
+        Verb::Check { state, unlock } => {
+            println!("{}", check::run(&state, &unlock.custody()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Erase { state, commitment, unlock } => {
+            println!("{}", erase::run(&state, &unlock.custody()?, &commitment)?);
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn keys(verb: KeysVerb) -> Result<String, CustodyError> {
+    let (wrap, keys, new_fd) = match verb {
+        KeysVerb::Encrypt(keys) => (Wrap::Encrypt, keys, None),
+        KeysVerb::Rewrap { keys, new_passphrase_fd } => (Wrap::Rewrap, keys, new_passphrase_fd),
+        KeysVerb::Decrypt(keys) => (Wrap::Decrypt, keys, None),
+    };
+    let fd = keys.unlock.passphrase_fd;
+    custody::rewrap(&keys.state, wrap, credentials().as_deref(), fd, new_fd)
 }
 
 /// The file if one is named, the defaults otherwise; arguments win over both.

@@ -14,7 +14,7 @@ use crate::config::{Config, Layout};
 use crate::crl::Number;
 use crate::desk::{Desk, DeskError, Revoking};
 use crate::house::{self, HouseError};
-use crate::mint::{MintError, SignedList};
+use crate::mint::{Custody, MintError, SignedList};
 use crate::notify::{Board, Channels, NotifyError};
 use crate::probe::{self, CaError};
 use crate::publish::{PublishError, Publisher};
@@ -88,9 +88,9 @@ pub struct Running {
 /// # Errors
 ///
 /// [`ServeError`]; nothing was served then.
-pub fn run(config: &Config, options: &Options) -> Result<(), ServeError> {
+pub fn run(config: &Config, options: &Options, custody: &Custody) -> Result<(), ServeError> {
     runtime()?.block_on(async {
-        let running = start(config, options).await?;
+        let running = start(config, options, custody).await?;
         tracing::info!(rpc = %running.rpc, web = %running.web, "serving");
         if let Some(api) = running.api {
             tracing::info!(%api, "serving services that ask about tokens");
@@ -113,14 +113,19 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, ServeError> {
 /// # Errors
 ///
 /// [`ServeError`]; no door is open then.
-pub async fn start(config: &Config, options: &Options) -> Result<Running, ServeError> {
+pub async fn start(
+    config: &Config,
+    options: &Options,
+    custody: &Custody,
+) -> Result<Running, ServeError> {
     // Before anybody is told that the daemon is ready, for whoever was told may ask it to stop.
     let signals = Signals::heard()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let guard =
         if options.accept_guard_loss { GuardPolicy::Recreate } else { GuardPolicy::Require };
     let channels = Channels::open(&config.notify)?;
-    let parts = house::open(&config.state, Arc::clone(&clock), guard, options.accept_clock)?;
+    let parts =
+        house::open(&config.state, custody, Arc::clone(&clock), guard, options.accept_clock)?;
     let (names, addresses) = split_names(&config.names);
     let certificate_clock = Arc::clone(&clock);
     let tls = parts.mint.tls(&names, &addresses, move || certificate_clock.now().second())?;
@@ -362,7 +367,8 @@ mod tests {
         crate::dev::set_up(dir.path()).expect("a deployment");
         let state = dir.path().join("state");
         let clock = Arc::new(SystemClock);
-        let parts = house::open(&state, clock, GuardPolicy::Require, false).expect("a house");
+        let parts = house::open(&state, &Custody::default(), clock, GuardPolicy::Require, false)
+            .expect("a house");
         let desk = Arc::new(Desk::start(parts).expect("a desk"));
         let public = desk.public();
         let (authority, signer) = (public.ssh_ca.clone(), public.lists.clone());

@@ -55,6 +55,42 @@ pub enum MintError {
         /// What is wrong with it.
         rule: &'static str,
     },
+    /// A key is encrypted, and there is no passphrase.
+    #[error(
+        "{} is encrypted and there is no passphrase; give it as the systemd credential \
+         `breakglass-keys`, or with `--passphrase-fd N`", path.display()
+    )]
+    Encrypted {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A key is not encrypted, and there is a passphrase.
+    #[error(
+        "{} is not encrypted, though there is a passphrase; run `breakglassd keys encrypt` to have all \
+         keys encrypted, or start without the passphrase", path.display()
+    )]
+    NotEncrypted {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The passphrase does not open a key, or the file is damaged: the two look the same.
+    #[error(
+        "the passphrase does not open {}; give the one it was encrypted with, or if that is right, \
+         restore the file from your backup", path.display()
+    )]
+    Passphrase {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The passphrase cannot be one.
+    #[error("the passphrase {rule}")]
+    PassphraseForm {
+        /// What is wrong with it.
+        rule: &'static str,
+    },
+    /// A key could not be encrypted, or did not read back.
+    #[error("a key could not be encrypted so that it reads back; nothing was replaced")]
+    Seal,
     /// The deployment's name is not a name.
     #[error("the deployment's name cannot be part of a log origin")]
     Deployment(#[from] ParseNameError),

@@ -34,6 +34,7 @@ pub use crate::crl::SignedCrl;
 pub use crate::krl::SignedList;
 pub use error::MintError;
 pub use jwt::JwtCredential;
+pub use keys::{Custody, PASSPHRASE_MAX, Passphrase};
 pub use sample::SamplePerson;
 pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
@@ -116,7 +117,47 @@ impl Mint {
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<(), MintError> {
-        keys::create(dir, deployment, entropy, now)
+        Self::create_in(dir, deployment, &Custody::default(), entropy, now)
+    }
+
+    /// As [`create`](Self::create), kept as `custody` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub fn create_in(
+        dir: &Path,
+        deployment: &str,
+        custody: &Custody,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Result<(), MintError> {
+        keys::create(dir, deployment, custody, entropy, now)
+    }
+
+    /// Encrypts the private keys in the directory `keys` inside `dir` under `to` (without it they are not
+    /// encrypted any more) and answers how many there are. Those that are encrypted open under `from` or
+    /// `to`. All change in one step; the older files are wiped. Nobody else may be at it.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`]: what is in `keys` is then still what it was, or already what it should be.
+    pub fn rewrap(
+        dir: &Path,
+        from: Option<&Passphrase>,
+        to: Option<&Passphrase>,
+        entropy: &dyn Entropy,
+    ) -> Result<usize, MintError> {
+        keys::rewrap(dir, from, to, entropy)
+    }
+
+    /// Wipes what an interrupted [`rewrap`](Self::rewrap) left beside the keys in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::Io`] if it cannot be removed.
+    pub fn clear_interrupted(dir: &Path) -> Result<(), MintError> {
+        keys::clear(dir)
     }
 
     /// Opens the keys in the directory `keys` inside `dir`.
@@ -126,7 +167,17 @@ impl Mint {
     /// [`MintError::Permissions`] if anybody but the owner may reach one, [`MintError::Deployment`]
     /// if `deployment` is not a name; any other if a file is missing or not what it should be.
     pub fn open(dir: &Path, deployment: &str) -> Result<Self, MintError> {
-        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der, x509, jwt } = keys::open(dir)?;
+        Self::open_in(dir, deployment, &Custody::default())
+    }
+
+    /// As [`open`](Self::open), of keys that are kept as `custody` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); and if a key is not encrypted though there is a passphrase, or the other
+    /// way round.
+    pub fn open_in(dir: &Path, deployment: &str, custody: &Custody) -> Result<Self, MintError> {
+        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der, x509, jwt } = keys::open(dir, custody)?;
         let origin = Origin::new(deployment, log.public())?;
         let verifier = VerifierKey::of_log(&origin, log.public())?;
         let jwt = jwt.map(jwt::SigningKey::of).transpose()?;

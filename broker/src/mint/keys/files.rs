@@ -7,23 +7,54 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::mint::{MintError, pem};
+use super::encrypted;
+use crate::entropy::Entropy;
+use crate::mint::{MintError, Passphrase, pem};
 
 pub(super) fn read_certificate(path: &Path) -> Result<Vec<u8>, MintError> {
     let file = File::open(path).map_err(failed("open", path))?;
-    Ok(read_pem(file, path, CERTIFICATE)?.to_vec())
+    let der = pem::decode(CERTIFICATE, &read_whole(file, path)?).ok_or_else(|| unusable(path))?;
+    Ok(der.to_vec())
 }
 
-/// Reads PKCS#8 out of a file that only its owner can reach.
-pub(super) fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, MintError> {
+/// Reads PKCS#8 out of a file that only its owner can reach; with a passphrase, it must be encrypted
+/// under that.
+pub(super) fn read_key(
+    path: &Path,
+    passphrase: Option<&Passphrase>,
+) -> Result<Zeroizing<Vec<u8>>, MintError> {
+    match (read_any_key(path)?, passphrase) {
+        (Stored::Plain(pkcs8), None) => Ok(pkcs8),
+        (Stored::Sealed(sealed), Some(passphrase)) => encrypted::open(path, &sealed, passphrase),
+        (Stored::Plain(_), Some(_)) => Err(MintError::NotEncrypted { path: path.to_owned() }),
+        (Stored::Sealed(_), None) => Err(MintError::Encrypted { path: path.to_owned() }),
+    }
+}
+
+/// What a file of a key holds.
+pub(super) enum Stored {
+    /// PKCS#8.
+    Plain(Zeroizing<Vec<u8>>),
+    /// The same, encrypted.
+    Sealed(Vec<u8>),
+}
+
+/// Reads a file that only its owner can reach, and that holds a key in either form.
+pub(super) fn read_any_key(path: &Path) -> Result<Stored, MintError> {
     let file = File::open(path).map_err(failed("open", path))?;
     // Of the open file, not of its name: what is looked at is what is read.
     let metadata = file.metadata().map_err(failed("look at", path))?;
     refuse_shared(path, &metadata, 0o600)?;
-    read_pem(file, path, PRIVATE_KEY)
+    let text = read_whole(file, path)?;
+    if let Some(pkcs8) = pem::decode(PRIVATE_KEY, &text) {
+        return Ok(Stored::Plain(pkcs8));
+    }
+    let sealed = pem::decode(ENCRYPTED_PRIVATE_KEY, &text).ok_or_else(|| unusable(path))?;
+    Ok(Stored::Sealed(sealed.to_vec()))
 }
 
-fn read_pem(file: File, path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, MintError> {
+/// All of a small file.
+pub(super) fn read_whole(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, MintError> {
     // Room for all of it from the start: growing would leave copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(FILE_MAX.saturating_add(1)));
     let most = u64::try_from(FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
@@ -31,11 +62,23 @@ fn read_pem(file: File, path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, 
     if text.len() > FILE_MAX {
         return Err(unusable(path));
     }
-    pem::decode(label, &text).ok_or_else(|| unusable(path))
+    Ok(text)
 }
 
-pub(super) fn write_key(path: &Path, pkcs8: &[u8]) -> Result<(), MintError> {
-    write_new(path, &pem::encode(PRIVATE_KEY, pkcs8), 0o600)
+/// Writes a key, encrypted if there is a passphrase.
+pub(super) fn write_key(
+    path: &Path,
+    pkcs8: &[u8],
+    passphrase: Option<&Passphrase>,
+    entropy: &dyn Entropy,
+) -> Result<(), MintError> {
+    let text = match passphrase {
+        None => pem::encode(PRIVATE_KEY, pkcs8),
+        Some(passphrase) => {
+            pem::encode(ENCRYPTED_PRIVATE_KEY, &encrypted::seal(pkcs8, passphrase, entropy)?)
+        }
+    };
+    write_new(path, &text, 0o600)
 }
 
 /// Writes a certificate, which is public.
@@ -80,8 +123,9 @@ pub(super) fn unusable(path: &Path) -> MintError {
     MintError::KeyFile { path: path.to_owned(), rule: "is not a key or certificate of its kind" }
 }
 
-/// PEM labels (RFC 7468, sections 5 and 10).
+/// PEM labels (RFC 7468, sections 5, 10 and 11).
 const PRIVATE_KEY: &str = "PRIVATE KEY";
+const ENCRYPTED_PRIVATE_KEY: &str = "ENCRYPTED PRIVATE KEY";
 const CERTIFICATE: &str = "CERTIFICATE";
 /// Longest key or certificate file, in bytes: several times what ours are.
 pub(super) const FILE_MAX: usize = 8192;

@@ -1,11 +1,16 @@
-//! Private keys in files: one per purpose, mode 0600, in a directory of mode 0700.
+//! Private keys in files: one per purpose, mode 0600, in a directory of mode 0700, all of them
+//! encrypted under one passphrase or none.
 //!
 //! A key serves one purpose only, so that no signature of one kind can ever be taken for another.
 //! The types here implement neither `Debug` nor `Display`.
 
+mod custody;
 mod ed25519;
+mod encrypted;
 mod files;
 mod p256;
+mod passphrase;
+mod rewrap;
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -20,9 +25,12 @@ use crate::entropy::{Entropy, EntropyError};
 use files::{failed, read_certificate, read_key, refuse_shared, sync, unusable};
 use files::{write_certificate, write_key};
 
+pub use self::custody::Custody;
 pub(super) use self::ed25519::Ed25519Key;
 pub(super) use self::files::write_new;
 pub(super) use self::p256::P256Key;
+pub use self::passphrase::{LENGTH_MAX as PASSPHRASE_MAX, Passphrase};
+pub(super) use self::rewrap::{clear, rewrap};
 
 /// Every private key of the broker.
 pub(super) struct Keys {
@@ -46,6 +54,7 @@ pub(super) struct Keys {
 pub(super) fn create(
     dir: &Path,
     deployment: &str,
+    custody: &Custody,
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<(), MintError> {
@@ -59,20 +68,23 @@ pub(super) fn create(
         fs::remove_dir_all(&fresh).map_err(failed("remove the unfinished", &fresh))?;
     }
     DirBuilder::new().mode(0o700).create(&fresh).map_err(failed("create", &fresh))?;
+    let write = |name: &str, pkcs8: &[u8]| {
+        write_key(&fresh.join(name), pkcs8, custody.passphrase(), entropy)
+    };
     for name in [LOG, SSH_CA, LISTS] {
-        write_key(&fresh.join(name), &Ed25519Key::generate(entropy)?)?;
+        write(name, &Ed25519Key::generate(entropy)?)?;
     }
     let tls_ca = AuthorityKey::generate().map_err(|_| EntropyError)?;
-    write_key(&fresh.join(TLS_CA), &tls_ca)?;
+    write(TLS_CA, &tls_ca)?;
     let tls_ca = open_tls_ca(&fresh.join(TLS_CA), &tls_ca)?;
     let certificate = tls::certify_authority(&tls_ca, now)?;
     write_certificate(&fresh.join(TLS_CA_CERTIFICATE), &certificate)?;
     let x509_ca = P256Key::generate()?;
-    write_key(&fresh.join(X509_CA), &x509_ca)?;
+    write(X509_CA, &x509_ca)?;
     let x509_ca = open_p256(&fresh.join(X509_CA), &x509_ca)?;
     let certificate = x509::Authority::certify(&x509_ca, deployment, entropy, now)?;
     write_certificate(&fresh.join(X509_CA_CERTIFICATE), &certificate)?;
-    write_key(&fresh.join(JWT_KEY), &P256Key::generate()?)?;
+    write(JWT_KEY, &P256Key::generate()?)?;
     sync(&fresh)?;
     // Fails if somebody else has put keys there meanwhile.
     fs::rename(&fresh, &keys).map_err(failed("put in place", &keys))?;
@@ -80,42 +92,43 @@ pub(super) fn create(
 }
 
 /// Reads the keys from the directory `keys` in `dir`.
-pub(super) fn open(dir: &Path) -> Result<Keys, MintError> {
+pub(super) fn open(dir: &Path, custody: &Custody) -> Result<Keys, MintError> {
     let dir = dir.join(DIRECTORY);
     let metadata = fs::metadata(&dir).map_err(failed("look at", &dir))?;
     refuse_shared(&dir, &metadata, 0o700)?;
+    let tls_ca = dir.join(TLS_CA);
     Ok(Keys {
-        log: read_ed25519(&dir.join(LOG))?,
-        ssh_ca: read_ed25519(&dir.join(SSH_CA))?,
-        lists: read_ed25519(&dir.join(LISTS))?,
-        tls_ca: open_tls_ca(&dir.join(TLS_CA), &read_key(&dir.join(TLS_CA))?)?,
+        log: read_ed25519(&dir.join(LOG), custody)?,
+        ssh_ca: read_ed25519(&dir.join(SSH_CA), custody)?,
+        lists: read_ed25519(&dir.join(LISTS), custody)?,
+        tls_ca: open_tls_ca(&tls_ca, &read_key(&tls_ca, custody.passphrase())?)?,
         tls_ca_der: read_certificate(&dir.join(TLS_CA_CERTIFICATE))?,
-        x509: open_x509(&dir)?,
-        jwt: open_jwt(&dir.join(JWT_KEY))?,
+        x509: open_x509(&dir, custody)?,
+        jwt: open_jwt(&dir.join(JWT_KEY), custody)?,
     })
 }
 
 /// Absent with both of its files only: half of it is a backup that was not restored whole.
-fn open_x509(dir: &Path) -> Result<Option<x509::Authority>, MintError> {
+fn open_x509(dir: &Path, custody: &Custody) -> Result<Option<x509::Authority>, MintError> {
     let (key, certificate) = (dir.join(X509_CA), dir.join(X509_CA_CERTIFICATE));
     let there = |path: &Path| path.try_exists().map_err(failed("look at", path));
     if !there(&key)? && !there(&certificate)? {
         return Ok(None);
     }
-    let key = open_p256(&key, &read_key(&key)?)?;
+    let key = open_p256(&key, &read_key(&key, custody.passphrase())?)?;
     x509::Authority::open(key, read_certificate(&certificate)?).map(Some)
 }
 
 /// Absent where the keys are older than it.
-fn open_jwt(path: &Path) -> Result<Option<P256Key>, MintError> {
+fn open_jwt(path: &Path, custody: &Custody) -> Result<Option<P256Key>, MintError> {
     if !path.try_exists().map_err(failed("look at", path))? {
         return Ok(None);
     }
-    open_p256(path, &read_key(path)?).map(Some)
+    open_p256(path, &read_key(path, custody.passphrase())?).map(Some)
 }
 
-fn read_ed25519(path: &Path) -> Result<Ed25519Key, MintError> {
-    Ed25519Key::from_pkcs8(path, &read_key(path)?)
+fn read_ed25519(path: &Path, custody: &Custody) -> Result<Ed25519Key, MintError> {
+    Ed25519Key::from_pkcs8(path, &read_key(path, custody.passphrase())?)
 }
 
 fn open_p256(path: &Path, pkcs8: &[u8]) -> Result<P256Key, MintError> {
