@@ -1,5 +1,6 @@
 //! The daemon: decides emergency requests, mints short-lived credentials, and writes it all down.
 
+pub mod alarm;
 pub mod api;
 pub mod check;
 pub mod clock;

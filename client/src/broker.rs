@@ -183,6 +183,18 @@ impl Broker {
         })
     }
 
+    /// Where lists are in force, and what has not landed there.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`].
+    pub fn targets(&mut self, session: &v1::Session) -> Result<v1::ListTargetsAnswer, BrokerError> {
+        self.call(|mut client| {
+            let question = v1::ListTargetsRequest { session: Some(session.clone()) };
+            async move { client.list_targets(question).await }
+        })
+    }
+
     /// Follows a request: `on` hears of every change, and every second in between, until it is
     /// done or the stream ends. A broken stream is an error; the caller asks again.
     ///

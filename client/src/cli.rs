@@ -22,7 +22,7 @@ pub use acts::{
 pub use doctor::{DoctorArgs, TargetKind};
 pub use host::{HostVerb, InstallArgs, PrincipalsArgs};
 pub use policy::{DiffArgs, ExplainArgs, PolicyVerb, SignArgs};
-pub use standing::{LockArgs, OutageVerb, UnlockArgs};
+pub use standing::{GrantsArgs, LockArgs, OutageVerb, UnlockArgs};
 
 use crate::config::Given;
 use crate::output::{Format, parse_duration};
@@ -152,9 +152,9 @@ pub enum Verb {
     /// The agent of a host that credentials open
     #[command(subcommand, after_help = examples::HOST)]
     Host(HostVerb),
-    /// Credentials alive now: who, what, until when
+    /// Credentials alive now: who, what, until when; and what was revoked and is not so everywhere
     #[command(after_help = examples::GRANTS)]
-    Grants,
+    Grants(GrantsArgs),
     /// Which dependencies are down; declare one down, or up again
     #[command(subcommand)]
     Outage(OutageVerb),

@@ -20,6 +20,7 @@ pub mod entropy;
 pub mod failure;
 pub mod host;
 pub mod in_force;
+pub mod landing;
 pub mod offline;
 pub mod output;
 pub mod pem;

@@ -52,7 +52,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Host(verb) => host::run(cli, verb, out),
         Verb::Locks => locks::locks(&mut client(cli, out)?),
         Verb::Outage(verb) => outage::run(&mut client(cli, out)?, verb),
-        Verb::Grants => look::grants(&mut client(cli, out)?),
+        Verb::Grants(arguments) => look::grants(&mut client(cli, out)?, arguments),
         Verb::Approve(arguments) => approve::approve(&mut client(cli, out)?, arguments),
         Verb::Ssh(arguments) => ways::ssh(&mut client(cli, out)?, arguments),
         Verb::Exec(arguments) => ways::exec(&mut client(cli, out)?, arguments),

@@ -9,6 +9,7 @@ use breakglass_proto::v1::{RequestView, StageView, State};
 use serde_json::{Value, json};
 
 use crate::failure::Exit;
+use crate::landing;
 use crate::output::{clean, short_duration};
 use crate::telling::{self, telling};
 
@@ -220,6 +221,7 @@ pub fn to_json(view: &RequestView) -> Value {
         "review_gates": view.review_gates,
         "cooldown_until": view.cooldown_until,
         "stages": stages.collect::<Vec<_>>(),
+        "landings": landing::to_json(view),
     })
 }
 

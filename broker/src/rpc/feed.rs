@@ -16,6 +16,7 @@ use super::reads::view_until;
 use super::service::Service;
 use super::status::CallError;
 use super::view::in_list;
+use crate::alarm::Alarm;
 use crate::store::{Reader, RequestRow, StoreError};
 
 /// One entry worth telling.
@@ -26,6 +27,8 @@ pub(super) struct Happening {
     pub(super) kind: &'static str,
     /// The request it is about, if it is about one.
     pub(super) about: Option<RequestRow>,
+    /// What is wrong at a host, if it is about that; else empty.
+    pub(super) detail: String,
     /// Made when the first watcher needs it: it is the same for all.
     view: OnceCell<v1::RequestView>,
 }
@@ -145,7 +148,9 @@ async fn read(service: &Service, from: u64) -> Result<Page, CallError> {
 
 /// The entry as a happening, if anybody is told of its kind.
 fn happening(reader: &Reader, entry: &Entry) -> Result<Option<Happening>, StoreError> {
+    let alarm = Alarm::of(entry);
     let id = match &entry.body {
+        _ if alarm.is_some() => None,
         Body::Policy(_)
         | Body::Locked(_)
         | Body::Unlocked(_)
@@ -185,6 +190,7 @@ fn happening(reader: &Reader, entry: &Entry) -> Result<Option<Happening>, StoreE
         at: entry.time.second(),
         kind: entry.body.type_name(),
         about: about.flatten(),
+        detail: alarm.map(|alarm| alarm.to_string()).unwrap_or_default(),
         view: OnceCell::new(),
     }))
 }

@@ -126,6 +126,7 @@ impl Follower {
             at: happening.at.unix_seconds(),
             kind: happening.kind.to_owned(),
             request: happening.view(&self.service).await?,
+            detail: happening.detail.clone(),
         }))
     }
 

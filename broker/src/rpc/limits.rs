@@ -86,6 +86,20 @@ pub const PAGE_LOOKS_MAX: usize = 400;
 /// Approvers named in one stage's view: whom to wake is a screenful, not a directory.
 pub const MAY_APPROVE_MAX: usize = 256;
 
+/// Targets shown of one revocation, those without it first: more than anybody reads; how many there
+/// are in all is said beside them.
+pub const TARGETS_SHOWN_MAX: usize = 256;
+
+/// Revocations shown that are not everywhere: a page.
+pub const UNLANDED_MAX: usize = 100;
+
+/// Ended grants looked at for them, the newest first: some milliseconds. A target that lacks an older
+/// one is behind, and is shown as such.
+pub const UNLANDED_LOOKS_MAX: usize = 256;
+
+/// Targets named that lack one revocation; how many there are in all is said beside them.
+pub const MISSING_SHOWN_MAX: usize = 16;
+
 /// Verified sessions kept: each is a few hundred bytes, and one user has one or two.
 pub const SESSIONS_MAX: usize = 4096;
 

@@ -11,6 +11,7 @@ mod export;
 mod feed;
 mod following;
 mod form;
+mod landing;
 pub mod limits;
 mod locks;
 mod next;
@@ -22,6 +23,7 @@ mod service;
 mod session;
 mod status;
 mod submit;
+mod targets;
 mod view;
 mod watching;
 

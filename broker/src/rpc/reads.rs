@@ -12,6 +12,7 @@ use breakglass_proto::v1;
 
 use super::access::{Access, may_read_policy};
 use super::beside::beside;
+use super::landing::{Newest, Revocation};
 use super::limits::{PAGE_DEFAULT, PAGE_LOOKS_MAX, PAGE_MAX};
 use super::notices;
 use super::service::Service;
@@ -67,7 +68,10 @@ pub(super) async fn request(
 ) -> Result<v1::RequestView, CallError> {
     let session = service.reader(request.session).await?;
     let id = Service::named(&session, &request.request_id)?;
-    let view = look(service, &session, id).await?;
+    let mut view = look(service, &session, id).await?;
+    if view.serial != 0 && matches!(view.state(), v1::State::Ended | v1::State::Closed) {
+        view.landings = landings(service, id).await?;
+    }
     // A subject key reads what became of its request, and nothing of others.
     if !request.beside || !matches!(session.who, Who::Principal(_)) {
         return Ok(view);
@@ -78,6 +82,18 @@ pub(super) async fn request(
             let row = reader.request(id)?.ok_or(CallError::NotReadable)?;
             let beside = Some(beside(reader, &policy, &row, now)?);
             Ok(v1::RequestView { beside, ..view })
+        })
+        .await
+}
+
+/// What became of the revocation of request `id`, which the caller may read.
+async fn landings(service: &Service, id: RequestId) -> Result<Vec<v1::LandingView>, CallError> {
+    let (policy, newest) = (service.desk.policy(), Newest::at(service));
+    service
+        .read(move |reader| {
+            let revoked = Revocation::among(&reader.grant_entries(id)?)?;
+            let views = revoked.map(|revoked| revoked.views(reader, &policy, newest));
+            Ok(views.transpose()?.unwrap_or_default())
         })
         .await
 }

@@ -14,7 +14,7 @@ use super::limits::{Limits, READS_AT_ONCE, SESSIONS_MAX};
 use super::outlet::Stream;
 use super::session::{Session, SessionError, Sessions, Who, prove};
 use super::status::{CallError, too_often};
-use super::{export, following, locks, outages, reads, submit, watching};
+use super::{export, following, locks, outages, reads, submit, targets, watching};
 use crate::crowd::{Seats, Throttle};
 use crate::desk::Desk;
 use crate::notify::Board;
@@ -247,6 +247,13 @@ impl Broker for Calls {
         request: Request<v1::ListOutagesRequest>,
     ) -> Result<Response<v1::ListOutagesAnswer>, Status> {
         Ok(Response::new(outages::outages(&self.0, request.into_inner()).await?))
+    }
+
+    async fn list_targets(
+        &self,
+        request: Request<v1::ListTargetsRequest>,
+    ) -> Result<Response<v1::ListTargetsAnswer>, Status> {
+        Ok(Response::new(targets::targets(&self.0, request.into_inner()).await?))
     }
 
     async fn get_policy(

@@ -6,6 +6,8 @@ mod acts;
 mod crowded;
 #[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod following;
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
+mod hosts;
 mod limited;
 mod reading;
 mod streams;
@@ -58,8 +60,16 @@ struct House {
 
 /// The key of a principal of [`policy_files`].
 fn key_of(who: &str) -> Key {
-    const EVERYBODY: [(&str, u8); 7] =
-        [("pia", 10), ("sam", 11), ("ada", 12), ("bob", 13), ("eve", 14), ("mal", 15), ("bot", 16)];
+    const EVERYBODY: [(&str, u8); 8] = [
+        ("pia", 10),
+        ("sam", 11),
+        ("ada", 12),
+        ("bob", 13),
+        ("eve", 14),
+        ("mal", 15),
+        ("bot", 16),
+        ("db-1", 17),
+    ];
     let (_, seed) = EVERYBODY.iter().find(|(one, _)| *one == who).expect("somebody");
     Key::of(*seed)
 }
@@ -70,11 +80,13 @@ fn subject() -> Key {
 }
 
 /// The sample policy: sam asks, ada (lead) and bob or eve (security) agree. Nothing concerns mal, and
-/// bot, sam's agent: they are enrolled and in no group.
+/// bot, sam's agent: they are enrolled and in no group. db-1 is a host.
 fn policy_files() -> Files {
     let keys = ["pia", "sam", "ada", "bob", "eve"].map(|who| (who, key_of(who).public()));
     let mut files = sample(&keys.each_ref().map(|(who, key)| (*who, key)));
-    let others = [("mal", "human", ""), ("bot", "agent", "sponsor = \"sam\"\n")];
+    let sponsored = "sponsor = \"sam\"\n";
+    let others =
+        [("mal", "human", ""), ("bot", "agent", sponsored), ("db-1", "service", sponsored)];
     for (who, kind, more) in others {
         let key = key_of(who).public().to_openssh();
         let other = format!(

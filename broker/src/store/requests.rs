@@ -199,6 +199,20 @@ impl Read {
         self.page(State::Live, after, limit)
     }
 
+    /// Grants that ended and whose credential a host with a slow clock may still take for valid, the
+    /// newest end first; at most `limit` and [`PAGE_ROWS_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
+    pub fn ended_grants(&self, limit: usize) -> Result<Vec<RequestRow>, StoreError> {
+        let mut select = self.connection()?.prepare_cached(
+            "SELECT seq, id, digest, subject, scope, by, state, due, serial FROM request
+             WHERE state = 3 AND state < 4 ORDER BY ended DESC, seq DESC LIMIT ?1",
+        )?;
+        select.query_map([limit.min(PAGE_ROWS_MAX)], Raw::read)?.map(|row| row?.parse()).collect()
+    }
+
     fn page(
         &self,
         state: State,

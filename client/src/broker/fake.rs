@@ -214,6 +214,13 @@ impl Broker for Served {
         Err(Status::unimplemented("not here"))
     }
 
+    async fn list_targets(
+        &self,
+        _: Request<v1::ListTargetsRequest>,
+    ) -> Answer<v1::ListTargetsAnswer> {
+        Err(Status::unimplemented("not here"))
+    }
+
     async fn export(&self, _: Request<v1::ExportRequest>) -> Answer<Self::ExportStream> {
         Err(Status::unimplemented("not here"))
     }

@@ -35,7 +35,9 @@ pub(super) const STATUS: &str = "\
 Examples:
   breakglass status req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
   Stdout is one word: pending, approved, live, ended or closed. Exit code 0 for approved and live,
-  3 while pending, 4 if denied or withdrawn, 6 if lapsed or ended.";
+  3 while pending, 4 if denied or withdrawn, 6 if lapsed or ended. After a revocation stderr says per
+  target when it was applied, verified, and how many sessions ended; for programs:
+  breakglass status req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d -o json | jq '.landings[].targets'";
 
 pub(super) const COLLECT: &str = "\
 Examples:
@@ -217,7 +219,11 @@ Examples:
 pub(super) const GRANTS: &str = "\
 Examples:
   breakglass grants
-  breakglass grants -o json | jq '.requests[] | {who, scope, expires_at}'";
+  breakglass grants -o json | jq '.requests[] | {who, scope, expires_at}'
+  Revocations that some host has not reported, on stderr and in `.unlanded`:
+  breakglass grants -o json | jq '.unlanded[] | {id, missing}'
+  Where lists are in force, and hosts that are behind:
+  breakglass grants --targets";
 
 pub(super) const OUTAGE_STATUS: &str = "\
 Examples:

@@ -33,6 +33,14 @@ pub struct UnlockArgs {
     pub reason: Option<String>,
 }
 
+/// What of grants to show.
+#[derive(Debug, Args)]
+pub struct GrantsArgs {
+    /// Instead: where revocation lists are in force, of which version, and how old the report is
+    #[arg(long)]
+    pub targets: bool,
+}
+
 /// What to say about an outage.
 #[derive(Debug, Subcommand)]
 pub enum OutageVerb {

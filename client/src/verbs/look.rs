@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::told;
 use crate::asked::Asked;
-use crate::cli::ShowArgs;
+use crate::cli::{GrantsArgs, ShowArgs};
 use crate::client::Client;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::in_force;
+use crate::landing::{self, landings};
 use crate::output::{Table, clean, duration, short_duration};
 use crate::screen::Screen;
 use crate::telling::telling;
@@ -72,6 +73,10 @@ pub(super) fn status(client: &mut Client<'_>, id: RequestId) -> Result<Exit, Fai
     client.out.result(state_word(&view), &to_json(&view))?;
     let words = words(&view, clock::now());
     client.out.say(&words);
+    let landed = landings(&view, client.out.result_columns());
+    if !landed.is_empty() {
+        client.out.say(&landed);
+    }
     Ok(exit_of(&view))
 }
 
@@ -112,9 +117,11 @@ pub(super) fn show(client: &mut Client<'_>, args: &ShowArgs) -> Result<Exit, Fai
     }
     let screen = client.out.screen(&format!("{screen}{}", state.trim_end()));
     client.out.result(&screen, &object)?;
-    let told = clean(&telling(&seen.view));
-    if !told.is_empty() {
-        client.out.say(&told);
+    let landed = landings(&seen.view, client.out.result_columns());
+    for told in [clean(&telling(&seen.view)), landed] {
+        if !told.is_empty() {
+            client.out.say(&told);
+        }
     }
     Ok(Exit::Done)
 }
@@ -144,11 +151,15 @@ pub(super) fn pending(client: &mut Client<'_>) -> Result<Exit, Failure> {
     list(client, &table, &views, "nothing is waiting")
 }
 
-/// A table of what is alive.
-pub(super) fn grants(client: &mut Client<'_>) -> Result<Exit, Failure> {
+/// A table of what is alive, and what was revoked and is not so everywhere; or of where lists are in
+/// force.
+pub(super) fn grants(client: &mut Client<'_>, args: &GrantsArgs) -> Result<Exit, Failure> {
     let session = client.session()?;
+    let (answer, now) = (client.broker()?.targets(&session)?, clock::now());
+    if args.targets {
+        return targets(client, &answer, now);
+    }
     let views = client.broker()?.grants(&session)?;
-    let now = clock::now();
     let mut table = Table::new(&["ID", "WHO", "SCOPE", "SERIAL", "UNTIL"]);
     for view in &views {
         let Some(ask) = ask(view) else { continue };
@@ -160,7 +171,36 @@ pub(super) fn grants(client: &mut Client<'_>) -> Result<Exit, Failure> {
             told(Timestamp::from_unix_seconds(view.expires_at), now),
         ]);
     }
-    list(client, &table, &views, "nobody holds a credential")
+    let rows: Vec<serde_json::Value> = views.iter().map(to_json).collect();
+    let object = json!({ "requests": rows, "unlanded": landing::unlanded_to_json(&answer) });
+    put(client, &table, views.is_empty(), &object, "nobody holds a credential")?;
+    say_unlanded(client, &answer, now);
+    Ok(Exit::Done)
+}
+
+fn targets(
+    client: &mut Client<'_>,
+    answer: &v1::ListTargetsAnswer,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
+    let text = landing::targets(answer, now, client.out.result_columns());
+    let object = json!({
+        "targets": landing::targets_to_json(answer),
+        "unlanded": landing::unlanded_to_json(answer),
+    });
+    client.out.result(&text, &object)?;
+    if answer.targets.is_empty() {
+        client.out.say("no host has reported a list");
+    }
+    say_unlanded(client, answer, now);
+    Ok(Exit::Done)
+}
+
+fn say_unlanded(client: &mut Client<'_>, answer: &v1::ListTargetsAnswer, now: Timestamp) {
+    let text = landing::unlanded(answer, now, client.out.result_columns());
+    if !text.is_empty() {
+        client.out.say(&text);
+    }
 }
 
 fn list(
@@ -170,10 +210,20 @@ fn list(
     none: &str,
 ) -> Result<Exit, Failure> {
     let rows: Vec<serde_json::Value> = views.iter().map(to_json).collect();
-    let text =
-        if views.is_empty() { String::new() } else { table.render(client.out.result_columns()) };
-    client.out.result(&text, &json!({ "requests": rows }))?;
-    if views.is_empty() {
+    put(client, table, views.is_empty(), &json!({ "requests": rows }), none)
+}
+
+/// The table, or that there is nothing in it.
+fn put(
+    client: &mut Client<'_>,
+    table: &Table,
+    is_empty: bool,
+    object: &serde_json::Value,
+    none: &str,
+) -> Result<Exit, Failure> {
+    let text = if is_empty { String::new() } else { table.render(client.out.result_columns()) };
+    client.out.result(&text, object)?;
+    if is_empty {
         client.out.say(none);
     }
     Ok(Exit::Done)

@@ -22,7 +22,7 @@ use crate::watch::board::Board;
 use crate::watch::draw::Pen;
 use crate::watch::keys::{Face, View, Wish};
 use crate::watch::line::{Heard, Line};
-use crate::watch::lines::{json, text};
+use crate::watch::lines::{alarm, json, text};
 use crate::watch::terminal::Live;
 
 /// A table where one can be drawn, else lines.
@@ -56,8 +56,15 @@ pub(super) fn lines(client: &mut Client<'_>) -> Result<Exit, Failure> {
 
 fn tell(client: &mut Client<'_>, event: &WatchEvent) -> Result<(), Failure> {
     let (at, view) = (Timestamp::from_unix_seconds(event.at), event.request.as_ref());
-    let text = text(&event.kind, at, view, clock::now(), &TimeZone::system());
-    client.out.result(&text, &json(&event.kind, Some(event.seq), at, view))
+    let mut object = json(&event.kind, Some(event.seq), at, view);
+    if event.detail.is_empty() {
+        let text = text(&event.kind, at, view, clock::now(), &TimeZone::system());
+        return client.out.result(&text, &object);
+    }
+    if let Some(object) = object.as_object_mut() {
+        object.insert("alarm".to_owned(), event.detail.clone().into());
+    }
+    client.out.result(&alarm(&event.detail, at, &TimeZone::system()), &object)
 }
 
 /// What waits already has no event of its own.
@@ -146,6 +153,9 @@ impl Table<'_, '_> {
                 Heard::Event(event) => {
                     if let Some(view) = &event.request {
                         self.face.board.update(view);
+                    } else if !event.detail.is_empty() {
+                        let at = Timestamp::from_unix_seconds(event.at);
+                        self.face.line = alarm(&event.detail, at, &TimeZone::system());
                     }
                 }
                 Heard::Open(address) => {

@@ -5,8 +5,14 @@ use breakglass_proto::v1;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::output::{duration, time_of_day};
+use crate::output::{clean, duration, time_of_day};
 use crate::view::{ask, ending, progress, state_word, to_json};
+
+/// An alarm of a host, in the broker's words.
+#[must_use]
+pub fn alarm(detail: &str, at: Timestamp, zone: &TimeZone) -> String {
+    format!("{}  ALARM      {}", time_of_day(at, zone), clean(detail))
+}
 
 /// What happened at `at`, to the request of `view` if it was about one.
 #[must_use]

@@ -11,7 +11,7 @@ use super::*;
 const SOON: Duration = Duration::from_secs(60);
 
 impl House {
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         who: &str,
         after_seq: Option<u64>,
@@ -35,7 +35,7 @@ impl House {
 }
 
 /// The next that comes, heartbeats included.
-async fn next(stream: &mut Streaming<v1::WatchEvent>) -> v1::WatchEvent {
+pub(super) async fn next(stream: &mut Streaming<v1::WatchEvent>) -> v1::WatchEvent {
     let event = timeout(SOON, stream.message()).await.expect("soon");
     event.expect("alive").expect("an event")
 }

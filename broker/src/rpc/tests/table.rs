@@ -40,7 +40,7 @@ use Code::{NotFound, Ok as Fine, PermissionDenied, Unauthenticated};
 /// Each call, and what each of [`CALLERS`] gets, in that order. About sam's request where a call is
 /// about one. `Submit` is about approving it; it takes no session but its own signature, so
 /// "nobody" is one without any.
-const MAY_CALL: [(&str, [Code; 7]); 12] = {
+const MAY_CALL: [(&str, [Code; 7]); 13] = {
     const INVALID: Code = Code::InvalidArgument;
     const OPEN: [Code; 7] = [Fine; 7];
     const ABOUT_ONE: [Code; 7] =
@@ -70,6 +70,7 @@ const MAY_CALL: [(&str, [Code; 7]); 12] = {
         ("ListLocks", LIST),
         ("GetPolicy", POLICY),
         ("ListOutages", POLICY),
+        ("ListTargets", POLICY),
         ("Export", ALL),
         // Not a call of its own: `Export` with a `request_id`.
         ("Export of one", ABOUT_ONE),
@@ -196,6 +197,7 @@ async fn call(
         "ListLocks" => client.list_locks(v1::ListLocksRequest { session }).await.map(drop),
         "GetPolicy" => client.get_policy(v1::GetPolicyRequest { session }).await.map(drop),
         "ListOutages" => client.list_outages(v1::ListOutagesRequest { session }).await.map(drop),
+        "ListTargets" => client.list_targets(v1::ListTargetsRequest { session }).await.map(drop),
         "Export" => client.export(export).await.map(drop),
         "Export of one" => {
             client.export(v1::ExportRequest { request_id, ..export }).await.map(drop)
