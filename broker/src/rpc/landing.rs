@@ -116,13 +116,16 @@ impl Revocation {
 pub(super) struct Newest {
     krl: u64,
     crl: u64,
+    deny: u64,
 }
 
 impl Newest {
     /// Those of now.
     pub(super) fn at(service: &Service) -> Self {
         let signed = service.desk.lists();
-        Self { krl: signed.version, crl: signed.crl.as_ref().map_or(0, |_| signed.version) }
+        let put_up = |is: bool| if is { signed.version } else { 0 };
+        let (crl, deny) = (put_up(signed.crl.is_some()), put_up(signed.deny.is_some()));
+        Self { krl: signed.version, crl, deny }
     }
 
     /// That of `list`.
@@ -130,7 +133,7 @@ impl Newest {
         match list {
             List::Krl => self.krl,
             List::Crl => self.crl,
-            List::Deny => 0,
+            List::Deny => self.deny,
         }
     }
 }

@@ -134,6 +134,13 @@ impl Broker for Echo {
         Err(Status::unimplemented("an echo"))
     }
 
+    async fn list_targets(
+        &self,
+        _: Request<v1::ListTargetsRequest>,
+    ) -> Result<Response<v1::ListTargetsAnswer>, Status> {
+        Err(Status::unimplemented("an echo"))
+    }
+
     async fn export(
         &self,
         _: Request<v1::ExportRequest>,
