@@ -6,6 +6,9 @@
 //! web = "127.0.0.1:7480"             # read-only HTTP: KRL, CA key, checkpoint
 //! names = ["breakglass.example.com"] # further names or addresses in the server's certificate
 //!
+//! [jwt]
+//! issuer = "https://breakglass.example.com" # where verifiers find our keys; without it, no tokens
+//!
 //! [limits]                           # each has a default, see `rpc::Limits`
 //! acts-per-principal = { per-second = 2, burst = 30 }
 //!
@@ -30,6 +33,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::api;
+use crate::jwt::Issuer;
 use crate::notify;
 use crate::probe::{self, Watch};
 use crate::rpc::Limits;
@@ -55,6 +59,9 @@ pub struct Config {
     /// Watched dependencies; without any, outages are declared only.
     #[serde(default, deserialize_with = "probe::all")]
     pub watch: Vec<Watch>,
+    /// Tokens; without it none is signed.
+    #[serde(default)]
+    pub jwt: Option<Jwt>,
     /// Limits at the door; each has a default.
     #[serde(default)]
     pub limits: Limits,
@@ -76,6 +83,7 @@ impl Config {
             web: default_web(),
             names: Vec::new(),
             watch: Vec::new(),
+            jwt: None,
             limits: Limits::default(),
             notify: notify::Config::default(),
             api: None,
@@ -97,6 +105,15 @@ impl Config {
         toml::from_str(&text)
             .map_err(|source| ConfigError::Content { path: path.into(), source: Box::new(source) })
     }
+}
+
+/// What tokens need besides a key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Jwt {
+    /// The address that tokens name as their issuer, and below which verifiers fetch
+    /// `/.well-known/openid-configuration` and `/.well-known/jwks.json`.
+    pub issuer: Issuer,
 }
 
 /// The configuration cannot be used.
@@ -241,6 +258,22 @@ mod tests {
         assert_eq!(read(text).unwrap().limits.connects, crate::crowd::Rate::new(3, 4));
         let error = read(&text.replace("per-second", "per_second")).unwrap_err();
         assert!(error.contains("unknown field `per_second`"), "{error}");
+    }
+
+    #[test]
+    fn an_issuer_is_an_https_address_with_one_spelling() {
+        let text = "state = \"/a\"\n[jwt]\nissuer = \"https://bg.example.com\"\n";
+        let issuer = read(text).unwrap().jwt.unwrap().issuer;
+        assert_eq!(issuer.as_str(), "https://bg.example.com");
+        assert!(read("state = \"/a\"\n").unwrap().jwt.is_none());
+        for bad in ["http://bg.example.com", "https://bg.example.com/", "https://bg?x=1", "bg"] {
+            let error = read(&text.replace("https://bg.example.com", bad)).unwrap_err();
+            assert!(error.contains("an issuer is an address like https://"), "{error}");
+            assert!(error.contains("line 3"), "{error}");
+        }
+        let error = read(&text.replace("issuer", "isuer")).unwrap_err();
+        assert!(error.contains("unknown field `isuer`"), "{error}");
+        assert!(read("state = \"/a\"\n[jwt]\n").unwrap_err().contains("issuer"));
     }
 
     #[test]

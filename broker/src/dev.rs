@@ -11,11 +11,12 @@ use breakglass_ledger::policy::{Files, sample};
 use breakglass_ledger::statement::{Act, ActKind, Statement};
 use data_encoding::HEXLOWER;
 
-use crate::config::{Config, Layout};
+use crate::config::{Config, Jwt, Layout};
 use crate::desk::PolicyBundle;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::house::{self, HouseError};
 use crate::init::{self, InitError, MANIFEST, SIGNATURES};
+use crate::jwt::Issuer;
 use crate::mint::{Custody, Mint, MintError, SamplePerson};
 use crate::rpc::Limits;
 use crate::serve::{self, Options, Running, ServeError};
@@ -76,6 +77,8 @@ fn serve(dir: &Path) -> Result<(), DevError> {
     let mut config = Config::for_state(dir.join("state"));
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.web = SocketAddr::from(([127, 0, 0, 1], 0));
+    // Nobody else's name (RFC 2606): whoever verifies a token here fetches the keys by address.
+    config.jwt = Issuer::new("https://breakglass-dev.invalid").ok().map(|issuer| Jwt { issuer });
     // One machine plays everybody, so the limits for one address are those for a whole team.
     config.limits = Limits::roomy();
     serve::runtime()?.block_on(async {
@@ -99,7 +102,8 @@ pub(crate) fn set_up(dir: &Path) -> Result<Mint, DevError> {
         people.push((name, SamplePerson::create(&dir.join("keys").join(name), name, &entropy)?));
     }
     let listed: Vec<_> = people.iter().map(|(name, person)| (*name, person.public())).collect();
-    let files = sample(&listed);
+    let mut files = sample(&listed);
+    files.scopes.extend_from_slice(CLUSTER.as_bytes());
     let mint = house::keys(&dir.join("state"), "dev", &Custody::default())?;
     let mut nonce = [0; 16];
     entropy.fill(&mut nonce).map_err(MintError::from)?;
@@ -178,3 +182,30 @@ fn temporary() -> Result<PathBuf, DevError> {
 fn file(path: &Path, source: std::io::Error) -> DevError {
     DevError::House(HouseError::File { path: path.into(), source })
 }
+
+/// Beside the scopes of the sample, one whose credential is a token.
+const CLUSTER: &str = r#"
+[[scope]]
+id = "cluster"
+title = "Administer the Kubernetes cluster"
+purpose = "Repair the cluster when the identity provider is down"
+business-owner = "group:leads"
+technical-owner = "group:oncall"
+identity-owner = "group:security"
+sensitivity = "critical"
+ttl-max = "30m"
+pending-max = "10m"
+live-max = 10
+requesters = "group:oncall"
+kinds = ["human"]
+lanes = ["normal"]
+
+[[scope.stage]]
+name = "second-person"
+approvers = ["group:leads", "group:security"]
+quorum = 1
+
+[scope.jwt]
+audience = "https://kubernetes.example.com"
+groups = ["breakglass:cluster-admin"]
+"#;

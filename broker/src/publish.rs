@@ -8,7 +8,9 @@
 //!     ├── krl              for sshd, mode 0644
 //!     ├── krl.sig          SSHSIG over krl, namespace krl.v1@breakglass
 //!     ├── crl.pem          for PostgreSQL, nginx, HAProxy, Envoy
-//!     └── crl.der          the same list, for whoever takes DER
+//!     ├── crl.der          the same list, for whoever takes DER
+//!     ├── openid-configuration   who issues tokens, where there are any
+//!     └── jwks.json        by which keys
 //! ```
 //!
 //! While nothing changes, the list for TLS servers is signed anew every few minutes: then it lies in
@@ -35,6 +37,7 @@ use breakglass_ledger::sshsig::SshSig;
 
 use crate::crl::{self, Issuer, SignedCrl};
 use crate::deny::{self, SignedDeny};
+use crate::jwt::Documents;
 use crate::krl::{self, Krl, LIST_MAX, NAMESPACE, SignedList};
 
 pub use error::PublishError;
@@ -46,6 +49,7 @@ pub struct Publisher {
     authority: PublicKey,
     signer: PublicKey,
     x509: Option<Issuer>,
+    documents: Option<Documents>,
 }
 
 /// What publishing did.
@@ -79,7 +83,13 @@ impl Publisher {
                 sync(parent)?;
             }
         }
-        Ok(Self { dir: dir.to_owned(), authority, signer, x509 })
+        Ok(Self { dir: dir.to_owned(), authority, signer, x509, documents: None })
+    }
+
+    /// The same, with the documents of who issues tokens beside each list.
+    #[must_use]
+    pub fn with(self, documents: Option<Documents>) -> Self {
+        Self { documents, ..self }
     }
 
     /// Puts `list` in place. When this returns, the next login is judged by it, whatever crashes.
@@ -104,6 +114,7 @@ impl Publisher {
                     return Err(PublishError::Conflict { version: list.version });
                 }
                 let has_all = there.deny.is_some() || list.deny.is_none();
+                let has_all = has_all && self.has_documents(&name);
                 if has_all && there.place() >= list.place() {
                     return Ok(Published::Before);
                 }
@@ -225,7 +236,7 @@ impl Publisher {
             let parts = [(DENY, deny.json.as_bytes()), (DENY_SIGNATURE, deny.signature.as_bytes())];
             files.extend(parts);
         }
-        for (name, content) in files {
+        for (name, content) in files.into_iter().chain(self.documents()) {
             let path = unfinished.join(name);
             write_file(&path, content)?;
             if read_file(&path)? != content {
@@ -238,6 +249,24 @@ impl Publisher {
         fs::rename(&unfinished, &path).map_err(failed("put in place", &path))?;
         sync(&self.dir)?;
         Ok(name)
+    }
+
+    /// The documents about tokens, by the names of their files.
+    fn documents(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        self.documents.iter().flat_map(|documents| {
+            let Documents { configuration, jwks } = documents;
+            [(CONFIGURATION, configuration.as_bytes()), (JWKS, jwks.as_bytes())]
+        })
+    }
+
+    /// Whether those in the directory `name` say what they should, and are absent where there are none.
+    fn has_documents(&self, name: &str) -> bool {
+        let there = |file| read_file(&self.dir.join(name).join(file)).ok();
+        let ours: Vec<_> = self.documents().collect();
+        [CONFIGURATION, JWKS].into_iter().all(|file| {
+            let wanted = ours.iter().find(|(name, _)| *name == file).map(|(_, content)| *content);
+            there(file).as_deref() == wanted
+        })
     }
 
     /// The version; with the second of its signing if it was signed `anew`, or if that name is taken by
@@ -366,6 +395,8 @@ const CRL_DER: &str = "crl.der";
 const CRL_PEM: &str = "crl.pem";
 const DENY: &str = "denied.json";
 const DENY_SIGNATURE: &str = "denied.json.sig";
+const CONFIGURATION: &str = "openid-configuration";
+const JWKS: &str = "jwks.json";
 /// Longest file that is read: PEM takes four bytes for three, and a line feed for 64.
 const FILE_MAX: usize = if LIST_MAX > crl::DER_MAX { LIST_MAX } else { crl::DER_MAX } / 2 * 3;
 /// Everybody may read: sshd does before it knows who comes.

@@ -124,8 +124,9 @@ pub async fn start(
     let guard =
         if options.accept_guard_loss { GuardPolicy::Recreate } else { GuardPolicy::Require };
     let channels = Channels::open(&config.notify)?;
-    let parts =
+    let mut parts =
         house::open(&config.state, custody, Arc::clone(&clock), guard, options.accept_clock)?;
+    parts.mint.issue_as(config.jwt.as_ref().map(|jwt| jwt.issuer.clone()));
     let (names, addresses) = split_names(&config.names);
     let certificate_clock = Arc::clone(&clock);
     let tls = parts.mint.tls(&names, &addresses, move || certificate_clock.now().second())?;
@@ -141,7 +142,8 @@ pub async fn start(
     let public = desk.public();
     let (authority, signer) = (public.ssh_ca.clone(), public.lists.clone());
     let lists = Layout::of(&config.state).lists();
-    let publisher = Publisher::open(&lists, authority, signer, public.x509_ca.as_deref())?;
+    let publisher = Publisher::open(&lists, authority, signer, public.x509_ca.as_deref())?
+        .with(public.documents());
     let first = desk.lists();
     publisher.publish(&first)?;
 

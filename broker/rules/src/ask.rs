@@ -18,6 +18,7 @@ use crate::{emergency, outage, restraint, stages};
 /// Judges a request.
 pub(crate) fn open(facts: &Facts<'_>, ask: &Ask) -> Result<Verdict, Refusal> {
     let scope = standing(facts.policy, ask)?;
+    ask.kinds.iter().try_for_each(|kind| minted(facts, *kind))?;
     outage::lane_open(facts, scope, ask)?;
     stages::chain(scope)?;
     paperwork(scope, ask)?;
@@ -77,6 +78,23 @@ pub(crate) fn standing<'a>(policy: &'a Policy, ask: &Ask) -> Result<&'a Scope, R
     }
     emergency::short_enough(scope, ask)?;
     Ok(scope)
+}
+
+/// Whether the broker has what it takes for `kind`: nobody approves what will never be given.
+pub(crate) fn minted(facts: &Facts<'_>, kind: Kind) -> Result<(), Refusal> {
+    if facts.mints.contains(&kind) {
+        return Ok(());
+    }
+    let remedy = match kind {
+        Kind::Ssh | Kind::X509 => {
+            "run `breakglassd rotate`, because its keys are older than this kind"
+        }
+        Kind::Jwt => {
+            "name an issuer (`[jwt] issuer = \"https://…\"`) in its configuration, and run \
+             `breakglassd rotate` if its keys are older than this kind"
+        }
+    };
+    Err(Refusal::Ask(AskRefusal::KindNotMinted { kind: kind.name(), remedy }))
 }
 
 /// The scope asked for, as `policy` has it.

@@ -30,6 +30,7 @@ pub(crate) fn collect(
     if !asked.ask.kinds.contains(&collect.kind) {
         return Err(Refusal::KindNotAsked { kind: collect.kind.name() });
     }
+    ask::minted(facts, collect.kind)?;
     if let Request::Live(live) = request {
         return another(facts, live, collect.kind);
     }

@@ -58,6 +58,8 @@ pub struct Facts<'a> {
     pub landing: &'a Landing,
     /// Whether the sweep works: a broker that cannot revoke must not grant.
     pub can_revoke: bool,
+    /// The kinds of credentials that the broker has a key, and all else, for.
+    pub mints: &'a [Kind],
 }
 
 /// How the head in a statement's `seen` line relates to this ledger.

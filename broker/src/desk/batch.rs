@@ -19,7 +19,7 @@ use super::memory::Memory;
 use super::record::Credential;
 use super::{DeskError, Incoming, record};
 use crate::entropy::Entropy;
-use crate::mint::{Mint, MintError};
+use crate::mint::Mint;
 use crate::store::Write;
 
 /// One transaction's view of the house.
@@ -39,8 +39,7 @@ pub(super) struct Batch<'a, 'tx> {
 /// The rules make such events only from a person's act, which comes with its statement.
 pub(super) const UNSIGNED: DeskError = DeskError::Ledger { what: "an act has no statement" };
 
-/// A receipt before its checkpoint is signed.
-#[derive(Debug)]
+/// A receipt before its checkpoint is signed. What it hands out may be a secret: no `Debug`.
 pub(super) struct Draft {
     pub(super) seq: u64,
     pub(super) entry: Vec<u8>,
@@ -149,13 +148,15 @@ impl Batch<'_, '_> {
             request.ok_or(DeskError::Ledger { what: "a clearance of no request" })?.next_link();
         let (decision, approvals) = (clearance.decision().clone(), clearance.approvals().to_vec());
         let (serial, entropy) = (self.tx.size(), self.entropy);
-        let (ends, signed) = (clearance.ends(), record::signed(incoming));
+        let (ends, replaces) = (clearance.ends(), clearance.replaces());
+        let signed = record::signed(incoming);
         let credential = match clearance.kind() {
             Kind::Ssh => Credential::Ssh(self.mint.sign_ssh(clearance, serial, entropy)?),
             Kind::X509 => Credential::X509(self.mint.sign_x509(clearance, serial, entropy)?),
-            Kind::Jwt => return Err(DeskError::Mint(MintError::Kind)),
+            Kind::Jwt => Credential::Jwt(self.mint.sign_jwt(clearance, serial)?),
         };
-        let body = record::issued(link, &credential, ends, approvals, decision, signed);
+        let terms = record::Terms { ends, replaces, approvals };
+        let body = record::issued(link, &credential, terms, decision, signed);
         let mut draft = self.append(body, Some(incoming))?;
         draft.credential = Some(credential.into_text());
         Ok(draft)

@@ -6,7 +6,7 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::{Origin, ScopeId};
-use breakglass_ledger::statement::{Act, Ask, Lane, Statement};
+use breakglass_ledger::statement::{Act, Ask, Kind, Lane, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_ledger::tree;
 use breakglass_rules::eligibility::Rules;
@@ -38,6 +38,7 @@ pub(super) struct Known {
     pub(super) history: History,
     pub(super) landing: Landing,
     can_revoke: bool,
+    mints: Vec<Kind>,
 }
 
 impl Known {
@@ -66,6 +67,7 @@ impl Known {
             history: &self.history,
             landing: &self.landing,
             can_revoke: self.can_revoke,
+            mints: &self.mints,
         }
     }
 }
@@ -139,6 +141,7 @@ impl Batch<'_, '_> {
             history: History { drill_age, ..History::NONE },
             landing: Landing::NONE,
             can_revoke: self.can_revoke && !self.sweep_is_late()?,
+            mints: self.mint.public().kinds(),
         })
     }
 

@@ -26,6 +26,7 @@ mod shared;
 mod tokens;
 mod vouch;
 
+use std::fmt;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -104,8 +105,8 @@ pub struct Incoming {
     pub bundle: Option<PolicyBundle>,
 }
 
-/// What was durably written down.
-#[derive(Clone, Debug)]
+/// What was durably written down. Shows everything but the credential, which may be a secret.
+#[derive(Clone)]
 pub struct Receipt {
     /// Position of the entry.
     pub seq: u64,
@@ -115,10 +116,23 @@ pub struct Receipt {
     pub checkpoint: Arc<str>,
     /// The request it is about.
     pub request: Option<RequestId>,
-    /// The certificate, as one line in OpenSSH form; only after a `collect`.
+    /// The certificate, as one line in OpenSSH form or as PEM, or the token, which is secret and in no
+    /// later answer; only after a `collect`.
     pub credential: Option<String>,
     /// Whether the entry was there before: nothing was written this time.
     pub repeated: bool,
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seq, entry: _, checkpoint: _, request, credential, repeated } = self;
+        f.debug_struct("Receipt")
+            .field("seq", seq)
+            .field("request", request)
+            .field("has_credential", &credential.is_some())
+            .field("repeated", repeated)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a command did not go through.

@@ -11,12 +11,13 @@ use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Change, Event, Refusal};
 
 use super::Incoming;
-use crate::mint::{SshCredential, X509Credential};
+use crate::mint::{JwtCredential, SshCredential, X509Credential};
 
 /// A credential that was signed.
 pub(super) enum Credential {
     Ssh(SshCredential),
     X509(X509Credential),
+    Jwt(JwtCredential),
 }
 
 impl Credential {
@@ -25,6 +26,7 @@ impl Credential {
         match self {
             Self::Ssh(ssh) => ssh.certificate,
             Self::X509(x509) => x509.certificate,
+            Self::Jwt(jwt) => (*jwt.token).clone(),
         }
     }
 }
@@ -95,34 +97,51 @@ pub(super) fn change(
     })
 }
 
-/// The body for a credential that was signed.
+/// What an `issued` entry says besides the credential and why it was given.
+pub(super) struct Terms {
+    /// First second at which the grant is over, if that is not the credential's own end.
+    pub(super) ends: Option<Timestamp>,
+    /// The token before.
+    pub(super) replaces: Option<u64>,
+    /// The `approved` entries that counted.
+    pub(super) approvals: Vec<u64>,
+}
+
+/// The body for a credential that was signed. Of a token it has the claims and the digest, never the
+/// token: whoever reads the ledger must not be let in by it.
 pub(super) fn issued(
     link: Link,
     credential: &Credential,
-    ends: Option<Timestamp>,
-    approvals: Vec<u64>,
+    Terms { ends, replaces, approvals }: Terms,
     decision: Decision,
     signed: Signed,
 ) -> Body {
-    let (kind, certificate, serial, subject) = match credential {
-        Credential::Ssh(ssh) => (Kind::Ssh, &ssh.certificate, ssh.serial, ssh.subject),
-        Credential::X509(x509) => (Kind::X509, &x509.certificate, x509.serial, x509.subject),
+    let (kind, serial, subject) = match credential {
+        Credential::Ssh(ssh) => (Kind::Ssh, ssh.serial, ssh.subject),
+        Credential::X509(x509) => (Kind::X509, x509.serial, x509.subject),
+        Credential::Jwt(jwt) => (Kind::Jwt, jwt.serial, jwt.subject),
     };
     let (valid_after, valid_before, principals) = match credential {
         Credential::Ssh(ssh) => (ssh.valid_after, ssh.valid_before, ssh.principals.clone()),
         Credential::X509(x509) => {
             (x509.valid_after, x509.valid_before, vec![x509.common_name.clone()])
         }
+        Credential::Jwt(jwt) => (jwt.valid_after, jwt.valid_before, vec![jwt.subject_name.clone()]),
+    };
+    let (certificate, claims, token) = match credential {
+        Credential::Ssh(ssh) => (Some(ssh.certificate.clone()), None, None),
+        Credential::X509(x509) => (Some(x509.certificate.clone()), None, None),
+        Credential::Jwt(jwt) => (None, Some(jwt.claims.clone()), Some(jwt.digest)),
     };
     Body::Issued(Issued {
         link,
         signed,
         decision,
         kind,
-        certificate: Some(certificate.clone()),
-        claims: None,
-        token: None,
-        replaces: None,
+        certificate,
+        claims,
+        token,
+        replaces,
         ends,
         serial,
         subject,

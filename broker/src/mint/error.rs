@@ -150,6 +150,9 @@ pub enum MintError {
          `breakglassd rotate` makes the first"
     )]
     NoJwt,
+    /// Nobody said whom tokens should name as their issuer.
+    #[error("no issuer is configured, so nobody could verify a token")]
+    NoIssuer,
     /// The token that was made is none of ours when it is read again; it was thrown away.
     #[error("the signed token does not read back; thrown away")]
     Token(#[from] TokenError),

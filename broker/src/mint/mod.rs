@@ -22,12 +22,13 @@ use std::sync::Arc;
 use breakglass_ledger::key::{KeyType, PublicKey};
 use breakglass_ledger::note::{Checkpoint, SignedCheckpoint, VerifierKey};
 use breakglass_ledger::principal::Origin;
+use breakglass_ledger::statement::Kind;
 use breakglass_ledger::time::Timestamp;
 
 use crate::crl::Line;
 use crate::deny::SignedDeny;
 use crate::entropy::Entropy;
-use crate::jwt::JwtKey;
+use crate::jwt::{Documents, Issuer, JwtKey};
 use crate::sshwire::put_string;
 
 pub use crate::crl::SignedCrl;
@@ -81,6 +82,8 @@ pub struct PublicParts {
     pub x509_ca: Option<String>,
     /// Signs tokens: what stands in the key set. `None` where the keys are older than it.
     pub jwt_key: Option<JwtKey>,
+    /// Whom tokens name as their issuer. `None` until the configuration names one.
+    pub issuer: Option<Issuer>,
 }
 
 impl PublicParts {
@@ -88,6 +91,21 @@ impl PublicParts {
     #[must_use]
     pub fn tls_ca_pem(&self) -> String {
         String::from_utf8_lossy(&pem::encode("CERTIFICATE", &self.tls_ca_der)).into_owned()
+    }
+
+    /// The kinds of credentials that can be minted with these keys, for this issuer.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<Kind> {
+        let x509 = self.x509_ca.is_some().then_some(Kind::X509);
+        let jwt = self.documents().map(|_| Kind::Jwt);
+        [Some(Kind::Ssh), x509, jwt].into_iter().flatten().collect()
+    }
+
+    /// What verifiers of tokens fetch; `None` where no tokens are signed.
+    #[must_use]
+    pub fn documents(&self) -> Option<Documents> {
+        let (issuer, key) = (self.issuer.as_ref()?, self.jwt_key.as_ref()?);
+        Some(Documents::of(issuer, std::slice::from_ref(key)))
     }
 
     /// [`jwt_key`](Self::jwt_key) as an SSH public key: as the ledger names it.
@@ -189,6 +207,7 @@ impl Mint {
             tls_ca_der,
             x509_ca: x509.as_ref().map(x509::Authority::to_pem),
             jwt_key: jwt.as_ref().map(|key| key.public().clone()),
+            issuer: None,
         };
         let mut own = vec![public.ssh_ca.clone(), public.lists.clone(), ssh_key_of(log.public())?];
         own.push(x509::ssh_form(tls_ca.point())?);
@@ -197,6 +216,11 @@ impl Mint {
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
         let x509 = x509.map(Arc::new);
         Ok(Self { log, ssh_ca, lists, tls, x509, jwt, own, public })
+    }
+
+    /// Tokens name `issuer` from now on; without one none is signed.
+    pub fn issue_as(&mut self, issuer: Option<Issuer>) {
+        self.public.issuer = issuer;
     }
 
     /// What everybody may know.

@@ -250,3 +250,27 @@ fn a_list_for_tls_servers_that_is_not_whole_and_ours_is_never_put_in_place() {
     let pem = fs::read_to_string(desk.path("current/crl.pem")).unwrap();
     assert_eq!(crl::from_pem(&pem), Some(fs::read(desk.path("current/crl.der")).unwrap()));
 }
+
+#[test]
+fn the_documents_about_tokens_lie_beside_the_list_and_follow_the_configuration() {
+    let desk = Desk::new();
+    desk.publish(3, &[1]).unwrap();
+    assert!(!desk.path("current/jwks.json").exists());
+    let with = |documents: Option<&Documents>| {
+        let publisher = desk.publisher.clone().with(documents.cloned());
+        publisher.publish(&desk.list(3, &[1])).unwrap()
+    };
+    let mut documents =
+        Documents { configuration: "{\"issuer\":1}".into(), jwks: "{\"keys\":[]}".into() };
+    assert_eq!(with(Some(&documents)), Published::Now, "the list is the same, the files are not");
+    assert_eq!(with(Some(&documents)), Published::Before);
+    let read = |name: &str| fs::read_to_string(desk.path("current").join(name)).unwrap();
+    assert_eq!(read("openid-configuration"), documents.configuration);
+    assert_eq!(read("jwks.json"), documents.jwks);
+    documents.configuration = "{\"issuer\":2}".into();
+    assert_eq!(with(Some(&documents)), Published::Now);
+    assert_eq!(read("openid-configuration"), documents.configuration);
+    assert_eq!(with(None), Published::Now);
+    assert!(!desk.path("current/openid-configuration").exists());
+    assert_eq!(desk.version(), Some(3));
+}

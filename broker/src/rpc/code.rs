@@ -96,6 +96,7 @@ pub(super) const fn code(refusal: &Refusal) -> Code {
         | Refusal::Report(ReportRefusal::ListNotPublished { .. })
         | Refusal::Report(ReportRefusal::ListOlder { .. })
         | Refusal::Report(ReportRefusal::ListMismatch { .. })
+        | Refusal::Ask(AskRefusal::KindNotMinted { .. })
         | Refusal::StillAllowed => Code::FailedPrecondition,
         Refusal::Ask(AskRefusal::LiveMax { .. })
         | Refusal::Lock(LockRefusal::LocksMax { .. })

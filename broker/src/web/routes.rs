@@ -13,6 +13,7 @@ use super::page::{Keep, Page, say};
 use super::responder::Responder;
 use super::shelf::Shelf;
 use crate::desk::{Desk, STALE_SECONDS};
+use crate::jwt::Documents;
 use crate::krl::SignedList;
 
 /// Media type of everything that a person could read.
@@ -30,6 +31,7 @@ pub(super) struct Shown {
     ssh_ca: String,
     tls_ca: String,
     x509_ca: Option<String>,
+    documents: Option<Documents>,
     shelf: Shelf,
     ocsp: Option<Counter>,
     newest: Box<dyn Fn() -> Newest + Send + Sync>,
@@ -52,7 +54,7 @@ impl Shown {
     pub(super) fn of(desk: Arc<Desk>) -> Self {
         let public = desk.public();
         let (ssh_ca, tls_ca) = (public.ssh_ca.to_openssh(), public.tls_ca_pem());
-        let x509_ca = public.x509_ca.clone();
+        let (x509_ca, documents) = (public.x509_ca.clone(), public.documents());
         let ocsp = Responder::of(Box::new(Arc::clone(&desk))).map(Counter::of);
         let newest = move || Newest {
             list: desk.lists(),
@@ -60,12 +62,13 @@ impl Shown {
             minting: desk.minting(),
             now: desk.now(),
         };
-        Self { x509_ca, ocsp, ..Self::new(&ssh_ca, tls_ca, Box::new(newest)) }
+        Self { x509_ca, documents, ocsp, ..Self::new(&ssh_ca, tls_ca, Box::new(newest)) }
     }
 
     fn new(ssh_ca: &str, tls_ca: String, newest: Box<dyn Fn() -> Newest + Send + Sync>) -> Self {
         let ssh_ca = format!("{ssh_ca}\n");
-        Self { ssh_ca, tls_ca, x509_ca: None, shelf: Shelf::default(), ocsp: None, newest }
+        let (x509_ca, documents, ocsp) = (None, None, None);
+        Self { ssh_ca, tls_ca, x509_ca, documents, shelf: Shelf::default(), ocsp, newest }
     }
 
     fn page(&self, path: &str, version: Option<u64>) -> Option<Page> {
@@ -107,8 +110,20 @@ impl Shown {
                 let page = Page::new(crl.der.as_slice(), "application/pkix-crl", Keep::Ask);
                 Some(page.of_list(newest.list.version))
             }
-            _ => None,
+            _ => self.document(path),
         }
+    }
+
+    /// What verifiers of tokens fetch (RFC 8615: below `/.well-known/`).
+    fn document(&self, path: &str) -> Option<Page> {
+        let documents = self.documents.as_ref()?;
+        let (text, kind) = match path {
+            "/.well-known/openid-configuration" => (&documents.configuration, "application/json"),
+            // RFC 7517, section 8.5.2.
+            "/.well-known/jwks.json" => (&documents.jwks, "application/jwk-set+json"),
+            _ => return None,
+        };
+        Some(Page::new(text.as_str(), kind, Keep::Minutes))
     }
 
     /// 503 while nothing can be minted: somebody has to look, though reading still works.

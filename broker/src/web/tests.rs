@@ -188,3 +188,35 @@ async fn a_broker_without_x509_has_no_pages_of_it() {
     }
     assert_eq!(side.get("/healthz").await.0, StatusCode::OK);
 }
+
+/// What a verifier of tokens needs is public, and may be kept for a while; nothing secret is beside it.
+#[tokio::test]
+async fn who_verifies_tokens_finds_issuer_and_keys() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let entropy = crate::entropy::SeededEntropy::new(1);
+    crate::mint::Mint::create(dir.path(), "payments", &entropy, NOW).expect("keys");
+    let mut mint = crate::mint::Mint::open(dir.path(), "payments").expect("keys");
+    assert_eq!(mint.public().documents(), None, "nobody said who issues");
+    mint.issue_as(crate::jwt::Issuer::new("https://bg.example.com").ok());
+    let mut side = Side::minting(true);
+    let paths = ["/.well-known/openid-configuration", "/.well-known/jwks.json"];
+    for path in paths {
+        assert_eq!(side.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+    let shown = Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), sample().newest);
+    side.shown = Arc::new(Shown { documents: mint.public().documents(), ..shown });
+    for path in paths {
+        let (status, body) = side.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        let document: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert!(!body.contains("\"d\"") && document.is_object(), "{body}");
+        let answer = side.ask(Request::get(path)).await;
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header(header::CACHE_CONTROL), Some("public, max-age=300"));
+        let tag = header(header::ETAG).expect("a tag").to_owned();
+        let again = side.ask(Request::get(path).header(header::IF_NONE_MATCH, tag)).await;
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        let post = side.ask(Request::post(path)).await;
+        assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+}

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use breakglass_integration_tests::people::{Person, ask};
 use breakglass_ledger::bytes::{Digest, Salt};
-use breakglass_ledger::policy::{Files, Policy, check, sample};
+use breakglass_ledger::policy::{Files, MINTED, Policy, check, sample};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Ask, Seen, Statement};
 use breakglass_ledger::time::Timestamp;
@@ -153,6 +153,7 @@ impl Asking {
             history: &History::NONE,
             landing: &Landing::NONE,
             can_revoke: true,
+            mints: MINTED,
         };
         let (statement, key) = (&self.statement, self.person.key());
         let command = Command::Statement { statement, key, user_verified: false };

@@ -72,7 +72,7 @@ const HOUSES: &[House] = &[
             ("deny", &[]),
             ("krl", &["crl", "deny", "sshwire"]),
             ("jwt", &["sshwire"]),
-            ("publish", &["crl", "deny", "krl"]),
+            ("publish", &["crl", "deny", "jwt", "krl"]),
             ("store", &["crl"]),
             ("mint", &["crl", "deny", "entropy", "jwt", "krl", "ocsp", "sshwire"]),
             ("desk", &["clock", "crl", "deny", "entropy", "jwt", "mint", "store", "krl", "ocsp"]),

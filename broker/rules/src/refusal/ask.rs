@@ -43,6 +43,17 @@ pub enum AskRefusal {
         /// The kind of credential.
         kind: &'static str,
     },
+    /// The broker lacks what it needs for this kind of credential.
+    #[error(
+        "this broker cannot mint {kind} credentials; nothing was begun: ask for another kind, or \
+         have its operator {remedy}"
+    )]
+    KindNotMinted {
+        /// The kind of credential.
+        kind: &'static str,
+        /// What the operator can do.
+        remedy: &'static str,
+    },
     /// Part of the format, but not of this version of the broker.
     #[error(
         "{what} is not supported yet; this broker would have to ignore it, so it does nothing: \

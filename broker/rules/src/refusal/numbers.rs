@@ -110,6 +110,7 @@ numbered! {
     Refusal::TokensSpent { .. } = 81, "tokens-spent";
     Refusal::StageUnsatisfiable { .. } = 82, "stage-unsatisfiable";
     Refusal::Lock(LockRefusal::LocksMax { .. }) = 83, "locks-max";
+    Refusal::Ask(AskRefusal::KindNotMinted { .. }) = 84, "kind-not-minted";
     Refusal::Report(ReportRefusal::NotAHost { .. }) = 90, "not-a-host";
     Refusal::Report(ReportRefusal::TargetNotTheirs { .. }) = 91, "target-not-theirs";
     Refusal::Report(ReportRefusal::ListUnknown { .. }) = 92, "list-unknown";

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{self, Body, Entry, Link, Numbered, Signed};
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::policy::Policy;
+use breakglass_ledger::policy::{MINTED, Policy};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::{assemble, ed25519_signature_blob};
-use breakglass_ledger::statement::{Act, Ask, Lane, ReviewVerdict, Seen, Statement, Target};
+use breakglass_ledger::statement::{Act, Ask, Kind, Lane, ReviewVerdict, Seen, Statement, Target};
 use breakglass_ledger::time::{Moment, Timestamp};
 use breakglass_rules::eligibility::Rules;
 use breakglass_rules::{
@@ -30,6 +30,7 @@ pub(crate) struct House {
     /// What the clock says.
     pub(crate) now: Timestamp,
     pub(crate) can_revoke: bool,
+    pub(crate) mints: Vec<Kind>,
     pub(crate) landing: Landing,
     pub(crate) seen_ok: SeenVerdict,
     pub(crate) requests: Vec<Request>,
@@ -63,6 +64,7 @@ impl House {
         let mut house = Self {
             now: Timestamp::from_unix_seconds(START),
             can_revoke: true,
+            mints: MINTED.to_vec(),
             landing: Landing::NONE,
             seen_ok: SeenVerdict::Ours,
             requests: Vec::new(),
@@ -416,6 +418,7 @@ impl House {
             history,
             landing: &self.landing,
             can_revoke: self.can_revoke,
+            mints: &self.mints,
         }
     }
 

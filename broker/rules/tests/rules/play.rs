@@ -16,6 +16,7 @@
 //! law bob-left                       the same, and open requests are not looked at
 //! again                              the statement before, once more
 //! blind | sighted | forget           revocation fails, works; past policies are lost
+//! keyless                            the broker has no key for any kind of credential
 //! ```
 //!
 //! Every step but the last must succeed, unless its line begins with `!`.
@@ -119,6 +120,7 @@ impl Player {
             Some(("law", change)) => self.house.lay_down(change),
             _ => match line {
                 "blind" => self.house.can_revoke = false,
+                "keyless" => self.house.mints.clear(),
                 "sighted" => self.house.can_revoke = true,
                 "forget" => self.house.forget(),
                 "mismatch" => self.house.seen_ok = SeenVerdict::Mismatch,

@@ -155,6 +155,13 @@ fn a_kind_that_the_scope_does_not_mint_is_not_offered() {
     }
 }
 
+/// Nobody approves what will never be given, and a broker that lost its means gives nothing.
+#[test]
+fn what_the_broker_cannot_mint_is_neither_asked_for_nor_collected() {
+    assert_eq!(play("keyless\n sam: request"), Err("kind-not-minted"));
+    assert_eq!(play(&then("keyless\n subject: collect")), Err("kind-not-minted"));
+}
+
 #[test]
 fn nobody_asks_for_longer_than_the_scope_allows() {
     assert_eq!(play("sam: request ttl=3600"), ok("requested"));

@@ -50,22 +50,18 @@ pub struct JwtCredential {
 }
 
 impl Mint {
-    /// Signs the token that `clearance` allows, as `issuer`, under `serial`, which is never given again.
+    /// Signs the token that `clearance` allows under `serial`, which is never given again.
     ///
     /// The token is read again by another library and compared with the clearance in every claim
     /// before it is given out.
     ///
     /// # Errors
     ///
-    /// [`MintError`] if the clearance is not for a token, this broker has no key for tokens, the key to
+    /// [`MintError`] if the clearance is not for a token, this broker has no key or no issuer for tokens, the key to
     /// bind it to is not P-256 or one of ours, or the token does not match the clearance. The clearance
     /// is used up; nothing was handed out.
-    pub fn sign_jwt(
-        &self,
-        clearance: Clearance,
-        serial: u64,
-        issuer: &Issuer,
-    ) -> Result<JwtCredential, MintError> {
+    pub fn sign_jwt(&self, clearance: Clearance, serial: u64) -> Result<JwtCredential, MintError> {
+        let issuer = self.public.issuer.as_ref().ok_or(MintError::NoIssuer)?;
         let terms = Terms::of(&clearance, issuer).ok_or(MintError::Kind)?;
         self.certify_jwt(&terms, serial)
     }

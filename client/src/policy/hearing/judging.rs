@@ -1,6 +1,7 @@
 //! The question as the rules hear it.
 
 use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::policy::MINTED;
 use breakglass_ledger::statement::{Act, Statement};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{
@@ -82,6 +83,7 @@ impl Hearing<'_> {
             history: &beyond.history,
             landing: &Landing::NONE,
             can_revoke: true,
+            mints: MINTED,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::statement::Kind;
 
 /// The kinds that the broker mints.
 #[cfg(not(any(test, feature = "testing")))]
-pub const MINTED: &[Kind] = &[Kind::Ssh];
+pub const MINTED: &[Kind] = &[Kind::Ssh, Kind::Jwt];
 
 /// In tests every kind that the format knows, so that rules and judge are tested ahead of the mint.
 #[cfg(any(test, feature = "testing"))]
