@@ -5,6 +5,7 @@
 //! through forty lines of our own, so that the two cannot share a mistake. Holds no key: the
 //! signature is made by `mint`, the files are written by `publish`.
 
+mod entries;
 mod issuer;
 pub(crate) mod read;
 mod write;
@@ -13,7 +14,8 @@ use std::fmt;
 
 use breakglass_ledger::time::Timestamp;
 
-pub use issuer::{Issuer, from_pem, serial_of};
+pub use entries::Entries;
+pub use issuer::{Issuer, from_pem, serial_of, to_pem};
 pub use read::read;
 pub use write::{Line, assemble, write};
 

@@ -11,6 +11,20 @@ use super::{Crl, CrlError, DER_MAX, ENTRIES_MAX, Number, SerialNumber};
 ///
 /// [`CrlError`] if it is not whole, not DER, or has anything in it that is never written here.
 pub fn read(der: &[u8]) -> Result<Crl<'_>, CrlError> {
+    let Frame { crl, entries: content } = frame(der)?;
+    Ok(Crl { revoked: content.map(entries).transpose()?.unwrap_or_default(), ..crl })
+}
+
+/// A list whose entries were not looked at.
+pub(crate) struct Frame<'a> {
+    /// What stands around them; says that nobody is revoked.
+    pub(crate) crl: Crl<'a>,
+    /// The entries, if there are any.
+    pub(crate) entries: Option<&'a [u8]>,
+}
+
+/// Reads what stands around the entries of a list.
+pub(crate) fn frame(der: &[u8]) -> Result<Frame<'_>, CrlError> {
     if der.len() > DER_MAX {
         return Err(CrlError::TooMany);
     }
@@ -30,7 +44,8 @@ pub fn read(der: &[u8]) -> Result<Crl<'_>, CrlError> {
     tbs.take(SEQUENCE)?;
     let issuer = prefix(before, tbs.0);
     let (this_update, next_update) = (tbs.time()?, tbs.time()?);
-    let revoked = if tbs.0.first() == Some(&SEQUENCE) { entries(&mut tbs)? } else { Vec::new() };
+    let is_there = tbs.0.first() == Some(&SEQUENCE);
+    let entries = if is_there { Some(tbs.take(SEQUENCE)?) } else { None };
     let mut extensions = Reader(tbs.take(EXPLICIT_0)?);
     tbs.finish()?;
     let mut all = Reader(extensions.take(SEQUENCE)?);
@@ -40,20 +55,21 @@ pub fn read(der: &[u8]) -> Result<Crl<'_>, CrlError> {
     all.finish()?;
     let of_issuer = key_id.take(KEY_ID)?;
     key_id.finish()?;
-    Ok(Crl {
+    let crl = Crl {
         issuer,
         key_id: of_issuer,
         number: Number(unsigned(number)?),
         this_update,
         next_update,
-        revoked,
+        revoked: Vec::new(),
         signed,
         signature,
-    })
+    };
+    Ok(Frame { crl, entries })
 }
 
-fn entries(tbs: &mut Reader<'_>) -> Result<Vec<(SerialNumber, Timestamp)>, CrlError> {
-    let mut all = Reader(tbs.take(SEQUENCE)?);
+fn entries(content: &[u8]) -> Result<Vec<(SerialNumber, Timestamp)>, CrlError> {
+    let mut all = Reader(content);
     if all.0.is_empty() {
         return Err(form("an empty list of entries"));
     }
@@ -62,14 +78,27 @@ fn entries(tbs: &mut Reader<'_>) -> Result<Vec<(SerialNumber, Timestamp)>, CrlEr
         if revoked.len() >= ENTRIES_MAX {
             return Err(CrlError::TooMany);
         }
-        let mut entry = Reader(all.take(SEQUENCE)?);
-        let number = unsigned(entry.take(INTEGER)?)?.to_be_bytes();
-        let serial = SerialNumber::from_number(&number).ok_or(form("a serial number"))?;
-        revoked.push((serial, entry.time()?));
-        entry.expect(BECAUSE_IT_IS_OVER, "entry extensions")?;
-        entry.finish()?;
+        revoked.push(next_entry(&mut all)?);
     }
     Ok(revoked)
+}
+
+/// Reads one entry, with nothing behind it.
+pub(super) fn entry(der: &[u8]) -> Result<(SerialNumber, Timestamp), CrlError> {
+    let mut reader = Reader(der);
+    let read = next_entry(&mut reader)?;
+    reader.finish()?;
+    Ok(read)
+}
+
+fn next_entry(all: &mut Reader<'_>) -> Result<(SerialNumber, Timestamp), CrlError> {
+    let mut entry = Reader(all.take(SEQUENCE)?);
+    let number = unsigned(entry.take(INTEGER)?)?.to_be_bytes();
+    let serial = SerialNumber::from_number(&number).ok_or(form("a serial number"))?;
+    let since = entry.time()?;
+    entry.expect(BECAUSE_IT_IS_OVER, "entry extensions")?;
+    entry.finish()?;
+    Ok((serial, since))
 }
 
 /// What is left of DER.

@@ -17,10 +17,16 @@ fn lines(count: u64) -> Vec<Line> {
 /// DER of the name `CN=x`.
 const ISSUER: &[u8] = &[0x30, 12, 0x31, 10, 0x30, 8, 6, 3, 0x55, 4, 3, 12, 1, b'x'];
 
+fn entries(lines: &[Line]) -> Entries {
+    let mut entries = Entries::default();
+    lines.iter().for_each(|line| entries.add(line, NOW).unwrap());
+    entries
+}
+
 fn list(lines: &[Line]) -> Vec<u8> {
     let number = Number::new(70, NOW);
     let header = Header { issuer: ISSUER, key_id: &[7; 20], number, signed_at: NOW };
-    assemble(&write(&header, lines.iter()).unwrap(), &[0x30, 0]).unwrap()
+    assemble(&write(&header, &entries(lines)).unwrap(), &[0x30, 0]).unwrap()
 }
 
 #[test]
@@ -116,8 +122,29 @@ fn a_list_of_the_far_future_reads_back() {
     let header =
         Header { issuer: ISSUER, key_id: &[7; 20], number: Number::new(1, far), signed_at: far };
     let lines = [Line::new(serial(1), far.plus(5)).unwrap()];
-    let der = assemble(&write(&header, lines.iter()).unwrap(), &[0x30, 0]).unwrap();
+    let der = assemble(&write(&header, &entries(&lines)).unwrap(), &[0x30, 0]).unwrap();
     let found = read(&der).unwrap();
     assert_eq!((found.this_update, found.next_update), (far.minus(60), far.plus(604_800)));
     assert_eq!(found.revoked, [(serial(1), far.plus(5))]);
+}
+
+#[test]
+fn a_list_in_pem_is_one_block_in_lines_of_64() {
+    for count in [0, 1, 7, 300] {
+        let der = list(&lines(count));
+        let pem = to_pem(&der);
+        assert_eq!(from_pem(&pem), Some(der.clone()));
+        let (rest, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap();
+        assert_eq!((block.label.as_str(), block.contents, rest.len()), ("X509 CRL", der, 0));
+        let (last, whole) = pem
+            .lines()
+            .collect::<Vec<_>>()
+            .split_last()
+            .map(|(_, all)| {
+                let (last, whole) = all[1..].split_last().unwrap();
+                (last.len(), whole.iter().all(|line| line.len() == 64))
+            })
+            .unwrap();
+        assert!(whole && (1..=64).contains(&last));
+    }
 }

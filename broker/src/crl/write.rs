@@ -14,9 +14,7 @@ use x509_cert::serial_number;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::Time;
 
-use super::{
-    BACKDATE_SECONDS, CrlError, DER_MAX, ENTRIES_MAX, Header, SerialNumber, VALID_SECONDS,
-};
+use super::{BACKDATE_SECONDS, CrlError, DER_MAX, Entries, Header, SerialNumber, VALID_SECONDS};
 
 /// One revoked certificate, encoded once: at a hundred thousand of them this is what takes time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +48,11 @@ impl Line {
         self.serial
     }
 
+    /// As it stands in the list.
+    pub(super) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// Since when.
     #[must_use]
     pub const fn revoked_at(&self) -> Timestamp {
@@ -78,23 +81,12 @@ struct CertificateList<'a> {
     signature: BitStringRef<'a>,
 }
 
-/// The bytes to sign of the list that says exactly `lines`.
+/// The bytes to sign of the list that says exactly `entries`.
 ///
 /// # Errors
 ///
-/// [`CrlError`] if they are too many, or a date does not fit.
-pub fn write<'a>(
-    header: &Header<'_>,
-    lines: impl ExactSizeIterator<Item = &'a Line>,
-) -> Result<Vec<u8>, CrlError> {
-    if lines.len() > ENTRIES_MAX {
-        return Err(CrlError::TooMany);
-    }
-    let mut revoked = Vec::with_capacity(lines.len().saturating_mul(LINE_BYTES));
-    for line in lines {
-        revoked.extend_from_slice(&line.der);
-    }
-    let none = revoked.is_empty();
+/// [`CrlError`] if a date does not fit.
+pub fn write(header: &Header<'_>, entries: &Entries) -> Result<Vec<u8>, CrlError> {
     let key_id = AuthorityKeyIdentifier {
         key_identifier: Some(OctetString::new(header.key_id).map_err(|_| CrlError::Encode)?),
         ..AuthorityKeyIdentifier::default()
@@ -108,7 +100,7 @@ pub fn write<'a>(
         this_update: calendar(header.signed_at.minus(BACKDATE_SECONDS))?,
         next_update: calendar(header.signed_at.plus(VALID_SECONDS))?,
         // RFC 5280, 5.1.2.6: absent, not empty.
-        revoked: if none { None } else { Some(sequence(&revoked)?) },
+        revoked: if entries.is_empty() { None } else { Some(sequence(entries.der())?) },
         extensions: vec![
             extension(AUTHORITY_KEY_ID, encoded(&key_id)?)?,
             extension(NUMBER, encoded(&number)?)?,
@@ -164,5 +156,3 @@ const ECDSA_SHA256: AlgorithmIdentifierOwned = AlgorithmIdentifierOwned {
 const AUTHORITY_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 const NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
 const REASON: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
-/// Most bytes that one entry takes.
-const LINE_BYTES: usize = 51;

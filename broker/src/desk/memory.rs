@@ -21,7 +21,7 @@ use super::published::Lists;
 use super::recall::{self, Recall};
 use super::tokens::Tokens;
 use super::vouch::News;
-use crate::crl::{KEPT_SECONDS, Line};
+use crate::crl::{Entries, KEPT_SECONDS, Line};
 use crate::deny;
 use crate::mint::{MintError, SignedList};
 use crate::store::{Anchored, RevokedX509};
@@ -44,8 +44,8 @@ pub(super) struct Memory {
     roots: BTreeMap<u64, Digest>,
     recall: Recall,
     revoked: BTreeSet<u64>,
-    /// Revoked X.509 certificates by the `seq` of their entry, each with the end of its validity.
-    lines: BTreeMap<u64, (Timestamp, Line)>,
+    /// Revoked X.509 certificates, as their list has them.
+    entries: Entries,
     /// What has become of certificates since this was last asked.
     certificate_news: Vec<News>,
     world: Arc<World>,
@@ -82,7 +82,7 @@ impl Memory {
             world: Arc::new(read_world(store)?),
             recall: Recall::since(store.head()),
             revoked: store.read().revoked_serials()?.into_iter().collect(),
-            lines: BTreeMap::new(),
+            entries: Entries::default(),
             certificate_news: Vec::new(),
             drains: BTreeSet::new(),
             lists_changed: true,
@@ -256,9 +256,9 @@ impl Memory {
         changed.then(|| self.revoked.iter().copied().collect())
     }
 
-    /// The revoked X.509 certificates, by the `seq` of their entries.
-    pub(super) fn lines(&self) -> impl ExactSizeIterator<Item = &Line> + Clone {
-        self.lines.values().map(|(_, line)| line)
+    /// The revoked X.509 certificates.
+    pub(super) const fn entries(&self) -> &Entries {
+        &self.entries
     }
 
     /// What has become of certificates since this was last asked; to be told once it is durable.
@@ -267,8 +267,8 @@ impl Memory {
     }
 
     /// Forgets certificates that ended long ago for every clock.
-    pub(super) fn forget_lines(&mut self, now: Timestamp) {
-        self.lines.retain(|_, (ends, _)| now < ends.plus(KEPT_SECONDS));
+    pub(super) fn forget_entries(&mut self, now: Timestamp) {
+        self.entries.forget(now);
     }
 
     /// These lists are published.
@@ -316,7 +316,7 @@ impl Memory {
     pub(super) fn enlist_x509(&mut self, revoked: &[RevokedX509]) -> Result<(), DeskError> {
         for one in revoked {
             let line = Line::new(one.number, one.revoked).map_err(MintError::from)?;
-            self.lines.insert(one.number.seq(), (one.ends, line));
+            self.entries.add(&line, one.ends).map_err(MintError::from)?;
             let news = News::issued(one.number, one.ends);
             self.certificate_news.push(News { revoked: Some(one.revoked), ..news });
             self.lists_changed = true;

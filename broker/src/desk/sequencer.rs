@@ -208,10 +208,11 @@ impl Sequencer {
         if now.since(crl.signed_at) < SIGN_EVERY_SECONDS {
             return;
         }
-        self.memory.forget_lines(now);
+        self.memory.forget_entries(now);
         self.shared.certificates().forget(now);
         // The version says how much of the ledger is in it, and never goes back.
-        let signed = self.mint.crl(self.memory.lines(), lists.version, now.max(head.time.second()));
+        let signed =
+            self.mint.crl_of(self.memory.entries(), lists.version, now.max(head.time.second()));
         self.shared.report(Revoking::Lists, signed.is_ok());
         match signed {
             Ok(crl) => self.shared.show_lists(Arc::new(SignedList { crl, ..(*lists).clone() })),
@@ -328,7 +329,7 @@ fn sign_lists(
     let generated = head.time.second();
     let deny = mint.deny(memory.tokens.denied(), head.size, generated)?;
     // A clock that went back must not make the list look like an older one.
-    let lists = mint.lists(serials, memory.lines(), head.size, generated, now.max(generated))?;
+    let lists = mint.lists(serials, memory.entries(), head.size, generated, now.max(generated))?;
     Ok(SignedList { deny: Some(deny), ..lists })
 }
 

@@ -25,7 +25,7 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::Kind;
 use breakglass_ledger::time::Timestamp;
 
-use crate::crl::Line;
+use crate::crl::Entries;
 use crate::deny::SignedDeny;
 use crate::entropy::Entropy;
 use crate::jwt::{Documents, Issuer, JwtKey};
@@ -260,20 +260,20 @@ impl Mint {
     }
 
     /// Makes and signs the lists that go together: SSH serials `revoked` (ascending) and the X.509
-    /// certificates of `lines`, the second dated `signed_at`.
+    /// certificates of `entries`, the second dated `signed_at`.
     ///
     /// # Errors
     ///
-    /// As [`krl`](Self::krl) and [`crl`](Self::crl). Nothing was handed out.
-    pub fn lists<'a>(
+    /// As [`krl`](Self::krl) and [`crl_of`](Self::crl_of). Nothing was handed out.
+    pub fn lists(
         &self,
         revoked: &[u64],
-        lines: impl ExactSizeIterator<Item = &'a Line> + Clone,
+        entries: &Entries,
         version: u64,
         generated: Timestamp,
         signed_at: Timestamp,
     ) -> Result<SignedList, MintError> {
-        let crl = self.crl(lines, version, signed_at)?;
+        let crl = self.crl_of(entries, version, signed_at)?;
         Ok(SignedList { crl, ..self.krl(revoked, version, generated)? })
     }
 

@@ -126,7 +126,7 @@ fn says(desk: &Desk, version: u64, revoked: &[u64]) -> bool {
 }
 
 fn lists(mint: &Mint, revoked: &[u64], version: u64, at: Timestamp) -> SignedList {
-    mint.lists(revoked, [].iter(), version, NOW, at).unwrap()
+    mint.lists(revoked, &crl::Entries::default(), version, NOW, at).unwrap()
 }
 
 /// A mint with other keys.

@@ -13,6 +13,7 @@ use crate::filling::Stage;
 use crate::measure::{each, seconds};
 use crate::parts::scratch;
 use crate::report::{Aim, Figure, Report};
+use crate::revoked;
 use crate::rows::Table;
 
 const SECTION: &str = "lists";
@@ -28,6 +29,7 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
     let serials: Vec<u64> =
         (1..).map(|n: u64| 3 * n + u64::from(n.is_multiple_of(7))).take(serials).collect();
     list(&serials, report);
+    revoked::measure(&serials, report);
 }
 
 fn sweep(due: u64, report: &mut Report) {
@@ -86,7 +88,7 @@ fn list(serials: &[u64], report: &mut Report) {
 }
 
 /// Seconds that `ssh-keygen` takes for the same list.
-fn ssh_keygen(dir: &Path, authority: &str, serials: &[u64]) -> f64 {
+pub(crate) fn ssh_keygen(dir: &Path, authority: &str, serials: &[u64]) -> f64 {
     let mut text = String::new();
     for serial in serials {
         writeln!(text, "serial: {serial}").expect("grows");

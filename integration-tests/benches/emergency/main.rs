@@ -28,6 +28,7 @@ mod parts;
 mod proof;
 mod quiet;
 mod report;
+mod revoked;
 mod rows;
 
 use std::path::PathBuf;

@@ -3,46 +3,64 @@
 use breakglass_ledger::time::Timestamp;
 
 use super::{Mint, MintError};
-use crate::crl::{self, BACKDATE_SECONDS, Header, Line, Number, SignedCrl, VALID_SECONDS};
-use crate::mint::pem;
+use crate::crl::read::{Frame, frame};
+use crate::crl::{self, BACKDATE_SECONDS, Entries, Header, Line, Number, SignedCrl, VALID_SECONDS};
 
 impl Mint {
     /// Makes and signs the list that revokes exactly the certificates of `lines`, as part of version
+    /// `version` of the lists; `None` if this broker has no X.509 authority. For whoever makes one list:
+    /// who makes many keeps [`Entries`] and asks [`crl_of`](Self::crl_of).
+    ///
+    /// # Errors
+    ///
+    /// As [`crl_of`](Self::crl_of).
+    pub fn crl<'a>(
+        &self,
+        lines: impl Iterator<Item = &'a Line>,
+        version: u64,
+        signed_at: Timestamp,
+    ) -> Result<Option<SignedCrl>, MintError> {
+        let mut entries = Entries::default();
+        for line in lines {
+            entries.add(line, Timestamp::from_unix_seconds(u64::MAX))?;
+        }
+        self.crl_of(&entries, version, signed_at)
+    }
+
+    /// Makes and signs the list that revokes exactly the certificates of `entries`, as part of version
     /// `version` of the lists; `None` if this broker has no X.509 authority.
     ///
-    /// It is read back before it is given out.
+    /// It is read back before it is given out; the entries were, each when it was added.
     ///
     /// # Errors
     ///
     /// [`MintError::Crl`] if it could not be made, [`MintError::ListMismatch`] if what was written
     /// does not say what it should.
-    pub fn crl<'a>(
+    pub fn crl_of(
         &self,
-        lines: impl ExactSizeIterator<Item = &'a Line> + Clone,
+        entries: &Entries,
         version: u64,
         signed_at: Timestamp,
     ) -> Result<Option<SignedCrl>, MintError> {
         let Some(authority) = &self.x509 else { return Ok(None) };
         let number = Number::new(version, signed_at);
         let (issuer, key_id) = (authority.subject(), authority.key_id().as_slice());
-        let header = Header { issuer, key_id, number, signed_at };
-        let tbs = crl::write(&header, lines.clone())?;
+        let tbs = crl::write(&Header { issuer, key_id, number, signed_at }, entries)?;
         let der = crl::assemble(&tbs, &authority.sign(&tbs)?)?;
-        let read = crl::read(&der)?;
-        let expected = lines.map(|line| (line.serial(), line.revoked_at()));
+        let Frame { crl, entries: content } = frame(&der)?;
         let same = [
-            read.issuer == issuer,
-            read.key_id == key_id,
-            read.number == number,
-            read.this_update == signed_at.minus(BACKDATE_SECONDS),
-            read.next_update == signed_at.plus(VALID_SECONDS),
-            read.revoked.iter().copied().eq(expected),
-            authority.has_signed(read.signed, read.signature),
+            crl.issuer == issuer,
+            crl.key_id == key_id,
+            crl.number == number,
+            crl.this_update == signed_at.minus(BACKDATE_SECONDS),
+            crl.next_update == signed_at.plus(VALID_SECONDS),
+            content.unwrap_or_default() == entries.der(),
+            authority.has_signed(crl.signed, crl.signature),
         ];
         if same.contains(&false) {
             return Err(MintError::ListMismatch);
         }
-        let pem = String::from_utf8_lossy(&pem::encode("X509 CRL", &der)).into_owned();
+        let pem = crl::to_pem(&der);
         Ok(Some(SignedCrl { number, signed_at, der, pem }))
     }
 }
