@@ -6,6 +6,7 @@ use breakglass_broker::desk::{Desk, Incoming, Text};
 use breakglass_integration_tests::people::{Person, say};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Files, sample};
 use breakglass_ledger::principal::Origin;
 use breakglass_ledger::sshsig::SshSig;
@@ -147,9 +148,26 @@ impl Cast {
     ///
     /// Those whose numbers differ by less than the responders do not get in each other's way.
     pub(crate) fn emergency(&self, scene: &Scene, number: u64, ttl: u32, ink: Ink) -> Emergency {
-        let responder = &self.responders[number as usize % self.responders.len()];
         // A key carries one credential.
         let subject = Signer::new(Person::named(&format!("subject {number}")));
+        let own = subject.person.key().clone();
+        self.emergency_of(scene, number, (ttl, ink), Kind::Ssh, &own, |statement| match ink {
+            Ink::Fresh => subject.person.sign(statement),
+            Ink::Old => subject.old.clone(),
+        })
+    }
+
+    /// The same for a credential of this kind, bound to `own`, whose owner signs what collects it.
+    pub(crate) fn emergency_of(
+        &self,
+        scene: &Scene,
+        number: u64,
+        (ttl, ink): (u32, Ink),
+        kind: Kind,
+        own: &PublicKey,
+        collects: impl FnOnce(&Statement) -> SshSig,
+    ) -> Emergency {
+        let responder = &self.responders[number as usize % self.responders.len()];
         let mut salt = [0; 32];
         salt[..8].copy_from_slice(&number.to_be_bytes());
         let text = "payments are down and the identity provider with them".to_owned();
@@ -157,17 +175,20 @@ impl Cast {
             id: id(number),
             by: responder.person.name.parse().expect("a name"),
             scope: self.scope(number).parse().expect("a name"),
-            kinds: vec![Kind::Ssh],
+            kinds: vec![kind],
             lane: Lane::Normal,
             ttl: Ttl::from_seconds(ttl).expect("a ttl"),
             incident: Some("INC-4711".to_owned()),
             reason: Some(commitment(&salt, &text)),
-            key: Some(subject.person.key().clone()),
+            key: Some(own.clone()),
             on_behalf_of: Vec::new(),
         };
-        let sign = |step: u8, who: &Signer, act: Act| {
+        let state = |step: u8, act: Act| {
             let nonce = u128::from(number) << 8 | u128::from(step);
-            let statement = say(&scene.origin, scene.seen, act, scene.now, GOOD_FOR_SECONDS, nonce);
+            say(&scene.origin, scene.seen, act, scene.now, GOOD_FOR_SECONDS, nonce)
+        };
+        let sign = |step: u8, who: &Signer, act: Act| {
+            let statement = state(step, act);
             let signature = match ink {
                 Ink::Fresh => who.person.sign(&statement),
                 Ink::Old => who.old.clone(),
@@ -189,8 +210,9 @@ impl Cast {
         };
         let first = sign(1, &self.ada, approve(&self.ada, "app-owner"));
         let second = sign(2, &self.bob, approve(&self.bob, "security"));
-        let collect = Act::Collect(Collect { request: about, kind: Kind::Ssh });
-        [request, first, second, sign(3, &subject, collect)]
+        let statement = state(3, Act::Collect(Collect { request: about, kind }));
+        let signature = collects(&statement);
+        [request, first, second, Said { statement, signature, text: None }]
     }
 }
 
@@ -263,4 +285,7 @@ quorum = 1
 [scope.ssh]
 principals = ["bg-root"]
 extensions = ["permit-pty"]
+
+[scope.x509]
+organizations = ["bg-root"]
 "#;

@@ -21,6 +21,7 @@ mod decide;
 mod echo;
 mod filling;
 mod growth;
+mod issue;
 mod lists;
 mod load;
 mod measure;
@@ -50,11 +51,12 @@ pub(crate) enum Extent {
 /// A part of the report, by the name it is asked for, in the order it is measured.
 type Section = (&'static str, fn(Extent, &mut Report));
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     ("parts", parts::measure),
     ("decide", decide::measure),
     ("acts", acts::measure),
     ("quiet", quiet::measure),
+    ("issue", issue::measure),
     ("lists", lists::measure),
     ("proof", proof::measure),
     ("growth", growth::measure),
@@ -99,7 +101,7 @@ fn main() -> ExitCode {
 
 fn usage(why: &str) -> ExitCode {
     eprintln!(
-        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|lists|proof|growth]…"
+        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|issue|lists|proof|growth]…"
     );
     ExitCode::SUCCESS
 }

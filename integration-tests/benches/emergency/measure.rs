@@ -55,6 +55,18 @@ pub(crate) fn cpu_of_thread() -> f64 {
     nanos / 1e9
 }
 
+/// CPU seconds of this process's own sequencers: the threads that decide.
+pub(crate) fn cpu_of_sequencer() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let nanos = threads.filter_map(|thread| {
+        let path = thread.ok()?.path();
+        let name = std::fs::read_to_string(path.join("comm")).ok()?;
+        let stat = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        (name.trim() == "sequencer").then(|| stat.split(' ').next()?.parse::<f64>().ok()).flatten()
+    });
+    nanos.sum::<f64>() / 1e9
+}
+
 /// Resident bytes of a process.
 pub(crate) fn memory_of(process: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it lives");

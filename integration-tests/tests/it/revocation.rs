@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use breakglass_broker::crl::Entries;
 use breakglass_broker::krl;
 use breakglass_broker::publish::Published;
 use breakglass_integration_tests::desk::House;
@@ -57,8 +58,8 @@ fn a_list_replaced_under_load_never_lets_the_revoked_in_nor_the_good_out() {
                 // From a few bytes to a few hundred kilobytes, several pages of the file apart.
                 let others = (1..=(version % 5) * 10_000).map(|n| 1_000_000 + n * n);
                 let serials: Vec<u64> = std::iter::once(revoked.serial).chain(others).collect();
-                let (at, none) = (now().second(), [].iter());
-                let signed = mint.lists(&serials, none, version, at, at).unwrap();
+                let (at, none) = (now().second(), Entries::default());
+                let signed = mint.lists(&serials, &none, version, at, at).unwrap();
                 assert_eq!(publisher.publish(&signed).unwrap(), Published::Now);
             });
         });
