@@ -9,8 +9,9 @@ use breakglass_ledger::statement::{Act, Statement};
 
 use super::InitError;
 use crate::config::Layout;
+use crate::deny;
 use crate::house;
-use crate::krl::NAMESPACE;
+use crate::krl;
 use crate::mint::{Mint, PublicParts};
 use crate::store::{GuardPolicy, Store, StoreError};
 
@@ -64,7 +65,8 @@ pub(super) fn ssh_ca(public: &PublicParts) -> String {
 
 /// A line of allowed signers (ssh-keygen(1)): the lists key, for lists and for nothing else.
 pub(super) fn lists_allowed(public: &PublicParts) -> String {
-    format!("breakglass namespaces=\"{NAMESPACE}\" {}\n", public.lists.to_openssh())
+    let namespaces = format!("{},{}", krl::NAMESPACE, deny::NAMESPACE);
+    format!("breakglass namespaces=\"{namespaces}\" {}\n", public.lists.to_openssh())
 }
 
 /// The files of the policy that the ledger began under: what lies in the policy directory may be

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAPERS: [&str; 8] = [
+const PAPERS: [&str; 9] = [
     "README.md",
     "CHANGELOG.md",
     "broker/ARCHITECTURE.md",
     "runbooks/README.md",
     "runbooks/break-glass.md",
+    "runbooks/kubernetes.md",
     "runbooks/approve-at-3am.md",
     "runbooks/outage.md",
     "runbooks/verify-the-ledger.md",

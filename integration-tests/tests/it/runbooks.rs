@@ -54,6 +54,18 @@ fn a_host_is_set_up_as_its_runbook_says() {
 }
 
 #[test]
+fn a_cluster_is_wired_as_its_runbook_says() {
+    let mut place = Rehearsal::new();
+    // The page starts the broker itself, with the configuration that it has changed.
+    broker(&place).stop();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    place.set("API_PORT", port.to_string());
+    rehearse(&mut place, "kubernetes.md");
+}
+
+#[test]
 fn the_ledger_is_verified_as_its_runbook_says() {
     let mut place = Rehearsal::new();
     let _broker = broker(&place);
