@@ -11,6 +11,7 @@ use crate::config::Layout;
 use crate::desk::Parts;
 use crate::entropy::SystemEntropy;
 use crate::mint::{Custody, Mint, MintError};
+use crate::rotate::agreed::{Disagreement, Named};
 use crate::store::{GuardPolicy, Store, StoreError};
 
 /// Longest deployment name with its line feed, and a little room to say that there is too much.
@@ -40,6 +41,9 @@ pub enum HouseError {
     /// The ledger cannot be used.
     #[error("the ledger cannot be opened")]
     Store(#[from] StoreError),
+    /// The key files are not those that the ledger names.
+    #[error("the keys are not those of this ledger")]
+    Keys(#[from] Disagreement),
     /// The clock is a month or more ahead of the ledger.
     #[error(
         "the clock says {now} and the newest entry is of {head}; if the daemon really stood still \
@@ -141,8 +145,15 @@ pub fn open(
     guard: GuardPolicy,
     accept_clock: bool,
 ) -> Result<Parts, HouseError> {
-    let mint = existing_keys(state, custody)?;
+    let mut mint = existing_keys(state, custody)?;
     let store = Store::open(&Layout::of(state).ledger(), &mint.public().log, guard)?;
+    let named = Named::read(&store.reader()?)?;
+    if let Some((role, seq)) = named.unfinished(mint.public())? {
+        // Stopped between the entry and the files: the entry decides.
+        Mint::switch(state, role, seq)?;
+        mint = existing_keys(state, custody)?;
+    }
+    named.check(mint.public(), Layout::of(state).keys())?;
     let (now, head) = (clock.now().second(), store.head().time.second());
     if !accept_clock && now.since(head) > AHEAD_MAX_SECONDS {
         return Err(HouseError::ClockAhead { now: now.to_string(), head: head.to_string() });

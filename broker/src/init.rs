@@ -25,7 +25,7 @@ use crate::house::{self, HouseError};
 use crate::mint::{Custody, Mint};
 use crate::store::{Store, StoreError};
 
-pub(crate) use self::papers::{client_config, write_papers};
+pub(crate) use self::papers::{client_config, write_papers, write_trusted};
 
 /// Exit code when a signature is still missing, as for a request that still waits.
 const STILL_PENDING: u8 = 3;

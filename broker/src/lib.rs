@@ -24,6 +24,7 @@ pub mod ocsp;
 pub mod probe;
 pub mod publish;
 pub mod report;
+pub mod rotate;
 pub mod rpc;
 pub mod serve;
 pub mod sshwire;

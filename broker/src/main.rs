@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use breakglass_ledger::entry::KeyRole;
 use breakglass_ledger::principal::CallerId;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use breakglass_broker::clock::SystemClock;
 use breakglass_broker::config::Config;
 use breakglass_broker::custody::{self, CustodyError, Source, Wrap};
 use breakglass_broker::entropy::SystemEntropy;
 use breakglass_broker::mint::{Custody, MintError, Passphrase};
-use breakglass_broker::{api, check, dev, erase, init, notify, report, serve};
+use breakglass_broker::rotate::Step;
+use breakglass_broker::{api, check, dev, erase, init, notify, report, rotate, serve};
 
 /// The break-glass broker: takes emergency requests, enforces the approval chain, mints
 /// short-lived credentials, revokes them, and writes all of it down.
@@ -97,6 +99,12 @@ enum Verb {
         #[command(flatten)]
         unlock: Unlock,
     },
+    /// Replace one of the broker's keys, both trusted meanwhile (stop the daemon first)
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Rotate {
+        #[command(subcommand)]
+        verb: RotateVerb,
+    },
     /// Erase one free text, such as a pasted password; the ledger will say that it was erased (stop
     /// the daemon first)
     #[command(after_help = ERASE_EXAMPLES)]
@@ -109,6 +117,91 @@ enum Verb {
         #[command(flatten)]
         unlock: Unlock,
     },
+}
+
+#[derive(Subcommand)]
+enum RotateVerb {
+    /// Make the next key: published from the next start on, and signing nothing
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Prepare(RotateArgs),
+    /// Sign by the next key from here on; what the one of before signed goes on being trusted
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Switch {
+        #[command(flatten)]
+        args: RotateArgs,
+        /// Do not wait until the next key was published for a day: the current one is known to others
+        #[arg(long)]
+        now: bool,
+    },
+    /// Trust old keys no longer
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Retire {
+        #[command(flatten)]
+        args: RotateArgs,
+        /// Although something that they signed still counts, for this reason
+        #[arg(long, value_name = "REASON")]
+        force: Option<String>,
+    },
+    /// Remove a next key, which never signed anything
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Abandon(RotateArgs),
+    /// Show every key, where it stands, and what may be done with it
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Status {
+        /// The state directory, made by `init`
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// How to print it
+        #[arg(long, short, default_value = "table")]
+        output: Output,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+}
+
+#[derive(Args)]
+struct RotateArgs {
+    /// Which key
+    role: Role,
+    /// The state directory, made by `init`
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Role {
+    /// Signs SSH certificates
+    SshCa,
+    /// Signs revocation lists for hosts
+    Lists,
+    /// Signs the daemon's TLS certificates, which clients pin
+    TlsCa,
+    /// Signs X.509 client certificates and their list
+    X509Ca,
+    /// Signs tokens
+    JwtKey,
+}
+
+impl Role {
+    const fn named(self) -> KeyRole {
+        match self {
+            Self::SshCa => KeyRole::SshCa,
+            Self::Lists => KeyRole::Lists,
+            Self::TlsCa => KeyRole::TlsCa,
+            Self::X509Ca => KeyRole::X509Ca,
+            Self::JwtKey => KeyRole::JwtKey,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
 }
 
 /// What opens the private keys, if they are encrypted.
@@ -192,6 +285,16 @@ enum NotifyVerb {
         channel: String,
     },
 }
+
+const ROTATE_EXAMPLES: &str = "\
+The log's key is the ledger's identity and is never replaced. A state directory that is older than
+x509-ca or jwt-key gets its first by the same steps, without a day between them.
+
+Examples:
+      breakglassd rotate prepare ssh-ca --state /var/lib/breakglass
+      breakglassd rotate switch  ssh-ca --state /var/lib/breakglass      # a day later
+      breakglassd rotate retire  ssh-ca --state /var/lib/breakglass      # when nothing of it counts
+      breakglassd rotate status --state /var/lib/breakglass -o json";
 
 const NOTIFY_EXAMPLES: &str = "\
 It needs no running daemon and writes nothing into the ledger.
@@ -336,11 +439,29 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             println!("{}", check::run(&state, &unlock.custody()?)?);
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Rotate { verb } => {
+            println!("{}", rotate(verb)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Erase { state, commitment, unlock } => {
             println!("{}", erase::run(&state, &unlock.custody()?, &commitment)?);
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn rotate(verb: RotateVerb) -> anyhow::Result<String> {
+    let (args, step) = match verb {
+        RotateVerb::Prepare(args) => (args, Step::Prepare),
+        RotateVerb::Switch { args, now } => (args, Step::Switch { now }),
+        RotateVerb::Retire { args, force } => (args, Step::Retire { forced: force }),
+        RotateVerb::Abandon(args) => (args, Step::Abandon),
+        RotateVerb::Status { state, output, unlock } => {
+            return Ok(rotate::status(&state, &unlock.custody()?, output == Output::Json)?);
+        }
+    };
+    let custody = args.unlock.custody()?;
+    Ok(rotate::run(&args.state, &custody, args.role.named(), &step)?)
 }
 
 fn keys(verb: KeysVerb) -> Result<String, CustodyError> {

@@ -50,6 +50,8 @@ pub struct Publisher {
     signer: PublicKey,
     x509: Option<Issuer>,
     documents: Option<Documents>,
+    older: Vec<PublicKey>,
+    older_x509: Vec<Issuer>,
 }
 
 /// What publishing did.
@@ -83,13 +85,29 @@ impl Publisher {
                 sync(parent)?;
             }
         }
-        Ok(Self { dir: dir.to_owned(), authority, signer, x509, documents: None })
+        let (documents, older, older_x509) = (None, Vec::new(), Vec::new());
+        Ok(Self { dir: dir.to_owned(), authority, signer, x509, documents, older, older_x509 })
     }
 
     /// The same, with the documents of who issues tokens beside each list.
     #[must_use]
     pub fn with(self, documents: Option<Documents>) -> Self {
         Self { documents, ..self }
+    }
+
+    /// The same, for lists that may also be about certificates of authorities before these: SSH keys
+    /// `older`, and X.509 certificates `older_x509` (PEM).
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::X509`] if one of the latter is not an authority's certificate.
+    pub fn with_older(
+        self,
+        older: Vec<PublicKey>,
+        older_x509: &[String],
+    ) -> Result<Self, PublishError> {
+        let issuers = older_x509.iter().map(|pem| Issuer::from_pem(pem).ok_or(PublishError::X509));
+        Ok(Self { older, older_x509: issuers.collect::<Result<_, _>>()?, ..self })
     }
 
     /// Puts `list` in place. When this returns, the next login is judged by it, whatever crashes.
@@ -145,7 +163,9 @@ impl Publisher {
 
     /// Reads a list as a host would, and checks who signed it.
     fn read(&self, list: &SignedList) -> Result<Krl, PublishError> {
-        let read = krl::read(&list.krl, self.authority.wire())?;
+        let authorities: Vec<&[u8]> =
+            std::iter::once(&self.authority).chain(&self.older).map(PublicKey::wire).collect();
+        let read = krl::read_of(&list.krl, &authorities)?;
         if read.version != list.version {
             return Err(PublishError::Version { inside: read.version, offered: list.version });
         }
@@ -183,8 +203,16 @@ impl Publisher {
             let inside = read.number.version();
             return Err(PublishError::Version { inside, offered: list.version });
         }
-        let is_same = crl::from_pem(&crl.pem).is_some_and(|der| der == crl.der);
-        if is_same && issuer.made(&read) { Ok(()) } else { Err(PublishError::Signer) }
+        let mut lists = vec![(issuer, read)];
+        for (issuer, der) in self.older_x509.iter().zip(&crl.older) {
+            lists.push((issuer, crl::read(der)?));
+        }
+        let all = crl::all_from_pem(&crl.pem).unwrap_or_default();
+        let is_same = all.iter().eq(std::iter::once(&crl.der).chain(&crl.older))
+            && crl.older.len() == self.older_x509.len();
+        let are_theirs =
+            lists.iter().all(|(issuer, read)| issuer.made(read) && read.number == crl.number);
+        if is_same && are_theirs { Ok(()) } else { Err(PublishError::Signer) }
     }
 
     /// The version and the directory that `current` leads to.
@@ -220,7 +248,8 @@ impl Publisher {
         let pem = String::from_utf8_lossy(&read_file(&dir.join(CRL_PEM))?).into_owned();
         let read = crl::read(&der)?;
         let (number, signed_at) = (read.number, read.this_update.plus(crl::BACKDATE_SECONDS));
-        Ok(SignedCrl { number, signed_at, der, pem })
+        let older = crl::all_from_pem(&pem).unwrap_or_default().into_iter().skip(1).collect();
+        Ok(SignedCrl { number, signed_at, der, pem, older })
     }
 
     /// Makes the list durable in a directory of its own, reads it back, and returns its name.

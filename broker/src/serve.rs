@@ -143,6 +143,7 @@ pub async fn start(
     let (authority, signer) = (public.ssh_ca.clone(), public.lists.clone());
     let lists = Layout::of(&config.state).lists();
     let publisher = Publisher::open(&lists, authority, signer, public.x509_ca.as_deref())?
+        .with_older(public.older_ssh_cas(), &public.older_x509_cas())?
         .with(public.documents());
     let first = desk.lists();
     publisher.publish(&first)?;

@@ -76,6 +76,13 @@ pub fn to_pem(der: &[u8]) -> String {
     text
 }
 
+/// What one list in PEM after the other holds; `None` unless they are exactly that, at least one.
+#[must_use]
+pub fn all_from_pem(pem: &str) -> Option<Vec<Vec<u8>>> {
+    let blocks: Option<Vec<_>> = pem.split_inclusive(PEM_END).map(from_pem).collect();
+    blocks.filter(|blocks| !blocks.is_empty())
+}
+
 /// What a list in PEM holds; `None` unless it is exactly one list with nothing around it.
 #[must_use]
 pub fn from_pem(pem: &str) -> Option<Vec<u8>> {

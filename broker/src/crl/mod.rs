@@ -15,7 +15,7 @@ use std::fmt;
 use breakglass_ledger::time::Timestamp;
 
 pub use entries::Entries;
-pub use issuer::{Issuer, from_pem, serial_of, to_pem};
+pub use issuer::{Issuer, all_from_pem, from_pem, serial_of, to_pem};
 pub use read::read;
 pub use write::{Line, assemble, write};
 
@@ -137,8 +137,10 @@ pub struct SignedCrl {
     pub signed_at: Timestamp,
     /// The list: what HTTP clients and etcd take.
     pub der: Vec<u8>,
-    /// The same as PEM: what PostgreSQL, nginx and HAProxy take.
+    /// The same as PEM, and behind it `older`: what PostgreSQL, nginx and HAProxy take.
     pub pem: String,
+    /// Lists of the authorities before this one that are still trusted, oldest first.
+    pub older: Vec<Vec<u8>>,
 }
 
 /// A list, read.

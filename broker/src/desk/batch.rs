@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{
-    Body, Closed, Config, ConfigChange, Decision, Drill, Entry, Link, Notified, Outcome,
+    Body, Closed, Config, ConfigChange, Decision, Drill, Entry, KeyRole, Keys, Link, Notified,
+    Outcome,
 };
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{CallerId, Origin};
@@ -107,6 +108,11 @@ impl Batch<'_, '_> {
         }
         let what = ConfigChange::Erased { text };
         self.append(Body::Config(Config { what }), None)
+    }
+
+    /// Writes down that one of our keys is another from here on.
+    pub(super) fn rekey(&mut self, role: KeyRole, key: &str) -> Result<Draft, DeskError> {
+        self.append(Body::Keys(Keys { role, key: key.to_owned() }), None)
     }
 
     /// Writes down what became of notices.

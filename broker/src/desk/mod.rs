@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::entry::Notified;
+use breakglass_ledger::entry::{KeyRole, Notified};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Files, Policy, PolicyError};
 use breakglass_ledger::principal::CallerId;
@@ -213,6 +213,8 @@ pub(crate) enum Job {
     Say(Box<Incoming>, Reply<Receipt>),
     /// A text to be erased, by its commitment.
     Erase(Digest, Reply<Receipt>),
+    /// One of our keys is another from here on, in the ledger's form.
+    Rekey(KeyRole, String, Reply<Receipt>),
     /// Deadlines that have come.
     Sweep(Reply<Swept>),
     /// What the probes found.
@@ -275,6 +277,22 @@ impl Desk {
     /// [`DeskError::Busy`] or [`DeskError::Stopped`] at once; `reply` is then never called.
     pub fn erase(&self, text: Digest, reply: Reply<Receipt>) -> Result<(), DeskError> {
         self.push(Job::Erase(text, reply))
+    }
+
+    /// Queues the word that from here on the key of `role` is `key`, in the form that the ledger has for
+    /// it. What this desk signs stays signed by the keys that it was started with: it is to be stopped
+    /// next.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError::Busy`] or [`DeskError::Stopped`] at once; `reply` is then never called.
+    pub fn rekey(
+        &self,
+        role: KeyRole,
+        key: String,
+        reply: Reply<Receipt>,
+    ) -> Result<(), DeskError> {
+        self.push(Job::Rekey(role, key, reply))
     }
 
     /// Queues a pass over the deadlines that have come.

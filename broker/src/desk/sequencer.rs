@@ -263,6 +263,7 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
     let said = match job {
         Job::Say(incoming, _) => batch.say(incoming),
         Job::Erase(text, _) => batch.erase(*text),
+        Job::Rekey(role, key, _) => batch.rekey(*role, key),
         Job::Enlist(serials, x509, tokens, _) => batch.enlist(serials, x509, tokens),
         Job::TakeBack { grant, serial, caller, .. } => batch.take_back(*grant, *serial, caller),
         Job::Sweep(_) => return batch.sweep().map(|swept| Some(Outcome::Swept(swept))),
@@ -285,6 +286,7 @@ fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
         (
             Job::Say(_, reply)
             | Job::Erase(_, reply)
+            | Job::Rekey(_, _, reply)
             | Job::Enlist(_, _, _, reply)
             | Job::TakeBack { reply, .. },
             Some(Outcome::Said(said)),
@@ -303,6 +305,7 @@ fn fail(job: Job, error: DeskError) {
     match job {
         Job::Say(_, reply)
         | Job::Erase(_, reply)
+        | Job::Rekey(_, _, reply)
         | Job::Enlist(_, _, _, reply)
         | Job::TakeBack { reply, .. } => reply(Err(error)),
         Job::Sweep(reply) => reply(Err(error)),

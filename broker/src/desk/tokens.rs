@@ -183,7 +183,7 @@ impl Desk {
         let found = self.shared.token(Digest::of(token.as_bytes()))?;
         let Standing { serial, grant, scope, ends, .. } = found;
         // A digest that somebody else wrote into the database is of no token that our key signed.
-        let claims = jwt::read(token, self.public().jwt_key.as_slice());
+        let claims = jwt::read(token, &self.public().jwt_keys());
         let claims = claims.inspect_err(|error| {
             crate::report::fault("reading a token that is written down", error);
         });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use breakglass_ledger::audit::TrustFile;
 use breakglass_ledger::entry::Body;
+use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{self, Files};
 use breakglass_ledger::statement::{Act, Statement};
 
@@ -32,11 +33,25 @@ pub(crate) fn write_papers(
     house::write_new(&layout.trust(), trust(public, files)?.as_bytes(), 0o644)?;
     let client = client_config(public, advertise);
     house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
+    write_trusted(layout, public)
+}
+
+/// What hosts and clients trust, as files: the keys that are next or old among them.
+pub(crate) fn write_trusted(layout: &Layout, public: &PublicParts) -> Result<(), InitError> {
     house::write_new(&layout.ssh_ca(), ssh_ca(public).as_bytes(), 0o644)?;
-    if let Some(ca) = &public.x509_ca {
+    if let Some(ca) = public.x509_cas_pem() {
         house::write_new(&layout.x509_ca(), ca.as_bytes(), 0o644)?;
     }
     house::write_new(&layout.lists_allowed(), lists_allowed(public).as_bytes(), 0o644)?;
+    // What else stands in it, addresses among it, is not ours to know.
+    if let Ok(client) = std::fs::read_to_string(layout.client())
+        && let Some((before, rest)) = client.split_once(TLS_CA_BEGINS)
+        && let Some((_, after)) = rest.split_once(TLS_CA_ENDS)
+    {
+        let ca = public.tls_cas_pem();
+        let client = format!("{before}{TLS_CA_BEGINS}{ca}{TLS_CA_ENDS}{after}");
+        house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
+    }
     Ok(())
 }
 
@@ -50,23 +65,25 @@ pub(crate) fn client_config(public: &PublicParts, advertise: &[String]) -> Strin
          brokers = [{}]\n\
          log = \"{}\"\n\
          log-key = \"{}\"\n\
-         tls-ca = '''\n{}'''\n",
+         {TLS_CA_BEGINS}{}{TLS_CA_ENDS}",
         brokers.join(", "),
         public.origin,
         public.log,
-        public.tls_ca_pem(),
+        public.tls_cas_pem(),
     )
 }
 
-/// A line for `TrustedUserCAKeys`.
+/// Lines for `TrustedUserCAKeys`.
 pub(super) fn ssh_ca(public: &PublicParts) -> String {
-    format!("{} {}\n", public.ssh_ca.to_openssh(), public.origin)
+    public.ssh_ca_lines(&format!(" {}", public.origin))
 }
 
-/// A line of allowed signers (ssh-keygen(1)): the lists key, for lists and for nothing else.
+/// Lines of allowed signers (ssh-keygen(1)): the lists keys, for lists and for nothing else.
 pub(super) fn lists_allowed(public: &PublicParts) -> String {
     let namespaces = format!("{},{}", krl::NAMESPACE, deny::NAMESPACE);
-    format!("breakglass namespaces=\"{namespaces}\" {}\n", public.lists.to_openssh())
+    let line =
+        |key: &PublicKey| format!("breakglass namespaces=\"{namespaces}\" {}\n", key.to_openssh());
+    public.lists_keys().iter().map(line).collect()
 }
 
 /// The files of the policy that the ledger began under: what lies in the policy directory may be
@@ -100,3 +117,7 @@ fn trust(public: &PublicParts, files: &Files) -> Result<String, InitError> {
     };
     Ok(trust.to_toml()?)
 }
+
+/// Around the authority's certificates in the clients' configuration.
+const TLS_CA_BEGINS: &str = "tls-ca = '''\n";
+const TLS_CA_ENDS: &str = "'''\n";

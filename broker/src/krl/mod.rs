@@ -1,6 +1,7 @@
 //! Key revocation lists as `sshd` reads them (OpenSSH `PROTOCOL.krl`): made, and read back.
 //!
-//! By serial number only, and only for one certificate authority. Explicit keys, key ids, key
+//! By serial number only; a section for each certificate authority, of which there is one, and besides it
+//! those before it while certificates of theirs count. Explicit keys, key ids, key
 //! fingerprints and signature sections are never written, so they are refused when read, not
 //! skipped: an entry of an unknown kind that is silently dropped would un-revoke somebody.
 //! Holds no key; the signature over a list is made by `mint`, the files are written by `publish`.
@@ -14,8 +15,8 @@ use crate::crl::{Number, SignedCrl};
 use crate::deny::SignedDeny;
 use crate::sshwire::WireError;
 
-pub use read::read;
-pub use write::write;
+pub use read::{read, read_of};
+pub use write::{Older, write, write_of};
 
 /// Most revoked serials in one list. In the worst case each takes 8 bytes, and OpenSSH refuses to
 /// load more than 128 MiB; half of that leaves it room.

@@ -16,16 +16,32 @@ use crate::sshwire::Reader;
 /// cut off, followed by something, of another format, or with a section of a kind that is never
 /// written here.
 pub fn read(bytes: &[u8], authority: &[u8]) -> Result<Krl, KrlError> {
+    read_of(bytes, &[authority])
+}
+
+/// Reads a list about certificates of `authorities`: at most one section for each. No serial is ever
+/// given twice, whoever signs, so the serials of all of them are one set.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_of(bytes: &[u8], authorities: &[&[u8]]) -> Result<Krl, KrlError> {
     if bytes.len() > LIST_MAX {
         return Err(KrlError::TooMany);
     }
     let mut reader = Reader::new(bytes);
     let mut krl = read_header(&mut reader)?;
-    if !reader.is_done() {
+    let mut left = authorities.to_vec();
+    let mut runs = Vec::new();
+    while !reader.is_done() {
         let mut section = read_section(&mut reader, CERTIFICATES)?;
-        krl.runs = read_certificates(&mut section, authority)?;
+        let authority = section.string()?;
+        let known = left.iter().position(|one| *one == authority).ok_or(KrlError::Authority)?;
+        left.swap_remove(known);
+        runs.extend(read_certificates(&mut section)?);
     }
     reader.finish()?;
+    krl.runs = merge(runs);
     Ok(krl)
 }
 
@@ -63,10 +79,7 @@ fn read_section<'a>(reader: &mut Reader<'a>, expected: u8) -> Result<Reader<'a>,
     Ok(Reader::new(reader.string()?))
 }
 
-fn read_certificates(body: &mut Reader<'_>, authority: &[u8]) -> Result<Vec<Run>, KrlError> {
-    if body.string()? != authority {
-        return Err(KrlError::Authority);
-    }
+fn read_certificates(body: &mut Reader<'_>) -> Result<Vec<Run>, KrlError> {
     if !body.string()?.is_empty() {
         return Err(KrlError::Header("the reserved field is not empty"));
     }
@@ -84,7 +97,7 @@ fn read_certificates(body: &mut Reader<'_>, authority: &[u8]) -> Result<Vec<Run>
     if runs.is_empty() {
         return Err(KrlError::Serials("no serial at all"));
     }
-    Ok(merge(runs))
+    Ok(runs)
 }
 
 fn read_list(mut serials: Reader<'_>, runs: &mut Vec<Run>) -> Result<(), KrlError> {

@@ -2,7 +2,7 @@
 
 use super::{
     BITMAP_BITS_MAX, CERTIFICATES, COMMENT_MAX, FORMAT, Header, KrlError, MAGIC, Run, Runs,
-    SERIAL_BITMAP, SERIAL_LIST, SERIAL_RANGE, check,
+    SERIAL_BITMAP, SERIAL_LIST, SERIAL_RANGE, SERIALS_MAX, check,
 };
 use crate::sshwire::put_string;
 
@@ -16,11 +16,39 @@ use crate::sshwire::put_string;
 /// [`KrlError`] if the serials do not ascend, include 0 or are too many, or the comment is not
 /// printable.
 pub fn write(header: &Header<'_>, serials: &[u64]) -> Result<Vec<u8>, KrlError> {
+    write_of(header, &[], serials)
+}
+
+/// An authority before the one in the header, and what is revoked of what it signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Older<'a> {
+    /// Wire form of its public key.
+    pub authority: &'a [u8],
+    /// Ascending.
+    pub serials: &'a [u64],
+}
+
+/// As [`write`], with a section for each `older` authority that signed what is revoked.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_of(
+    header: &Header<'_>,
+    older: &[Older<'_>],
+    serials: &[u64],
+) -> Result<Vec<u8>, KrlError> {
     let printable = header.comment.bytes().all(|b| matches!(b, b' '..=b'~'));
     if !printable || header.comment.len() > COMMENT_MAX {
         return Err(KrlError::Comment);
     }
-    check(serials)?;
+    let newest = Older { authority: header.authority, serials };
+    let sections = || older.iter().chain([&newest]);
+    let count = sections().fold(0_usize, |sum, one| sum.saturating_add(one.serials.len()));
+    if count > SERIALS_MAX {
+        return Err(KrlError::TooMany);
+    }
+    sections().try_for_each(|one| check(one.serials))?;
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&FORMAT.to_be_bytes());
@@ -29,11 +57,11 @@ pub fn write(header: &Header<'_>, serials: &[u64]) -> Result<Vec<u8>, KrlError> 
     out.extend_from_slice(&0_u64.to_be_bytes()); // flags: none are defined
     put_string(&mut out, b""); // reserved
     put_string(&mut out, header.comment.as_bytes());
-    if !serials.is_empty() {
+    for one in sections().filter(|one| !one.serials.is_empty()) {
         put_section(&mut out, CERTIFICATES, |body| {
-            put_string(body, header.authority);
+            put_string(body, one.authority);
             put_string(body, b""); // reserved
-            put_serials(body, serials);
+            put_serials(body, one.serials);
         });
     }
     Ok(out)

@@ -7,7 +7,7 @@ use super::error::MintError;
 use super::keys::Ed25519Key;
 use super::{PublicParts, SignedList};
 use crate::deny::{self, Deny, SignedDeny};
-use crate::krl::{self, Header, NAMESPACE};
+use crate::krl::{self, Header, NAMESPACE, Older};
 
 /// Writes the list, reads it back, signs it, and checks the signature.
 pub(super) fn make(
@@ -19,8 +19,11 @@ pub(super) fn make(
 ) -> Result<SignedList, MintError> {
     let comment = format!("breakglass {} version {version}", public.origin);
     let authority = public.ssh_ca.wire();
-    let krl = krl::write(&Header { version, generated, comment: &comment, authority }, revoked)?;
-    let read = krl::read(&krl, authority)?;
+    let header = Header { version, generated, comment: &comment, authority };
+    let (older, newest) = by_authority(public, revoked);
+    let krl = krl::write_of(&header, &older, newest)?;
+    let authorities = older.iter().map(|one| one.authority).chain([authority]);
+    let read = krl::read_of(&krl, &authorities.collect::<Vec<_>>())?;
     if read.version != version || read.generated != generated || !read.is_exactly(revoked) {
         return Err(MintError::ListMismatch);
     }
@@ -57,4 +60,18 @@ fn signed(
     let signature = sshsig::assemble(&public.lists, namespace, &blob)?;
     signature.verify(namespace, bytes)?;
     Ok(signature.armored().to_owned())
+}
+
+/// Who signed what: an old authority what was issued before the entry that named its successor. Serials
+/// of authorities that are trusted no longer stay with the oldest that is, where they revoke nothing.
+fn by_authority<'a>(public: &'a PublicParts, revoked: &'a [u64]) -> (Vec<Older<'a>>, &'a [u64]) {
+    let mut rest = revoked;
+    let mut older = Vec::new();
+    for (until, key) in public.ended_ssh_cas() {
+        let end = rest.partition_point(|serial| *serial < until);
+        let (serials, after) = rest.split_at(end);
+        older.push(Older { authority: key.wire(), serials });
+        rest = after;
+    }
+    (older, rest)
 }

@@ -6,6 +6,7 @@
 
 mod error;
 mod examine;
+mod generations;
 mod jwt;
 mod keys;
 mod lists;
@@ -34,6 +35,7 @@ use crate::sshwire::put_string;
 pub use crate::crl::SignedCrl;
 pub use crate::krl::SignedList;
 pub use error::MintError;
+pub use generations::{OtherKey, RoleKey, Stage};
 pub use jwt::JwtCredential;
 pub use keys::{Custody, PASSPHRASE_MAX, Passphrase};
 pub use sample::SamplePerson;
@@ -41,6 +43,7 @@ pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
 pub use x509::{OcspSigner, X509Credential};
 
+use keys::generations::Private;
 use keys::{Ed25519Key, Keys};
 
 /// The broker's private keys, and what they may be used for.
@@ -59,6 +62,8 @@ pub struct Mint {
     tls: Arc<tls::Authority>,
     x509: Option<Arc<x509::Authority>>,
     jwt: Option<jwt::SigningKey>,
+    /// Authorities before `x509`, oldest first, each with the entry before which all it signed is.
+    older_x509: Vec<(u64, x509::Authority)>,
     /// Our keys in SSH's form: never the subject of a certificate.
     own: Vec<PublicKey>,
     public: PublicParts,
@@ -84,6 +89,8 @@ pub struct PublicParts {
     pub jwt_key: Option<JwtKey>,
     /// Whom tokens name as their issuer. `None` until the configuration names one.
     pub issuer: Option<Issuer>,
+    /// Keys besides the current ones: old ones from the oldest on, then those that come next.
+    pub others: Vec<OtherKey>,
 }
 
 impl PublicParts {
@@ -104,8 +111,8 @@ impl PublicParts {
     /// What verifiers of tokens fetch; `None` where no tokens are signed.
     #[must_use]
     pub fn documents(&self) -> Option<Documents> {
-        let (issuer, key) = (self.issuer.as_ref()?, self.jwt_key.as_ref()?);
-        Some(Documents::of(issuer, std::slice::from_ref(key)))
+        let (issuer, _) = (self.issuer.as_ref()?, self.jwt_key.as_ref()?);
+        Some(Documents::of(issuer, &self.jwt_keys()))
     }
 
     /// [`jwt_key`](Self::jwt_key) as an SSH public key: as the ledger names it.
@@ -195,11 +202,12 @@ impl Mint {
     /// As [`open`](Self::open); and if a key is not encrypted though there is a passphrase, or the other
     /// way round.
     pub fn open_in(dir: &Path, deployment: &str, custody: &Custody) -> Result<Self, MintError> {
-        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der, x509, jwt } = keys::open(dir, custody)?;
+        let Keys { log, ssh_ca, lists, tls_ca, tls_ca_der, x509, jwt, others } =
+            keys::open(dir, custody)?;
         let origin = Origin::new(deployment, log.public())?;
         let verifier = VerifierKey::of_log(&origin, log.public())?;
         let jwt = jwt.map(jwt::SigningKey::of).transpose()?;
-        let public = PublicParts {
+        let mut public = PublicParts {
             origin,
             log: verifier,
             ssh_ca: ssh_key_of(ssh_ca.public())?,
@@ -208,14 +216,24 @@ impl Mint {
             x509_ca: x509.as_ref().map(x509::Authority::to_pem),
             jwt_key: jwt.as_ref().map(|key| key.public().clone()),
             issuer: None,
+            others: Vec::new(),
         };
         let mut own = vec![public.ssh_ca.clone(), public.lists.clone(), ssh_key_of(log.public())?];
         own.push(x509::ssh_form(tls_ca.point())?);
         own.extend(x509.as_ref().map(x509::Authority::ssh_form).transpose()?);
         own.extend(public.jwt_ssh_key()?);
+        let mut older_x509 = Vec::new();
+        for kept in others {
+            let (other, key) = generations::public_of(&kept)?;
+            own.push(key);
+            public.others.push(other);
+            if let (Private::X509Ca(authority), Stage::Old { until }) = (kept.private, kept.stage) {
+                older_x509.push((until, authority));
+            }
+        }
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
         let x509 = x509.map(Arc::new);
-        Ok(Self { log, ssh_ca, lists, tls, x509, jwt, own, public })
+        Ok(Self { log, ssh_ca, lists, tls, x509, jwt, older_x509, own, public })
     }
 
     /// Tokens name `issuer` from now on; without one none is signed.

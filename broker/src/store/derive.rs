@@ -21,7 +21,7 @@ use breakglass_rules::{CLOSE_AFTER_SECONDS, World};
 
 use super::error::StoreError;
 use super::standing::{State, lane_number, verdict_number};
-use super::{landing, tokens, world, x509};
+use super::{keys, landing, tokens, world, x509};
 
 /// Records in the derived tables what `entry` says.
 pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), StoreError> {
@@ -43,6 +43,9 @@ pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), Store
     }
     if let Body::Policy(policy) = &entry.body {
         return put_in_force(connection, entry.seq, policy);
+    }
+    if let Body::Keys(named) = &entry.body {
+        return keys::record(connection, entry, named);
     }
     if World::follows(&entry.body) {
         return world::record(connection, entry);

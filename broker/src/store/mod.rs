@@ -15,6 +15,7 @@ mod error;
 mod guard;
 mod head;
 mod history;
+mod keys;
 mod landing;
 mod lock;
 mod nodes;

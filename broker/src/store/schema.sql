@@ -121,13 +121,13 @@ CREATE TABLE scope(
                                  -- says passed; NULL if there is none
 ) STRICT, WITHOUT ROWID;
 
--- Entries about locks and outages that are still of importance: folded again at a start, instead of
+-- Entries about locks, outages and keys that are still of importance: folded again at a start, instead of
 -- the whole ledger. A lock's entry goes when it is lifted; a dependency's go when nobody and nothing
--- says any more that it is down, all but the newest that ended an outage.
+-- says any more that it is down, all but the newest that ended an outage. Those about keys stay.
 CREATE TABLE standing_entry(
     seq    INTEGER PRIMARY KEY,  -- entry.seq
-    kind   TEXT NOT NULL,        -- `lock` or `outage`
-    name   TEXT NOT NULL,        -- digest of the lock's statement in hex; DependencyId
+    kind   TEXT NOT NULL,        -- `lock`, `outage` or `key`
+    name   TEXT NOT NULL,        -- digest of the lock's statement in hex; DependencyId; role of the key
     ground TEXT NOT NULL,        -- for an outage: `measured` or `declared` while that stands, `ended`
                                  -- if the outage ended with it, else empty; empty for a lock
     until  INTEGER               -- of a declaration: seconds since the epoch; else NULL

@@ -20,8 +20,9 @@ impl Read {
     ///
     /// [`StoreError::Damaged`] if a row names no entry; [`StoreError::Database`].
     pub fn standing_entries(&self) -> Result<Vec<Record>, StoreError> {
-        let mut select =
-            self.connection()?.prepare_cached("SELECT seq FROM standing_entry ORDER BY seq")?;
+        let mut select = self.connection()?.prepare_cached(
+            "SELECT seq FROM standing_entry WHERE kind IN ('lock', 'outage') ORDER BY seq",
+        )?;
         let mut records = Vec::new();
         for seq in select.query_map((), |row| row.get(0))? {
             let record = self.entry(seq?)?;

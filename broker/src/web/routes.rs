@@ -53,8 +53,8 @@ impl Shown {
     /// What `desk` shows to everybody.
     pub(super) fn of(desk: Arc<Desk>) -> Self {
         let public = desk.public();
-        let (ssh_ca, tls_ca) = (public.ssh_ca.to_openssh(), public.tls_ca_pem());
-        let (x509_ca, documents) = (public.x509_ca.clone(), public.documents());
+        let (ssh_ca, tls_ca) = (public.ssh_ca_lines(""), public.tls_cas_pem());
+        let (x509_ca, documents) = (public.x509_cas_pem(), public.documents());
         let ocsp = Responder::of(Box::new(Arc::clone(&desk))).map(Counter::of);
         let newest = move || Newest {
             list: desk.lists(),
@@ -62,7 +62,8 @@ impl Shown {
             minting: desk.minting(),
             now: desk.now(),
         };
-        Self { x509_ca, documents, ocsp, ..Self::new(&ssh_ca, tls_ca, Box::new(newest)) }
+        let shown = Self::new(ssh_ca.trim_end(), tls_ca, Box::new(newest));
+        Self { x509_ca, documents, ocsp, ..shown }
     }
 
     fn new(ssh_ca: &str, tls_ca: String, newest: Box<dyn Fn() -> Newest + Send + Sync>) -> Self {

@@ -56,7 +56,7 @@ fn numbered(version: u64) -> Arc<SignedList> {
 fn crl(version: u64, signed_at: Timestamp) -> SignedCrl {
     let number = Number::new(version, signed_at);
     let (der, pem) = (format!("der {version}").into(), format!("pem {version}"));
-    SignedCrl { number, signed_at, der, pem }
+    SignedCrl { number, signed_at, der, pem, older: Vec::new() }
 }
 
 /// 2026-11-22, about noon.

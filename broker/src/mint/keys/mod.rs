@@ -8,6 +8,7 @@ mod custody;
 mod ed25519;
 mod encrypted;
 mod files;
+pub(super) mod generations;
 mod p256;
 mod passphrase;
 mod rewrap;
@@ -48,6 +49,8 @@ pub(super) struct Keys {
     pub(super) x509: Option<x509::Authority>,
     /// Signs tokens; `None` where the keys are older than it.
     pub(super) jwt: Option<P256Key>,
+    /// Keys that are not the current ones of their roles.
+    pub(super) others: Vec<generations::Kept>,
 }
 
 /// Makes the directory `keys` in `dir` with fresh keys, all or none.
@@ -96,6 +99,7 @@ pub(super) fn open(dir: &Path, custody: &Custody) -> Result<Keys, MintError> {
     let dir = dir.join(DIRECTORY);
     let metadata = fs::metadata(&dir).map_err(failed("look at", &dir))?;
     refuse_shared(&dir, &metadata, 0o700)?;
+    generations::finish(&dir)?;
     let tls_ca = dir.join(TLS_CA);
     Ok(Keys {
         log: read_ed25519(&dir.join(LOG), custody)?,
@@ -105,6 +109,7 @@ pub(super) fn open(dir: &Path, custody: &Custody) -> Result<Keys, MintError> {
         tls_ca_der: read_certificate(&dir.join(TLS_CA_CERTIFICATE))?,
         x509: open_x509(&dir, custody)?,
         jwt: open_jwt(&dir.join(JWT_KEY), custody)?,
+        others: generations::open(&dir, custody)?,
     })
 }
 

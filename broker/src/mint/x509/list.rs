@@ -2,7 +2,7 @@
 
 use breakglass_ledger::time::Timestamp;
 
-use super::{Mint, MintError};
+use super::{Authority, Mint, MintError};
 use crate::crl::read::{Frame, frame};
 use crate::crl::{self, BACKDATE_SECONDS, Entries, Header, Line, Number, SignedCrl, VALID_SECONDS};
 
@@ -44,23 +44,38 @@ impl Mint {
     ) -> Result<Option<SignedCrl>, MintError> {
         let Some(authority) = &self.x509 else { return Ok(None) };
         let number = Number::new(version, signed_at);
-        let (issuer, key_id) = (authority.subject(), authority.key_id().as_slice());
-        let tbs = crl::write(&Header { issuer, key_id, number, signed_at }, entries)?;
-        let der = crl::assemble(&tbs, &authority.sign(&tbs)?)?;
-        let Frame { crl, entries: content } = frame(&der)?;
-        let same = [
-            crl.issuer == issuer,
-            crl.key_id == key_id,
-            crl.number == number,
-            crl.this_update == signed_at.minus(BACKDATE_SECONDS),
-            crl.next_update == signed_at.plus(VALID_SECONDS),
-            content.unwrap_or_default() == entries.der(),
-            authority.has_signed(crl.signed, crl.signature),
-        ];
-        if same.contains(&false) {
-            return Err(MintError::ListMismatch);
-        }
-        let pem = crl::to_pem(&der);
-        Ok(Some(SignedCrl { number, signed_at, der, pem }))
+        let der = signed(authority, entries, number, signed_at)?;
+        // Each names the serials of all of them: none is ever given twice, whoever signs.
+        let older = self.older_x509.iter();
+        let older = older.map(|(_, authority)| signed(authority, entries, number, signed_at));
+        let older = older.collect::<Result<Vec<_>, _>>()?;
+        let pem = std::iter::once(&der).chain(&older).map(|der| crl::to_pem(der)).collect();
+        Ok(Some(SignedCrl { number, signed_at, der, pem, older }))
     }
+}
+
+/// One authority's list, read back.
+fn signed(
+    authority: &Authority,
+    entries: &Entries,
+    number: Number,
+    signed_at: Timestamp,
+) -> Result<Vec<u8>, MintError> {
+    let (issuer, key_id) = (authority.subject(), authority.key_id().as_slice());
+    let tbs = crl::write(&Header { issuer, key_id, number, signed_at }, entries)?;
+    let der = crl::assemble(&tbs, &authority.sign(&tbs)?)?;
+    let Frame { crl, entries: content } = frame(&der)?;
+    let same = [
+        crl.issuer == issuer,
+        crl.key_id == key_id,
+        crl.number == number,
+        crl.this_update == signed_at.minus(BACKDATE_SECONDS),
+        crl.next_update == signed_at.plus(VALID_SECONDS),
+        content.unwrap_or_default() == entries.der(),
+        authority.has_signed(crl.signed, crl.signature),
+    ];
+    if same.contains(&false) {
+        return Err(MintError::ListMismatch);
+    }
+    Ok(der)
 }
