@@ -187,10 +187,12 @@ impl Desk {
         let claims = claims.inspect_err(|error| {
             crate::report::fault("reading a token that is written down", error);
         });
-        let id = TokenId { request: grant, seq: serial };
-        let claims = claims
-            .ok()
-            .filter(|claims| claims.id() == Some(id) && claims.exp == ends.unix_seconds())?;
+        let (id, issuer) = (TokenId { request: grant, seq: serial }, self.public().issuer.as_ref());
+        let claims = claims.ok().filter(|claims| {
+            // By another name than the configuration's it is somebody else's.
+            let is_ours = issuer.is_some_and(|own| own.as_str() == claims.iss);
+            is_ours && claims.id() == Some(id) && claims.exp == ends.unix_seconds()
+        })?;
         Some(Vouched { grant, serial, scope, claims })
     }
 

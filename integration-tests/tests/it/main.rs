@@ -34,6 +34,7 @@ mod runbooks;
 mod security_keys;
 mod sshd;
 mod stock_tools;
+mod token_api;
 mod walls;
 mod watching;
 mod ways;
