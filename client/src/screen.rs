@@ -3,15 +3,19 @@
 //! R22: a pure function of the verified request, the checked policy and the clock. No field of it
 //! is taken from what a broker says about the request.
 
+mod opens;
+
 use std::fmt::Write;
 
-use breakglass_ledger::policy::{Policy, Scope, Sensitivity, SshProfile, Stage};
-use breakglass_ledger::principal::{PrincipalId, TargetId};
+use breakglass_ledger::policy::{Policy, Scope, Sensitivity, Stage};
+use breakglass_ledger::principal::PrincipalId;
 use breakglass_ledger::time::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::asked::{Asked, Doubt};
 use crate::output::{clean, duration, when};
+
+pub(crate) use opens::opens;
 
 /// What an approver is looking at.
 pub struct Screen<'a> {
@@ -53,7 +57,7 @@ impl Screen<'_> {
         line("reason", &self.reason());
         line("scope", &format!("{}: {}", scope.id, scope.title));
         line("purpose", &format!("{} [{}]", scope.purpose, sensitivity(scope.sensitivity)));
-        line("opens", &opens(scope));
+        line("opens", &opens(scope, &self.asked.ask.kinds));
         line("for", &self.length(scope));
         line("bound to", &self.bound());
         line("policy", &format!("version {}, {}", self.policy.version, self.policy.digest));
@@ -179,36 +183,6 @@ impl Screen<'_> {
             when(lapses, self.now, self.zone)
         )
     }
-}
-
-/// What the certificate would allow, in words.
-pub(crate) fn opens(scope: &Scope) -> String {
-    let Some(ssh) = &scope.ssh else {
-        return "nothing that this version can show".to_owned();
-    };
-    let SshProfile { principals, source_address, force_command, extensions, hosts } = ssh;
-    let from = if source_address.is_empty() {
-        "from anywhere".to_owned()
-    } else {
-        format!("from {}", source_address.join(", "))
-    };
-    let command = force_command.as_ref().map_or_else(
-        || "any command".to_owned(),
-        |command| format!("only the command `{command}`"),
-    );
-    let extensions = if extensions.is_empty() {
-        "no terminal, no forwarding".to_owned()
-    } else {
-        extensions.join(", ")
-    };
-    let hosts: Vec<&str> = hosts.iter().map(TargetId::as_str).collect();
-    let meant =
-        if hosts.is_empty() { String::new() } else { format!("\nmeant for {}", hosts.join(", ")) };
-    format!(
-        "SSH as {} on every host that trusts this broker's CA and maps that name{meant}\n{from}; \
-         {command}; {extensions}",
-        principals.join(", ")
-    )
 }
 
 const fn sensitivity(sensitivity: Sensitivity) -> &'static str {

@@ -44,20 +44,27 @@ pub(crate) fn write_trusted(layout: &Layout, public: &PublicParts) -> Result<(),
     }
     house::write_new(&layout.lists_allowed(), lists_allowed(public).as_bytes(), 0o644)?;
     // What else stands in it, addresses among it, is not ours to know.
-    if let Ok(client) = std::fs::read_to_string(layout.client())
-        && let Some((before, rest)) = client.split_once(TLS_CA_BEGINS)
-        && let Some((_, after)) = rest.split_once(TLS_CA_ENDS)
-    {
-        let ca = public.tls_cas_pem();
-        let client = format!("{before}{TLS_CA_BEGINS}{ca}{TLS_CA_ENDS}{after}");
+    if let Ok(client) = std::fs::read_to_string(layout.client()) {
+        let client = replaced(&client, TLS_CA_BEGINS, &public.tls_cas_pem());
+        let x509 = public.x509_cas_pem().unwrap_or_default();
+        let client = replaced(&client, X509_CA_BEGINS, &x509);
         house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
     }
     Ok(())
 }
 
+/// `client` with `ca` between these marks, if it has them.
+fn replaced(client: &str, begins: &str, ca: &str) -> String {
+    let parts = client.split_once(begins).and_then(|(before, rest)| {
+        rest.split_once(CA_ENDS).map(|(_, after)| format!("{before}{begins}{ca}{CA_ENDS}{after}"))
+    });
+    parts.unwrap_or_else(|| client.to_owned())
+}
+
 /// The clients' configuration; each person adds `by` and `key`.
 pub(crate) fn client_config(public: &PublicParts, advertise: &[String]) -> String {
     let brokers: Vec<String> = advertise.iter().map(|one| format!("\"{one}\"")).collect();
+    let x509 = public.x509_cas_pem().map(|ca| format!("{X509_CA_BEGINS}{ca}{CA_ENDS}"));
     format!(
         "# For ~/.config/breakglass/config.toml. Add who you are and what you sign with:\n\
          # by = \"sam\"\n\
@@ -65,11 +72,12 @@ pub(crate) fn client_config(public: &PublicParts, advertise: &[String]) -> Strin
          brokers = [{}]\n\
          log = \"{}\"\n\
          log-key = \"{}\"\n\
-         {TLS_CA_BEGINS}{}{TLS_CA_ENDS}",
+         {TLS_CA_BEGINS}{}{CA_ENDS}{}",
         brokers.join(", "),
         public.origin,
         public.log,
         public.tls_cas_pem(),
+        x509.unwrap_or_default(),
     )
 }
 
@@ -118,6 +126,7 @@ fn trust(public: &PublicParts, files: &Files) -> Result<String, InitError> {
     Ok(trust.to_toml()?)
 }
 
-/// Around the authority's certificates in the clients' configuration.
+/// Around the authorities' certificates in the clients' configuration.
 const TLS_CA_BEGINS: &str = "tls-ca = '''\n";
-const TLS_CA_ENDS: &str = "'''\n";
+const X509_CA_BEGINS: &str = "x509-ca = '''\n";
+const CA_ENDS: &str = "'''\n";

@@ -152,7 +152,7 @@ fn what_hosts_and_clients_are_given_holds_both_keys_in_the_overlap() {
     assert_eq!(count(layout.ssh_ca(), "ssh-ed25519 "), 2);
     assert_eq!(count(layout.lists_allowed(), "ssh-ed25519 "), 2);
     assert_eq!(count(layout.x509_ca(), "BEGIN CERTIFICATE"), 2);
-    assert_eq!(count(layout.client(), "BEGIN CERTIFICATE"), 2);
+    assert_eq!(count(layout.client(), "BEGIN CERTIFICATE"), 4, "of TLS and of X.509");
 }
 
 #[test]

@@ -36,7 +36,11 @@ pub(super) fn check(
     differs(point.is_some() && point == key.point().map(<[u8; 65]>::as_slice), "its key")?;
     differs(is_for_clients(&parsed), "what it may be used for")?;
     match authority {
-        Some(authority) => differs(is_signed_by(&parsed, authority), "its authority"),
+        Some(authority) => {
+            // Several while one replaces another.
+            let mut each = authority.split_inclusive(END).filter(|one| one.ends_with(END));
+            differs(each.any(|one| is_signed_by(&parsed, one.trim_start())), "its authority")
+        }
         None => Ok(()),
     }
 }
@@ -122,6 +126,10 @@ fn is_signed_by(certificate: &X509Certificate<'_>, authority: &str) -> bool {
 }
 
 const LABEL: &str = "CERTIFICATE";
+
+/// The last line of each of several.
+const END: &str = "-----END CERTIFICATE-----";
+
 const COMMON_NAME_MAX: usize = 64;
 
 /// The entry's position and eight random bytes.

@@ -55,6 +55,7 @@ struct HostFile {
     brokers: Vec<String>,
     web: Vec<String>,
     tls_ca: String,
+    x509_ca: Option<String>,
     log: String,
     log_key: String,
     by: String,
@@ -97,7 +98,7 @@ impl HostConfig {
         let client = ConfigFile {
             brokers: Some(file.brokers),
             tls_ca: Some(file.tls_ca),
-            x509_ca: None,
+            x509_ca: file.x509_ca,
             log: Some(file.log),
             log_key: Some(file.log_key),
             by: Some(file.by),

@@ -39,3 +39,4 @@ mod walls;
 mod watching;
 mod ways;
 mod wire;
+mod x509;

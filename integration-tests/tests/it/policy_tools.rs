@@ -190,6 +190,7 @@ fn tight(dev: &Dev) -> PathBuf {
         owner,
         owner,
         owner,
+        owner,
     ];
     changed(dev, "broker/policy", "tight", &changes)
 }

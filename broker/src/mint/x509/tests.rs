@@ -1,5 +1,4 @@
 mod ocsp;
-mod servers;
 
 use std::fs;
 use std::process::{Command, Output};

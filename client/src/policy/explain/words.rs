@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use breakglass_ledger::policy::{Members, Policy, Scope};
 use breakglass_ledger::principal::PrincipalId;
-use breakglass_ledger::statement::Lane;
+use breakglass_ledger::statement::{Kind, Lane};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::Refusal;
 use jiff::tz::TimeZone;
@@ -114,7 +114,7 @@ impl Explanation {
         if asked.action != Action::Request {
             return;
         }
-        lines.line("opens", &opens(scope));
+        lines.line("opens", &opens(scope, &Kind::ALL));
         let ttl = asked.terms.ttl.map_or(0, |ttl| u64::from(ttl.seconds()));
         let most = duration(scope.ttl_max.seconds().into());
         lines.line(

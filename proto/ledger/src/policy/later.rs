@@ -8,12 +8,7 @@ use super::read::Value;
 use crate::statement::Kind;
 
 /// The kinds that the broker mints.
-#[cfg(not(any(test, feature = "testing")))]
-pub const MINTED: &[Kind] = &[Kind::Ssh, Kind::Jwt];
-
-/// In tests every kind that the format knows, so that rules and judge are tested ahead of the mint.
-#[cfg(any(test, feature = "testing"))]
-pub const MINTED: &[Kind] = &[Kind::Ssh, Kind::X509, Kind::Jwt];
+pub const MINTED: &[Kind] = Kind::ALL;
 
 /// Refuses the table of a kind that nobody mints yet, unless it has been refused for its form.
 pub(super) fn refuse(at: &Value<'_>, is_read: bool, kind: Kind, faults: &mut Faults) {

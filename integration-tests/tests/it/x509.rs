@@ -1,0 +1,241 @@
+//! Client certificates from the request to the server that refuses them: the daemon, its client,
+//! PostgreSQL, nginx and openssl, all real.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use breakglass_broker::mint::Mint;
+use breakglass_integration_tests::dev::{Dev, Said};
+use breakglass_integration_tests::grant::now;
+use breakglass_integration_tests::nginx::Nginx;
+use breakglass_integration_tests::postgres::Postgres;
+use breakglass_integration_tests::sshd::said;
+use breakglass_integration_tests::tls_site::Shown;
+use breakglass_integration_tests::wait::{SOON, until};
+
+/// A broker, and what sam collects for the orders database.
+struct Stage {
+    dev: Dev,
+}
+
+/// A grant of sam's, and copies of what was collected, which stay when the client removes its own.
+struct Held {
+    id: String,
+    shown: Shown,
+    ssh_key: PathBuf,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { dev: Dev::start() }
+    }
+
+    /// sam asks for `kinds`, ada agrees, sam collects into a directory of this name.
+    fn grant(&self, kinds: &str, name: &str) -> Held {
+        let asked = ["request", "orders-db", "--kind", kinds, "--incident", "INC-1"];
+        let id =
+            self.dev.done("sam", &[&asked[..], &["--reason", "locks", "--ttl", "15m"]].concat());
+        self.dev.done("ada", &["approve", &id, "--yes"]);
+        self.dev.done("sam", &["collect", &id, "--out", name]);
+        let kept = self.dev.path(&format!("copy of {name}"));
+        said(Command::new("cp").arg("-r").arg(self.dev.path(name)).arg(&kept));
+        Held { id, shown: Shown::collected(&kept), ssh_key: kept.join("id") }
+    }
+
+    /// Who signs client certificates, as the daemon's page has it.
+    fn authority(&self) -> String {
+        String::from_utf8(self.dev.page("/v1/x509/ca.pem")).unwrap()
+    }
+
+    /// Where the broker puts its lists for hosts on its own machine.
+    fn published(&self, name: &str) -> PathBuf {
+        self.dev.path("broker/state/lists/current").join(name)
+    }
+
+    /// The list as the daemon's page has it.
+    fn list(&self) -> String {
+        String::from_utf8(self.dev.page("/v1/x509/crl.pem")).unwrap()
+    }
+
+    fn nginx(&self) -> Nginx {
+        Nginx::start(&self.authority(), &self.list())
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.dev.path("broker/state/x509-ca.pem")
+    }
+
+    /// What `openssl verify` says with this list.
+    fn verdict(&self, shown: &Shown, list: Option<&Path>) -> u32 {
+        shown.verdict(&self.ca(), list, &[])
+    }
+
+    fn drop(&self, held: &Held) {
+        self.dev.done("sam", &["drop", &held.id]);
+    }
+}
+
+/// `breakglass pg`, with what `psql` is told.
+fn pg(stage: &Stage, postgres: &Postgres, sql: &str) -> Said {
+    let (ca, target) = (postgres.site.server_ca(), postgres.target());
+    let ca = ca.to_str().unwrap();
+    let words = ["pg", "--keep", "--server-ca", ca, "--", "psql", "-Atc", sql, &target];
+    stage.dev.says("sam", &words)
+}
+
+/// R35, R39: what the daemon mints is taken by PostgreSQL as the role that its map names, until the
+/// list names it; then the next connection is refused, and the one that is open is found by its
+/// serial and ended. The whole of it is in the ledger, and verifies.
+#[test]
+fn postgresql_lets_in_who_was_granted_until_it_is_revoked_and_the_ledger_shows_it() {
+    let stage = Stage::new();
+    let host = stage.dev.host(&["bg-orders"]);
+    let (held, other) = (stage.grant("ssh,x509", "key"), stage.grant("x509", "other"));
+    let postgres = Postgres::start(&stage.authority(), &stage.list());
+    let told = pg(&stage, &postgres, "select 1");
+    assert_eq!(told.code, 2, "of two grants one has to be named: {told:?}");
+    assert_eq!(postgres.said(&other.shown, "select current_user"), "breakglass_admin");
+    assert!(host.log_in(&held.ssh_key, "true").is_in(), "both kinds, one grant");
+    let mut session = postgres.psql(&held.shown, "select pg_sleep(300)");
+    let session = session.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let number = decimal(&held.shown.serial());
+    let count = format!("select count(*) from pg_stat_ssl where client_serial = {number}");
+    until("the session is there", SOON, || (postgres.admin(&count) == "1").then_some(()));
+    stage.drop(&held);
+    // The directory and the page are the same list; PostgreSQL reads it without being told to.
+    let list = stage.list();
+    assert_eq!(fs::read_to_string(stage.published("crl.pem")).unwrap(), list);
+    postgres.take(&list);
+    let refused = postgres.said(&held.shown, "select 1");
+    assert!(refused.contains("SSL error: sslv3 alert certificate revoked"), "{refused}");
+    assert!(!host.log_in(&held.ssh_key, "true").is_in(), "both kinds, one end");
+    assert_eq!(postgres.said(&other.shown, "select current_user"), "breakglass_admin");
+    assert_eq!(postgres.admin(&count), "1", "an open session survives, so it is ended");
+    let end = "select pg_terminate_backend(pid) from pg_stat_ssl where client_serial = ";
+    assert_eq!(postgres.admin(&format!("{end}{number}")), "t");
+    let ended = session.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(told.contains("terminating connection"), "{told}");
+    // One is left, so none has to be named; then none is left.
+    let told = pg(&stage, &postgres, "select current_user");
+    assert_eq!((told.code, told.out.as_str()), (0, "breakglass_admin"), "{told:?}");
+    stage.drop(&other);
+    let told = pg(&stage, &postgres, "select 1");
+    assert_eq!((told.code, told.out.as_str()), (6, ""), "{told:?}");
+    is_shown_by_the_ledger(&stage, &[&held, &other]);
+}
+
+/// The export verifies, and does not once a certificate in it is another.
+fn is_shown_by_the_ledger(stage: &Stage, all: &[&Held]) {
+    stage.dev.done("sam", &["audit", "export", "--out", "bundle"]);
+    let verify = ["audit", "verify", "bundle", "--trust", "broker/trust.toml"];
+    let told = stage.dev.says("sam", &verify);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.out.starts_with("verified"), "{told:?}");
+    let path = stage.dev.path("bundle/entries.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let [held, other] = all else { panic!("two grants") };
+    let certificate = |held: &Held| {
+        let pem = fs::read_to_string(&held.shown.certificate).unwrap();
+        pem.trim_end().replace('\n', "\\n")
+    };
+    let (held, other) = (certificate(held), certificate(other));
+    assert!(text.contains(&held) && text.contains(&other), "the whole certificate is there");
+    fs::write(&path, text.replace(&held, &other)).unwrap();
+    let told = stage.dev.says("sam", &verify);
+    assert_eq!(told.code, 10, "{told:?}");
+    assert!(told.out.starts_with("tampered"), "{told:?}");
+}
+
+/// As PostgreSQL writes serial numbers.
+fn decimal(serial: &str) -> u128 {
+    u128::from_str_radix(serial, 16).unwrap()
+}
+
+#[test]
+fn the_stock_tool_reads_what_was_collected_and_knows_the_published_lists() {
+    let stage = Stage::new();
+    let held = stage.grant("x509", "key");
+    let empty = stage.dev.path("empty.pem");
+    fs::write(&empty, stage.list()).unwrap();
+    let subject = held.shown.openssl(&["-subject", "-nameopt", "RFC2253"]);
+    assert_eq!(subject, format!("subject=CN=bg-{}-sam,O=breakglass:orders", held.id));
+    let purposes = held.shown.openssl(&["-ext", "extendedKeyUsage,keyUsage,basicConstraints"]);
+    for line in ["TLS Web Client Authentication", "Digital Signature", "CA:FALSE"] {
+        assert!(purposes.contains(line), "{purposes}");
+    }
+    assert!(!purposes.contains("Server"), "{purposes}");
+    assert_eq!(stage.verdict(&held.shown, Some(&empty)), 0);
+    assert_eq!(stage.verdict(&held.shown, None), 3, "a list is demanded");
+    let week = (now().second().unix_seconds() + 8 * 86_400).to_string();
+    let late = held.shown.verdict(&stage.ca(), Some(&empty), &["-attime", &week]);
+    assert_eq!(late, 12, "the list runs out, whatever else has");
+    stage.drop(&held);
+    assert_eq!(stage.verdict(&held.shown, Some(&stage.published("crl.pem"))), 23, "revoked");
+    assert_eq!(stage.verdict(&held.shown, Some(&empty)), 0, "by the old list it is good");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["crl", "-inform", "DER", "-in"]).arg(stage.published("crl.der"));
+    assert_eq!(said(&mut openssl).trim(), stage.list().trim(), "both forms are one list");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["crl", "-noout", "-text", "-in"]).arg(stage.published("crl.pem"));
+    assert!(said(&mut openssl).contains(&format!("Serial Number: {}", held.shown.serial())));
+}
+
+/// R35: also where the session of before was kept.
+#[test]
+fn nginx_takes_a_certificate_until_its_list_names_it_and_a_kept_session_is_no_way_round() {
+    let stage = Stage::new();
+    let held = stage.grant("x509", "key");
+    let nginx = stage.nginx();
+    let ca = nginx.site.server_ca();
+    let url = nginx.url();
+    let words = ["curl", "--keep", "--", "-s", "--noproxy", "*", "--cacert"];
+    let words = [&words[..], &[ca.to_str().unwrap(), &url]].concat();
+    let told = stage.dev.says("sam", &words);
+    let attributed = format!("{} CN=bg-{}-sam,O=breakglass:orders", held.shown.serial(), held.id);
+    assert_eq!((told.code, told.out.as_str()), (0, attributed.as_str()), "{told:?}");
+    assert!(nginx.ask_and_keep(&held.shown).contains("200 OK"));
+    stage.drop(&held);
+    let other = stage.grant("x509", "other");
+    assert!(nginx.ask(&held.shown).contains(&held.id), "until it reads the list it knows nothing");
+    nginx.take(&stage.list());
+    let refused = nginx.ask(&held.shown);
+    assert!(refused.contains("400 The SSL certificate error"), "{refused}");
+    assert!(
+        !nginx.come_back(&held.shown).contains("200 OK"),
+        "a session of before is no way round"
+    );
+    assert!(nginx.ask(&other.shown).contains(&other.id), "the other one is good");
+}
+
+/// Why the runbook sets how sessions are kept: with a shared cache they outlive the certificate.
+#[test]
+fn nginx_with_a_shared_cache_takes_a_session_though_its_list_names_the_certificate() {
+    let stage = Stage::new();
+    let held = stage.grant("x509", "key");
+    let shared = "ssl_session_cache shared:kept:1m; ssl_session_tickets off;";
+    let nginx = Nginx::keeping(&stage.authority(), &stage.list(), shared);
+    assert!(nginx.ask_and_keep(&held.shown).contains("200 OK"));
+    stage.drop(&held);
+    nginx.take(&stage.list());
+    assert!(nginx.ask(&held.shown).contains("400 Bad Request"), "the list is in force");
+    assert!(nginx.come_back(&held.shown).contains("200 OK"), "the trap is not there any more");
+}
+
+/// Why the list is signed every few minutes and its age is part of `/healthz`.
+#[test]
+fn nginx_refuses_everybody_once_the_list_has_run_out() {
+    let stage = Stage::new();
+    let held = stage.grant("x509", "key");
+    let nginx = stage.nginx();
+    assert!(nginx.ask(&held.shown).contains(&held.id));
+    assert_eq!(stage.dev.page("/healthz"), b"serving\n");
+    let mint = Mint::open(&stage.dev.path("broker/state"), "dev").unwrap();
+    let then = now().second().minus(8 * 86_400);
+    let old = mint.crl([].iter(), 1, then).unwrap().unwrap();
+    nginx.take(&old.pem);
+    assert!(nginx.ask(&held.shown).contains("400 Bad Request"), "the old list is in force");
+    nginx.take(&stage.list());
+    assert!(nginx.ask(&held.shown).contains(&held.id), "and the new one heals it");
+}
