@@ -21,6 +21,9 @@
 //! may = ["introspect", "revoke"]     # and "review", for a cluster
 //! audiences = ["payments-api"]       # the only ones it may ask about; without it, all
 //!
+//! [keys.ssh-ca]                      # a key in a PKCS#11 token, see `custody`
+//! pkcs11 = { module = "/usr/lib/softhsm/libsofthsm2.so", token = "breakglass", key = "ssh-ca", pin = "pin" }
+//!
 //! [[watch]]                          # a dependency whose outage opens a lane, see `probe`
 //! id = "okta"
 //! issuer = "https://login.example.com"
@@ -33,6 +36,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::api;
+use crate::custody::Keys;
 use crate::jwt::Issuer;
 use crate::notify;
 use crate::probe::{self, Watch};
@@ -65,6 +69,9 @@ pub struct Config {
     /// Limits at the door; each has a default.
     #[serde(default)]
     pub limits: Limits,
+    /// Keys that are in PKCS#11 tokens; all others are files.
+    #[serde(default)]
+    pub keys: Keys,
     /// How people are told; nobody is unless there is a channel.
     #[serde(default)]
     pub notify: notify::Config,
@@ -85,6 +92,7 @@ impl Config {
             watch: Vec::new(),
             jwt: None,
             limits: Limits::default(),
+            keys: Keys::default(),
             notify: notify::Config::default(),
             api: None,
         }

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use breakglass_broker::clock::SystemClock;
 use breakglass_broker::config::Config;
-use breakglass_broker::custody::{self, CustodyError, Source, Wrap};
+use breakglass_broker::custody::{self, CustodyError, Keys, Source, Wrap};
 use breakglass_broker::entropy::SystemEntropy;
 use breakglass_broker::mint::{Custody, MintError, Passphrase};
 use breakglass_broker::rotate::Step;
@@ -57,6 +57,9 @@ enum Verb {
         /// Encrypt the private keys; without a passphrase it fails
         #[arg(long)]
         encrypt: bool,
+        /// The daemon's configuration, for its `[keys.…]`: those are made in their tokens, or taken over
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         #[command(flatten)]
         unlock: Unlock,
     },
@@ -205,7 +208,7 @@ enum Output {
 }
 
 /// What opens the private keys, if they are encrypted.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Unlock {
     /// Read the passphrase of the private keys from this open file descriptor; without it the systemd
     /// credential `breakglass-keys` is read, if there is one
@@ -223,8 +226,14 @@ impl Unlock {
         Source { fd: self.passphrase_fd, credential: custody::CREDENTIAL, credentials }.read(make)
     }
 
+    /// For what needs no key that may be in a token.
     fn custody(&self) -> Result<Custody, CustodyError> {
         Ok(Custody::of(self.passphrase(Passphrase::of)?))
+    }
+
+    /// For what needs all of them, of which `keys` says which are in tokens.
+    fn custody_of(&self, keys: &Keys) -> Result<Custody, CustodyError> {
+        keys.custody(self.passphrase(Passphrase::of)?, credentials().as_deref())
     }
 }
 
@@ -322,7 +331,11 @@ Examples:
 
 With private keys encrypted at rest:
       breakglassd init --state /var/lib/breakglass --name payments --policy ./policy \
-          --encrypt --passphrase-fd 3 3< passphrase";
+          --encrypt --passphrase-fd 3 3< passphrase
+
+With keys in a PKCS#11 token, as `[keys.ssh-ca]` and so on of the configuration say:
+      breakglassd init --state /var/lib/breakglass --name payments --policy ./policy \
+          --config /etc/breakglass/breakglassd.toml";
 
 const SERVE_EXAMPLES: &str = "\
 It logs to stderr. An argument beats the configuration file, the file beats the default.
@@ -336,7 +349,10 @@ The configuration file:
       state  = \"/var/lib/breakglass\"       # made by `breakglassd init`
       listen = \"0.0.0.0:7443\"              # gRPC over TLS 1.3, for clients
       web    = \"127.0.0.1:7480\"            # read-only HTTP: KRL, CA key, checkpoint
-      names  = [\"breakglass.example.com\"]  # further names in the server's certificate";
+      names  = [\"breakglass.example.com\"]  # further names in the server's certificate
+      [keys.ssh-ca]                         # likewise x509-ca, jwt-key: a key in a PKCS#11 token
+      pkcs11 = { module = \"/usr/lib/softhsm/libsofthsm2.so\", token = \"breakglass\", key = \"ssh-ca\",
+                 pin = \"token-pin\" }       # systemd credential, or absolute path of a file, 0600";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -396,21 +412,24 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Init { state, name, policy, advertise, encrypt, unlock } => {
+        Verb::Init { state, name, policy, advertise, encrypt, config, unlock } => {
+            let keys = config.map(|path| Config::read(&path)).transpose()?;
+            let keys = keys.map(|config| config.keys).unwrap_or_default();
             let passphrase = unlock.passphrase(Passphrase::new)?;
             if encrypt && passphrase.is_none() {
                 return Err(custody::MISSING.into());
             }
             let wanted = init::Wanted { state, name, policy, advertise };
-            Ok(init::run(&wanted, &Custody::of(passphrase))?)
+            Ok(init::run(&wanted, &keys.custody(passphrase, credentials().as_deref())?)?)
         }
         Verb::Serve(args) => {
             let options = serve::Options {
                 accept_guard_loss: args.accept_guard_loss,
                 accept_clock: args.accept_clock,
             };
-            let custody = args.unlock.custody()?;
-            serve::run(&configured(args)?, &options, &custody)?;
+            let unlock = args.unlock.clone();
+            let config = configured(args)?;
+            serve::run(&config, &options, &unlock.custody_of(&config.keys)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Dev { dir } => {

@@ -119,6 +119,7 @@ impl Publisher {
     pub fn publish(&self, list: &SignedList) -> Result<Published, PublishError> {
         let offered = self.read(list)?;
         let there = self.place()?;
+        let list = &self.with_older_crl(list, there.as_ref());
         let anew = there.as_ref().is_some_and(|(published, _)| *published == list.version);
         if let Some((published, name)) = there {
             if published > list.version {
@@ -142,6 +143,17 @@ impl Publisher {
         self.point_at(&name)?;
         self.prune(&name);
         Ok(Published::Now)
+    }
+
+    /// A list that comes without one for TLS servers gets the one published before: servers that find
+    /// none refuse everybody, or nobody.
+    fn with_older_crl(&self, list: &SignedList, there: Option<&(u64, String)>) -> SignedList {
+        let mut list = list.clone();
+        if let (None, Some((version, name)), true) = (&list.crl, there, self.x509.is_some()) {
+            let older = self.load(*version, name).ok().filter(|older| self.read_crl(older).is_ok());
+            list.crl = older.and_then(|older| older.crl);
+        }
+        list
     }
 
     /// The list in place, checked; `None` before the first.
@@ -194,12 +206,13 @@ impl Publisher {
     /// Reads the list for TLS servers as they would, and checks whose it is.
     fn read_crl(&self, list: &SignedList) -> Result<(), PublishError> {
         let (issuer, crl) = match (&self.x509, &list.crl) {
-            (None, None) => return Ok(()),
+            // Its key is in a token that is away: what was published stays.
+            (None | Some(_), None) => return Ok(()),
             (Some(issuer), Some(crl)) => (issuer, crl),
-            (None, Some(_)) | (Some(_), None) => return Err(PublishError::Incomplete),
+            (None, Some(_)) => return Err(PublishError::Incomplete),
         };
         let read = crl::read(&crl.der)?;
-        if read.number != crl.number || read.number.version() != list.version {
+        if read.number != crl.number || read.number.version() > list.version {
             let inside = read.number.version();
             return Err(PublishError::Version { inside, offered: list.version });
         }
@@ -238,7 +251,8 @@ impl Publisher {
         let krl = read_file(&dir.join(KRL))?;
         let signature = read_file(&dir.join(SIGNATURE))?;
         let signature = String::from_utf8_lossy(&signature).into_owned();
-        let crl = if self.x509.is_some() { Some(self.load_crl(&dir)?) } else { None };
+        let has_crl = self.x509.is_some() && dir.join(CRL_DER).exists();
+        let crl = if has_crl { Some(self.load_crl(&dir)?) } else { None };
         let deny = load_deny(&dir)?;
         Ok(SignedList { version, krl, signature, crl, deny })
     }

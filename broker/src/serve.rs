@@ -14,7 +14,7 @@ use crate::config::{Config, Layout};
 use crate::crl::Number;
 use crate::desk::{Desk, DeskError, Revoking};
 use crate::house::{self, HouseError};
-use crate::mint::{Custody, MintError, SignedList};
+use crate::mint::{Custody, KeyTokens, MintError, SignedList};
 use crate::notify::{Board, Channels, NotifyError};
 use crate::probe::{self, CaError};
 use crate::publish::{PublishError, Publisher};
@@ -139,6 +139,7 @@ pub async fn start(
     };
     let entropy = Arc::clone(&parts.entropy);
     let desk = Arc::new(Desk::start(parts)?);
+    let tokens = desk.key_tokens();
     let public = desk.public();
     let (authority, signer) = (public.ssh_ca.clone(), public.lists.clone());
     let lists = Layout::of(&config.state).lists();
@@ -174,6 +175,9 @@ pub async fn start(
     let limits = config.limits;
     doors.spawn(rpc::serve(rpc_listener, tls, Arc::clone(&desk), board, limits, stopping.clone()));
     doors.spawn(web::serve(web_listener, Arc::clone(&desk), stopping.clone()));
+    if !tokens.is_empty() {
+        doors.spawn(keep_looked_at(Arc::clone(&desk), tokens, stopping.clone()));
+    }
     doors.spawn(keep_compared(Arc::clone(&desk), stopping));
     Ok(Running { rpc: rpc_address, web: web_address, api, desk, publisher, stop, doors, signals })
 }
@@ -282,6 +286,24 @@ fn recheck(desk: &Desk, stopping: &watch::Receiver<bool>) -> Option<Duration> {
     }
 }
 
+/// Looks at the tokens of keys every few seconds; one that is back signs what it has missed.
+async fn keep_looked_at(desk: Arc<Desk>, tokens: KeyTokens, mut stopping: watch::Receiver<bool>) {
+    while !*stopping.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            _ = stopping.changed() => return,
+        }
+        let (looked, before) = (tokens.clone(), tokens.away().len());
+        if let Err(error) = spawn_blocking(move || looked.look()).await {
+            crate::report::fault("looking at the tokens of keys", &error);
+        }
+        if tokens.away().len() < before {
+            // The list that could not be signed is signed with the next batch, so there is one now.
+            let _queued = desk.sweep(Box::new(|_| {}));
+        }
+    }
+}
+
 /// Publishes every list after the one at `published`; while that fails, minting is stopped.
 async fn keep_published(
     desk: Arc<Desk>,
@@ -351,6 +373,9 @@ fn split_names(all: &[String]) -> (Vec<String>, Vec<std::net::IpAddr>) {
 /// Between two comparisons of the database with its ledger. Each reads a day and a half of entries, and
 /// what somebody else writes there is believed until the next one, where it is not proved.
 const COMPARE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Between two looks at the tokens of keys: how long it takes until their coming back is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// After one that could not be done: nothing is minted until then.
 const COMPARE_RETRY: Duration = Duration::from_secs(5);

@@ -268,8 +268,9 @@ pub enum Refusal {
     },
     /// The broker cannot end grants at the moment, so it makes none.
     #[error(
-        "the broker's sweep is failing, so it could not revoke what it issues; nothing is issued \
-         until it recovers: tell the operator, then collect again"
+        "the broker cannot sign this now, or could not revoke it (its sweep fails, or a key is in a \
+         token that does not answer); nothing is issued until that works: tell the operator, then \
+         collect again"
     )]
     CannotRevoke,
     /// The pickup names another credential.

@@ -3,6 +3,7 @@
 //! A passphrase comes from a systemd credential or from a file descriptor: never from an argument or
 //! from the environment, which others can read, and never from a terminal, where nobody may be.
 
+mod token;
 mod wrap;
 
 use std::fs::File;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::house::HouseError;
 use crate::mint::{MintError, PASSPHRASE_MAX, Passphrase};
 
+pub use self::token::Keys;
 pub use self::wrap::{Wrap, rewrap};
 
 /// The credential that holds the passphrase.
@@ -66,6 +68,22 @@ pub enum CustodyError {
         credential: &'static str,
         /// The argument that would have been used.
         flag: &'static str,
+    },
+    /// A file that others can read.
+    #[error("{} has mode {mode:04o}, so others than its owner can read a PIN; run `chmod 600 {}`", path.display(), path.display())]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A table of the configuration cannot be used.
+    #[error("[keys.{role}] of the configuration: {rule}")]
+    Setting {
+        /// Which key.
+        role: &'static str,
+        /// What is wrong.
+        rule: &'static str,
     },
     /// The state directory cannot be used.
     #[error("the state directory cannot be used")]

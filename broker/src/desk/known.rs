@@ -103,6 +103,10 @@ impl Batch<'_, '_> {
             known.recorded = self.tx.statement_seq(statement.digest(), expires)?;
         }
         known.seen_ok = self.seen(statement)?;
+        if let Act::Collect(collect) = statement.act() {
+            // By its own kind: the others have other keys.
+            known.can_revoke &= self.mint.can_sign(collect.kind);
+        }
         Ok(known)
     }
 

@@ -46,7 +46,7 @@ use self::sequencer::Sequencer;
 use self::shared::Shared;
 use crate::clock::Clock;
 use crate::entropy::{Entropy, EntropyError};
-use crate::mint::{Mint, MintError, PublicParts, SignedList};
+use crate::mint::{KeyTokens, Mint, MintError, PublicParts, SignedList};
 use crate::store::{Reader, RevokedX509, Store, StoreError, TokenRow};
 
 pub use self::found::found;
@@ -155,7 +155,13 @@ pub enum DeskError {
     Rules(Vec<RuleFault>),
     /// Signing failed; nothing was written.
     #[error("minting failed")]
-    Mint(#[from] MintError),
+    Mint(#[source] MintError),
+    /// The key that would sign is in a token that cannot be used; nothing was written.
+    #[error(
+        "the key that signs this is in a token that cannot be used now, so nothing was issued: tell the \
+         operator, then collect again"
+    )]
+    KeyAway(#[source] MintError),
     /// The store failed; nothing was written.
     #[error("storing failed")]
     Store(#[from] StoreError),
@@ -191,6 +197,12 @@ pub enum DeskError {
     /// The daemon is stopping, or the sequencer has ended.
     #[error("the daemon is stopping")]
     Stopped,
+}
+
+impl From<MintError> for DeskError {
+    fn from(error: MintError) -> Self {
+        if error.is_of_a_token() { Self::KeyAway(error) } else { Self::Mint(error) }
+    }
 }
 
 /// How an answer travels back: called once, from the sequencer, after the commit.
@@ -367,11 +379,17 @@ impl Desk {
         self.shared.reader()
     }
 
-    /// Whether credentials are being minted: not while the sweep or the lists fail, because a
-    /// broker that cannot revoke must not grant.
+    /// Whether credentials of every kind are being minted: not while the sweep or the lists fail, because
+    /// a broker that cannot revoke must not grant, and not while the token of a key is away.
     #[must_use]
     pub fn minting(&self) -> bool {
-        self.shared.minting()
+        self.shared.can_revoke() && self.shared.key_tokens().away().is_empty()
+    }
+
+    /// The keys that are in tokens: to be looked at every few seconds.
+    #[must_use]
+    pub fn key_tokens(&self) -> KeyTokens {
+        self.shared.key_tokens().clone()
     }
 
     /// Tells the desk whether one part of revoking works; minting needs all of them.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use breakglass_ledger::note::Checkpoint;
+use breakglass_ledger::statement::Kind;
 use breakglass_ledger::time::Timestamp;
 
 use super::batch::{Batch, Draft};
@@ -137,7 +138,7 @@ impl Sequencer {
         let Self { store, mint, clock, entropy, memory, believed, stale: _, shared } = self;
         store.write(|tx| {
             let before = tx.size();
-            let can_revoke = shared.minting();
+            let can_revoke = shared.can_revoke();
             // Read once for the batch, after the write lock is held.
             let now = clock.now();
             *believed = believe(now.second(), *believed)?;
@@ -188,7 +189,10 @@ impl Sequencer {
         let signed = sign_lists(&self.mint, head, serials, &self.memory, now);
         self.shared.report(Revoking::Lists, signed.is_ok());
         match signed {
-            Ok(lists) => {
+            Ok(mut lists) => {
+                // While its key is away, the one before stands: it revokes less than it should, but a
+                // server without any refuses everybody, or nobody.
+                lists.crl = lists.crl.or_else(|| self.shared.lists().crl.clone());
                 self.memory.note_lists(&lists);
                 self.shared.show_lists(Arc::new(lists));
             }
@@ -203,9 +207,12 @@ impl Sequencer {
     /// so that who fetches it sees that we are alive, and how late they are.
     fn keep_fresh(&mut self, head: Head) {
         let lists = self.shared.lists();
-        let Some(crl) = &lists.crl else { return };
         let now = self.clock.now().second();
-        if now.since(crl.signed_at) < SIGN_EVERY_SECONDS {
+        let is_fresh = lists.crl.as_ref().is_some_and(|crl| {
+            crl.number.version() == lists.version && now.since(crl.signed_at) < SIGN_EVERY_SECONDS
+        });
+        // Without its key there is nothing to try; how late it is, the health page says.
+        if is_fresh || self.mint.public().x509_ca.is_none() || !self.mint.can_sign(Kind::X509) {
             return;
         }
         self.memory.forget_entries(now);

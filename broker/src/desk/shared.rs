@@ -14,7 +14,7 @@ use super::tokens::{Shown, Standing, Tokens};
 use super::vouch::Certificates;
 use super::{DeskError, Revoking};
 use crate::clock::Clock;
-use crate::mint::{Mint, OcspSigner, PublicParts, SignedList};
+use crate::mint::{KeyTokens, Mint, OcspSigner, PublicParts, SignedList};
 use crate::store::{Reader, Readers};
 
 /// Called after each durable batch.
@@ -34,6 +34,8 @@ pub(super) struct Shared {
     ocsp: Option<OcspSigner>,
     tokens: RwLock<Shown>,
     listeners: RwLock<Vec<Listener>>,
+    /// Keys that are not in files.
+    key_tokens: KeyTokens,
     /// One bit per [`Revoking`] part that fails.
     failing: AtomicU8,
     /// Unix seconds of the next deadline; [`u64::MAX`] if none is set.
@@ -62,6 +64,7 @@ impl Shared {
             ocsp: mint.ocsp(),
             tokens: RwLock::new(Shown::default()),
             listeners: RwLock::new(Vec::new()),
+            key_tokens: mint.tokens(),
             failing: AtomicU8::new(0),
             next_due: AtomicU64::new(u64::MAX),
         }
@@ -119,7 +122,11 @@ impl Shared {
         self.next_due.store(due.map_or(u64::MAX, Timestamp::unix_seconds), Ordering::SeqCst);
     }
 
-    pub(super) fn minting(&self) -> bool {
+    pub(super) const fn key_tokens(&self) -> &KeyTokens {
+        &self.key_tokens
+    }
+
+    pub(super) fn can_revoke(&self) -> bool {
         self.failing.load(Ordering::SeqCst) == 0
     }
 

@@ -7,6 +7,7 @@ use breakglass_ledger::note::NoteError;
 use breakglass_ledger::principal::ParseNameError;
 use breakglass_ledger::sshsig::SshSigError;
 
+use super::keys::Pkcs11Error;
 use crate::crl::CrlError;
 use crate::deny::DenyError;
 use crate::entropy::EntropyError;
@@ -87,6 +88,31 @@ pub enum MintError {
     PassphraseForm {
         /// What is wrong with it.
         rule: &'static str,
+    },
+    /// The configuration names a token for a key that is in a file as well.
+    #[error(
+        "{} is there, and the configuration says that this key is in a token; take one of the two away",
+        path.display()
+    )]
+    TwoKeys {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key is in a token, where its successor cannot be made ahead.
+    #[error(
+        "the key {role} is in a PKCS#11 token, and `rotate` replaces keys in files alone; nothing was made"
+    )]
+    InToken {
+        /// Which key.
+        role: &'static str,
+    },
+    /// A key is in a token, and that did not sign.
+    #[error("the token of the key {role} did not do it")]
+    Pkcs11 {
+        /// Which key.
+        role: &'static str,
+        /// Why.
+        source: Pkcs11Error,
     },
     /// A key could not be encrypted, or did not read back.
     #[error("a key could not be encrypted so that it reads back; nothing was replaced")]
@@ -202,4 +228,12 @@ pub enum MintError {
     /// A date that does not fit a certificate.
     #[error("the time does not fit a certificate")]
     Date(#[from] time::error::ComponentRange),
+}
+
+impl MintError {
+    /// Whether it is the token of a key that failed, and not we.
+    #[must_use]
+    pub const fn is_of_a_token(&self) -> bool {
+        matches!(self, Self::Pkcs11 { .. })
+    }
 }

@@ -37,7 +37,7 @@ pub use crate::krl::SignedList;
 pub use error::MintError;
 pub use generations::{OtherKey, RoleKey, Stage};
 pub use jwt::JwtCredential;
-pub use keys::{Custody, PASSPHRASE_MAX, Passphrase};
+pub use keys::{Custody, KeyTokens, PASSPHRASE_MAX, Passphrase, Pkcs11Error, Role, TokenPlace};
 pub use sample::SamplePerson;
 pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
@@ -67,6 +67,7 @@ pub struct Mint {
     /// Our keys in SSH's form: never the subject of a certificate.
     own: Vec<PublicKey>,
     public: PublicParts,
+    tokens: KeyTokens,
 }
 
 /// What everybody may know about the broker's keys.
@@ -232,8 +233,14 @@ impl Mint {
             }
         }
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
+        let in_tokens = [
+            ssh_ca.token(),
+            x509.as_ref().and_then(|authority| authority.key().token()),
+            jwt.as_ref().and_then(|jwt| jwt.key().token()),
+        ];
+        let tokens = KeyTokens::of(in_tokens.into_iter().flatten().cloned().collect());
         let x509 = x509.map(Arc::new);
-        Ok(Self { log, ssh_ca, lists, tls, x509, jwt, older_x509, own, public })
+        Ok(Self { log, ssh_ca, lists, tls, x509, jwt, older_x509, own, public, tokens })
     }
 
     /// Tokens name `issuer` from now on; without one none is signed.
@@ -245,6 +252,22 @@ impl Mint {
     #[must_use]
     pub const fn public(&self) -> &PublicParts {
         &self.public
+    }
+
+    /// The keys that are in tokens: what is to be looked at while the broker runs.
+    #[must_use]
+    pub fn tokens(&self) -> KeyTokens {
+        self.tokens.clone()
+    }
+
+    /// Whether a credential of this kind can be signed, and taken back, as far as is known.
+    #[must_use]
+    pub fn can_sign(&self, kind: Kind) -> bool {
+        self.tokens.has(match kind {
+            Kind::Ssh => Role::SshCa,
+            Kind::X509 => Role::X509Ca,
+            Kind::Jwt => Role::JwtKey,
+        })
     }
 
     /// Signs a checkpoint of this broker's own log: the note's text.
@@ -282,7 +305,8 @@ impl Mint {
     ///
     /// # Errors
     ///
-    /// As [`krl`](Self::krl) and [`crl_of`](Self::crl_of). Nothing was handed out.
+    /// As [`krl`](Self::krl) and [`crl_of`](Self::crl_of). Nothing was handed out. If the second is not
+    /// signed because its key is in a token that is away, the first comes alone.
     pub fn lists(
         &self,
         revoked: &[u64],
@@ -291,7 +315,11 @@ impl Mint {
         generated: Timestamp,
         signed_at: Timestamp,
     ) -> Result<SignedList, MintError> {
-        let crl = self.crl_of(entries, version, signed_at)?;
+        let crl = match self.crl_of(entries, version, signed_at) {
+            // What hosts read must not wait for a token that only TLS servers need.
+            Err(MintError::Pkcs11 { .. }) => None,
+            crl => crl?,
+        };
         Ok(SignedList { crl, ..self.krl(revoked, version, generated)? })
     }
 

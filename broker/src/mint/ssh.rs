@@ -1,5 +1,6 @@
 //! SSH user certificates (OpenSSH `PROTOCOL.certkeys`).
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use breakglass_ledger::bytes::Digest;
@@ -76,7 +77,13 @@ impl Mint {
             return Err(MintError::OwnKey);
         }
         terms.check()?;
-        let certificate = build(terms, serial, entropy)?.sign(&Authority(&self.ssh_ca))?;
+        let authority = Authority { key: &self.ssh_ca, failure: Cell::new(None) };
+        let certificate = build(terms, serial, entropy)?.sign(&authority);
+        // The library keeps only that it failed.
+        if let Some(failure) = authority.failure.take() {
+            return Err(failure);
+        }
+        let certificate = certificate?;
         let certificate = certificate.to_openssh()?;
         examine(&certificate, terms, serial, &self.public.ssh_ca)?;
         Ok(SshCredential {
@@ -244,18 +251,24 @@ fn build(terms: &Terms<'_>, serial: u64, entropy: &dyn Entropy) -> Result<Builde
 }
 
 /// Our signer under ssh-key: ring takes a tenth of the time of the one it brings.
-struct Authority<'a>(&'a Ed25519Key);
+struct Authority<'a> {
+    key: &'a Ed25519Key,
+    failure: Cell<Option<MintError>>,
+}
 
 impl Signer<Signature> for Authority<'_> {
     fn try_sign(&self, message: &[u8]) -> Result<Signature, signature::Error> {
-        let raw = self.0.sign(message).map_err(signature::Error::from_source)?;
+        let raw = self.key.sign(message).map_err(|error| {
+            self.failure.set(Some(error));
+            signature::Error::new()
+        })?;
         Signature::new(Algorithm::Ed25519, raw.to_vec()).map_err(signature::Error::from_source)
     }
 }
 
 impl From<&Authority<'_>> for KeyData {
     fn from(authority: &Authority<'_>) -> Self {
-        Self::Ed25519(ssh_key::public::Ed25519PublicKey(*authority.0.public()))
+        Self::Ed25519(ssh_key::public::Ed25519PublicKey(*authority.key.public()))
     }
 }
 

@@ -166,6 +166,10 @@ fn desk(error: DeskError) -> Status {
             report::fault("answering a call", &fault);
             Status::unavailable("the broker's clock has jumped; its operator has to look")
         }
+        fault @ DeskError::KeyAway(_) => {
+            report::fault("answering a call", &fault);
+            later(Code::Unavailable, fault.to_string(), BUSY_RETRY)
+        }
         fault @ (DeskError::Mint(_)
         | DeskError::Store(_)
         | DeskError::Entropy(_)

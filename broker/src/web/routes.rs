@@ -45,6 +45,8 @@ pub(super) struct Newest {
     checkpoint: Arc<str>,
     /// Whether credentials are being minted.
     minting: bool,
+    /// Whether a key is in a token that cannot be used.
+    is_key_away: bool,
     /// Now.
     now: Timestamp,
 }
@@ -60,6 +62,7 @@ impl Shown {
             list: desk.lists(),
             checkpoint: desk.checkpoint(),
             minting: desk.minting(),
+            is_key_away: !desk.key_tokens().away().is_empty(),
             now: desk.now(),
         };
         let shown = Self::new(ssh_ca.trim_end(), tls_ca, Box::new(newest));
@@ -130,6 +133,14 @@ impl Shown {
     /// 503 while nothing can be minted: somebody has to look, though reading still works.
     fn health(&self) -> Response<Body> {
         let newest = (self.newest)();
+        if newest.is_key_away {
+            return say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "a key is in a token that cannot be used, and nothing is minted with it; revoking goes on \
+                 as far as other keys sign it; the log says which and why
+",
+            );
+        }
         let late = newest
             .list
             .crl

@@ -18,6 +18,7 @@ impl Side {
             list: Arc::clone(&newest.lock().expect("lock")),
             checkpoint: "origin\n7\nroot\n".into(),
             minting,
+            is_key_away: false,
             now: NOW,
         };
         let shown = Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest));
@@ -43,7 +44,13 @@ impl Side {
 
 /// What a side shows in the tests of the door.
 pub(in crate::web) fn sample() -> Shown {
-    let newest = || Newest { list: numbered(1), checkpoint: "".into(), minting: true, now: NOW };
+    let newest = || Newest {
+        list: numbered(1),
+        checkpoint: "".into(),
+        minting: true,
+        is_key_away: false,
+        now: NOW,
+    };
     Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest))
 }
 
@@ -179,6 +186,7 @@ async fn a_broker_without_x509_has_no_pages_of_it() {
             list: Arc::new(SignedList { crl: None, ..(*numbered(1)).clone() }),
             checkpoint: "".into(),
             minting: true,
+            is_key_away: false,
             now: NOW,
         }),
     );

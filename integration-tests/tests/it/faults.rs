@@ -1,6 +1,7 @@
 //! Faults of files, disks and configuration, met by the real daemon: it refuses in words that say
 //! what is wrong and what to do, and nothing is lost.
 
+mod custody;
 mod disk;
 mod start;
 

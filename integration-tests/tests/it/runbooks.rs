@@ -73,6 +73,13 @@ fn the_ledger_is_verified_as_its_runbook_says() {
 }
 
 #[test]
+fn keys_are_kept_as_their_runbook_says() {
+    let mut place = Rehearsal::new();
+    let _broker = broker(&place);
+    rehearse(&mut place, "keys.md");
+}
+
+#[test]
 fn every_runbook_is_in_the_index_and_rehearsed() {
     let index = fs::read_to_string(runbooks().join("README.md")).unwrap();
     let this = include_str!("runbooks.rs");

@@ -20,6 +20,11 @@ impl SigningKey {
         Ok(Self { key, public })
     }
 
+    /// The key itself.
+    pub(in crate::mint) const fn key(&self) -> &P256Key {
+        &self.key
+    }
+
     /// Its public half.
     pub(in crate::mint) const fn public(&self) -> &JwtKey {
         &self.public

@@ -1,11 +1,13 @@
 //! Ed25519 keys: of checkpoints, of SSH certificates, of revocation lists.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use zeroize::Zeroizing;
 
 use super::files;
+use super::token::TokenKey;
 use crate::entropy::Entropy;
 use crate::mint::MintError;
 
@@ -17,6 +19,7 @@ pub(in crate::mint) struct Ed25519Key {
 
 enum Private {
     Memory(Ed25519KeyPair),
+    Token(Arc<TokenKey>),
 }
 
 impl Ed25519Key {
@@ -27,6 +30,19 @@ impl Ed25519Key {
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| unusable())?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| unusable())?;
         Ok(Self { private: Private::Memory(pair), public })
+    }
+
+    /// The key in a token.
+    pub(super) const fn in_token(key: Arc<TokenKey>, public: [u8; 32]) -> Self {
+        Self { private: Private::Token(key), public }
+    }
+
+    /// The token it is in, if it is in one.
+    pub(in crate::mint) const fn token(&self) -> Option<&Arc<TokenKey>> {
+        match &self.private {
+            Private::Memory(_) => None,
+            Private::Token(key) => Some(key),
+        }
     }
 
     /// PKCS#8 of a new key (RFC 8410, section 7).
@@ -53,6 +69,7 @@ impl Ed25519Key {
                 // RFC 8032, 5.1.6: always 64.
                 pair.sign(message).as_ref().try_into().map_err(|_| MintError::WeakKey)
             }
+            Private::Token(key) => key.sign(message),
         }
     }
 }

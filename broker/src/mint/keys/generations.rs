@@ -23,6 +23,7 @@ use super::files::{
     failed, read_certificate, read_key, refuse_shared, sync, unusable, write_certificate,
     write_key, write_new,
 };
+use super::held::pin_of;
 use super::{
     AuthorityKey, Custody, DIRECTORY, Ed25519Key, JWT_KEY, LISTS, P256Key, SSH_CA, TLS_CA,
     TLS_CA_CERTIFICATE, X509_CA, X509_CA_CERTIFICATE, open_p256, open_tls_ca, read_ed25519,
@@ -90,6 +91,9 @@ pub(in crate::mint) fn prepare(
     let keys = dir.join(DIRECTORY);
     let (next, files) = (keys.join(NEXT), Files::of(role));
     let path = next.join(files.key);
+    if is_there(&pin_of(&keys.join(files.key)))? {
+        return Err(MintError::InToken { role: role.name() });
+    }
     if is_there(&path)? {
         return Err(MintError::Exists { path });
     }

@@ -9,9 +9,11 @@ mod ed25519;
 mod encrypted;
 mod files;
 pub(super) mod generations;
+mod held;
 mod p256;
 mod passphrase;
 mod rewrap;
+mod token;
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -32,6 +34,7 @@ pub(super) use self::files::write_new;
 pub(super) use self::p256::P256Key;
 pub use self::passphrase::{LENGTH_MAX as PASSPHRASE_MAX, Passphrase};
 pub(super) use self::rewrap::{clear, rewrap};
+pub use self::token::{KeyTokens, Pkcs11Error, Role, TokenPlace};
 
 /// Every private key of the broker.
 pub(super) struct Keys {
@@ -74,7 +77,8 @@ pub(super) fn create(
     let write = |name: &str, pkcs8: &[u8]| {
         write_key(&fresh.join(name), pkcs8, custody.passphrase(), entropy)
     };
-    for name in [LOG, SSH_CA, LISTS] {
+    held::make_ed25519(&fresh, SSH_CA, Role::SshCa, custody, entropy)?;
+    for name in [LOG, LISTS] {
         write(name, &Ed25519Key::generate(entropy)?)?;
     }
     let tls_ca = AuthorityKey::generate().map_err(|_| EntropyError)?;
@@ -82,12 +86,12 @@ pub(super) fn create(
     let tls_ca = open_tls_ca(&fresh.join(TLS_CA), &tls_ca)?;
     let certificate = tls::certify_authority(&tls_ca, now)?;
     write_certificate(&fresh.join(TLS_CA_CERTIFICATE), &certificate)?;
-    let x509_ca = P256Key::generate()?;
-    write(X509_CA, &x509_ca)?;
-    let x509_ca = open_p256(&fresh.join(X509_CA), &x509_ca)?;
+    held::make_p256(&fresh, X509_CA, Role::X509Ca, custody, entropy)?;
+    let x509_ca = held::open_p256(&fresh, X509_CA, Role::X509Ca, custody)?;
+    let x509_ca = x509_ca.ok_or_else(|| unusable(&fresh.join(X509_CA)))?;
     let certificate = x509::Authority::certify(&x509_ca, deployment, entropy, now)?;
     write_certificate(&fresh.join(X509_CA_CERTIFICATE), &certificate)?;
-    write(JWT_KEY, &P256Key::generate()?)?;
+    held::make_p256(&fresh, JWT_KEY, Role::JwtKey, custody, entropy)?;
     sync(&fresh)?;
     // Fails if somebody else has put keys there meanwhile.
     fs::rename(&fresh, &keys).map_err(failed("put in place", &keys))?;
@@ -103,33 +107,28 @@ pub(super) fn open(dir: &Path, custody: &Custody) -> Result<Keys, MintError> {
     let tls_ca = dir.join(TLS_CA);
     Ok(Keys {
         log: read_ed25519(&dir.join(LOG), custody)?,
-        ssh_ca: read_ed25519(&dir.join(SSH_CA), custody)?,
+        ssh_ca: held::open_ed25519(&dir, SSH_CA, Role::SshCa, custody)?,
         lists: read_ed25519(&dir.join(LISTS), custody)?,
         tls_ca: open_tls_ca(&tls_ca, &read_key(&tls_ca, custody.passphrase())?)?,
         tls_ca_der: read_certificate(&dir.join(TLS_CA_CERTIFICATE))?,
         x509: open_x509(&dir, custody)?,
-        jwt: open_jwt(&dir.join(JWT_KEY), custody)?,
+        jwt: held::open_p256(&dir, JWT_KEY, Role::JwtKey, custody)?,
         others: generations::open(&dir, custody)?,
     })
 }
 
 /// Absent with both of its files only: half of it is a backup that was not restored whole.
 fn open_x509(dir: &Path, custody: &Custody) -> Result<Option<x509::Authority>, MintError> {
-    let (key, certificate) = (dir.join(X509_CA), dir.join(X509_CA_CERTIFICATE));
-    let there = |path: &Path| path.try_exists().map_err(failed("look at", path));
-    if !there(&key)? && !there(&certificate)? {
-        return Ok(None);
+    let certificate = dir.join(X509_CA_CERTIFICATE);
+    let key = held::open_p256(dir, X509_CA, Role::X509Ca, custody)?;
+    match (key, held::is_there(&certificate)?) {
+        (None, false) => Ok(None),
+        (Some(key), _) => x509::Authority::open(key, read_certificate(&certificate)?).map(Some),
+        // Says that the key is missing, and where.
+        (None, true) => {
+            read_key(&dir.join(X509_CA), custody.passphrase()).and(Err(MintError::Authority))
+        }
     }
-    let key = open_p256(&key, &read_key(&key, custody.passphrase())?)?;
-    x509::Authority::open(key, read_certificate(&certificate)?).map(Some)
-}
-
-/// Absent where the keys are older than it.
-fn open_jwt(path: &Path, custody: &Custody) -> Result<Option<P256Key>, MintError> {
-    if !path.try_exists().map_err(failed("look at", path))? {
-        return Ok(None);
-    }
-    open_p256(path, &read_key(path, custody.passphrase())?).map(Some)
 }
 
 fn read_ed25519(path: &Path, custody: &Custody) -> Result<Ed25519Key, MintError> {

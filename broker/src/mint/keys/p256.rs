@@ -1,9 +1,12 @@
 //! P-256 keys: of X.509 certificates and their lists, of tokens.
 
+use std::sync::Arc;
+
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use zeroize::Zeroizing;
 
+use super::token::TokenKey;
 use crate::entropy::EntropyError;
 use crate::mint::MintError;
 
@@ -16,6 +19,7 @@ pub(in crate::mint) struct P256Key {
 
 enum Private {
     Memory(EcdsaKeyPair),
+    Token(Arc<TokenKey>),
 }
 
 impl P256Key {
@@ -25,6 +29,19 @@ impl P256Key {
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8, &rng).ok()?;
         let public = pair.public_key().as_ref().try_into().ok()?;
         Some(Self { private: Private::Memory(pair), public })
+    }
+
+    /// The key in a token.
+    pub(super) const fn in_token(key: Arc<TokenKey>, public: [u8; 65]) -> Self {
+        Self { private: Private::Token(key), public }
+    }
+
+    /// The token it is in, if it is in one.
+    pub(in crate::mint) const fn token(&self) -> Option<&Arc<TokenKey>> {
+        match &self.private {
+            Private::Memory(_) => None,
+            Private::Token(key) => Some(key),
+        }
     }
 
     /// PKCS#8 of a new key. Always from the system's own randomness: ring takes no other.
@@ -50,6 +67,7 @@ impl P256Key {
                 let raw = signature.map_err(|_| EntropyError)?;
                 raw.as_ref().try_into().map_err(|_| MintError::WeakKey)
             }
+            Private::Token(key) => key.sign(message),
         }
     }
 

@@ -71,6 +71,11 @@ impl Authority {
         Ok(Self { key, certificate, subject, key_id })
     }
 
+    /// Its key.
+    pub(in crate::mint) const fn key(&self) -> &P256Key {
+        &self.key
+    }
+
     /// Its certificate, PEM.
     pub(in crate::mint) fn to_pem(&self) -> String {
         String::from_utf8_lossy(&pem::encode("CERTIFICATE", &self.certificate)).into_owned()
