@@ -97,7 +97,10 @@ pub enum Verb {
     /// Run curl with the X.509 certificate you hold
     #[command(after_help = examples::CURL)]
     Curl(ways::ExecArgs),
-    /// The X.509 certificate you hold, as kubectl takes it from an exec plugin
+    /// The token you hold, alone on stdout; a fresh one of the same grant when it is about to end
+    #[command(after_help = examples::TOKEN)]
+    Token(ways::TokenArgs),
+    /// The X.509 certificate or token you hold, as kubectl takes it from an exec plugin
     #[command(after_help = examples::KUBE)]
     Kube(ways::KubeArgs),
     /// A session of an AWS role for the credential you hold, as `credential_process` prints it

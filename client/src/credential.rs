@@ -3,9 +3,11 @@
 //! R09: what is judged is the final bytes, as they will be shown to a host, and not what the broker
 //! says about them.
 
+mod jwt;
 mod ssh;
 mod x509;
 
+use std::fmt;
 use std::path::Path;
 
 use breakglass_ledger::entry::{Body, Issued};
@@ -22,23 +24,32 @@ use crate::state::{
 pub use ssh::key_id;
 pub use x509::common_name;
 
-/// A collected credential that was compared with its entry and its request.
-#[derive(Debug)]
+/// A collected credential that was compared with its entry and its request. It may be a secret.
 pub struct Credential {
     /// What it is.
     pub kind: Kind,
-    /// One OpenSSH line, or one PEM block.
+    /// One OpenSSH line, one PEM block, or a token in compact form, which is secret.
     pub text: String,
-    /// The same in wire form, or DER.
+    /// The same in wire form, DER, or the claims alone.
     pub blob: Vec<u8>,
     /// Its serial number: the position of its entry.
     pub serial: u64,
     /// First second at which it is no longer valid.
     pub expires_at: Timestamp,
+    /// First second at which its grant is over, as far as is known here.
+    pub ends: Timestamp,
     /// The names it opens.
     pub principals: Vec<String>,
-    /// What hosts log: the key id, or the common name.
+    /// What hosts log: the key id, the common name, or the subject.
     pub name: String,
+}
+
+/// Without the credential itself.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, serial, name, .. } = self;
+        write!(f, "Credential({kind} {serial} {name})")
+    }
 }
 
 impl Credential {
@@ -59,20 +70,24 @@ impl Credential {
         let text = receipt.credential.as_deref().ok_or(CredentialError::Absent)?;
         differs(issued.kind == kind, "its kind")?;
         let credential = Self::read(kind, text)?;
-        let recorded = issued.certificate.as_deref().map(str::trim);
-        differs(Some(text.trim()) == recorded, "its text, from the entry")?;
+        if kind != Kind::Jwt {
+            let recorded = issued.certificate.as_deref().map(str::trim);
+            differs(Some(text.trim()) == recorded, "its text, from the entry")?;
+        }
         differs(credential.serial == receipt.entry.seq, "its serial, from the entry's position")?;
         differs(credential.serial == issued.serial, "its serial, from the entry")?;
         differs(issued.subject == key.public().digest(), "the entry's subject")?;
         match kind {
             Kind::Ssh => ssh::check(&credential, ask, key)?,
             Kind::X509 => x509::check(&credential, ask, key, authority)?,
-            Kind::Jwt => return Err(CredentialError::Form),
+            Kind::Jwt => jwt::check(&credential, ask, key, issued)?,
         }
         differs(credential.principals == issued.principals, "its principals")?;
         differs(credential.expires_at == issued.valid_before, "its end")?;
         within_ttl(issued, ask, receipt.entry.time.second())?;
-        Ok(credential)
+        let ends = issued.ends.unwrap_or(credential.expires_at);
+        differs(ends >= credential.expires_at, "its end, later than the grant's")?;
+        Ok(Self { ends, ..credential })
     }
 
     /// Reads a credential of `kind` without comparing it with anything.
@@ -84,7 +99,7 @@ impl Credential {
         match kind {
             Kind::Ssh => ssh::read(text),
             Kind::X509 => x509::read(text),
-            Kind::Jwt => Err(CredentialError::Form),
+            Kind::Jwt => jwt::read(text),
         }
     }
 

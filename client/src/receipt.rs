@@ -4,6 +4,8 @@
 //! was signed here, is of the type that the act leads to, and lies under a checkpoint that the
 //! ledger's key signed and that is not behind the one kept.
 
+use std::fmt;
+
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::chain::entry_hash;
 use breakglass_ledger::entry::{Body, Entry, EntryError};
@@ -16,7 +18,6 @@ use crate::failure::{Exit, Failure};
 use crate::trust::{Trust, TrustError};
 
 /// An act that is in the ledger.
-#[derive(Debug)]
 pub struct Receipt {
     /// Its entry.
     pub entry: Entry,
@@ -24,10 +25,18 @@ pub struct Receipt {
     pub hash: Digest,
     /// The request it was about.
     pub request: Option<RequestId>,
-    /// For `collect`: the certificate, one OpenSSH line.
+    /// For `collect`: the certificate, one OpenSSH line or PEM; or the token, which is secret.
     pub credential: Option<String>,
     /// It was there already.
     pub repeated: bool,
+}
+
+/// Without the credential, which may be a secret.
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entry, hash, request, credential: _, repeated } = self;
+        write!(f, "Receipt({hash} {request:?} {repeated} {entry:?})")
+    }
 }
 
 impl Receipt {

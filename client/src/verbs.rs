@@ -59,6 +59,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, Failure> {
         Verb::Pg(arguments) => ways::pg(&mut client(cli, out)?, arguments),
         Verb::Curl(arguments) => ways::curl(&mut client(cli, out)?, arguments),
         Verb::Aws(arguments) => ways::aws(&mut client(cli, out)?, arguments, cli.common.timeout),
+        Verb::Token(arguments) => ways::token(&mut client(cli, out)?, arguments),
         Verb::Kube(arguments) => ways::kube(&mut client(cli, out)?, arguments),
         Verb::Drop(about) => acts::give_back(&mut client(cli, out)?, about),
         Verb::Withdraw(about) => acts::withdraw(&mut client(cli, out)?, about),

@@ -77,7 +77,7 @@ pub struct RequestArgs {
     /// How long the credential shall live, counted from collecting
     #[arg(long, value_name = "LENGTH", default_value = "30m", value_parser = ttl)]
     pub ttl: Ttl,
-    /// What kinds of credential: ssh, x509; several are one grant
+    /// What kinds of credential: ssh, x509, jwt; several are one grant
     #[arg(long, value_name = "KIND[,KIND]", default_value = "ssh", value_delimiter = ',')]
     pub kind: Vec<Kind>,
     /// Which way the request takes: normal, outage, emergency or drill
@@ -104,7 +104,7 @@ pub struct Place {
     #[arg(long, conflicts_with = "out")]
     pub agent: bool,
     /// Into this directory, mode 0600: id and id-cert.pub for SSH, key.pem, certificate.pem and, if
-    /// it is configured, ca.pem for X.509
+    /// it is configured, ca.pem for X.509; token for JWT
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
 }
@@ -115,7 +115,7 @@ pub struct CollectArgs {
     /// The request: req-…
     #[arg(value_name = "ID")]
     pub id: RequestId,
-    /// Only this kind of credential: ssh or x509; all that were asked for if left out
+    /// Only this kind of credential: ssh, x509 or jwt; all that were asked for if left out
     #[arg(long, value_name = "KIND[,KIND]", value_delimiter = ',')]
     pub kind: Vec<Kind>,
     /// Wait for the approvers first

@@ -65,7 +65,7 @@ Examples:
   breakglass exec req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --drop -- ./repair --all
   The program has BREAKGLASS_REQUEST, BREAKGLASS_SCOPE and BREAKGLASS_EXPIRES_AT (seconds since 1970),
   and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE,
-  BREAKGLASS_X509_KEY, BREAKGLASS_X509_CERTIFICATE, BREAKGLASS_X509_CA. The code is that of the program, 127 if there is none of that name, 126 if it cannot be run.";
+  BREAKGLASS_X509_KEY, BREAKGLASS_X509_CERTIFICATE, BREAKGLASS_X509_CA, BREAKGLASS_TOKEN_FILE. The code is that of the program, 127 if there is none of that name, 126 if it cannot be run.";
 
 pub(super) const AWS: &str = "\
 Examples:
@@ -99,6 +99,14 @@ pub(super) const CURL: &str = "\
 Examples:
   breakglass curl -- -fsS https://admin.example.com/queue
   breakglass curl --scope payments-admin --drop -- -X POST https://admin.example.com/queue/restart";
+
+pub(super) const TOKEN: &str = "\
+Examples:
+  breakglass request cluster --kind jwt --incident INC-4711 --reason 'drain a node' --wait
+  curl -H \"Authorization: Bearer $(breakglass token)\" https://admin.example.com/queue
+  vault write auth/jwt/login role=breakglass jwt=\"$(breakglass token --scope cluster)\"
+  A token lives for minutes. In its last minute, and after it, a fresh one of the same grant is fetched,
+  and the one before is taken back. Without a live grant it ends with code 6, and asks for none.";
 
 pub(super) const KUBE: &str = "\
 Examples:

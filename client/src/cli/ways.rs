@@ -105,7 +105,18 @@ pub struct AwsArgs {
     pub endpoint: Option<String>,
 }
 
-/// Which grant's certificate kubectl gets.
+/// Which grant's token.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// By the grant of this request, if you hold several: req-…
+    #[arg(value_name = "ID")]
+    pub id: Option<RequestId>,
+    /// By the grant of this scope, if you hold several
+    #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+    pub scope: Option<ScopeId>,
+}
+
+/// Which grant's certificate, or token, kubectl gets.
 #[derive(Debug, Args)]
 pub struct KubeArgs {
     /// By the grant of this request, if you hold several: req-…

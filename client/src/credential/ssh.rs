@@ -20,6 +20,7 @@ pub(super) fn read(line: &str) -> Result<Credential, CredentialError> {
         blob: parsed.to_bytes().map_err(|_| CredentialError::Form)?,
         serial: parsed.serial(),
         expires_at: Timestamp::from_unix_seconds(parsed.valid_before()),
+        ends: Timestamp::from_unix_seconds(parsed.valid_before()),
         principals: parsed.valid_principals().to_vec(),
         name: parsed.key_id().to_owned(),
     })

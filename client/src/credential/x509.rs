@@ -21,7 +21,16 @@ pub(super) fn read(text: &str) -> Result<Credential, CredentialError> {
     let (serial, expires_at) = (serial(&parsed)?, end(&parsed)?);
     let principals = vec![name.clone()];
     let text = text.trim().to_owned();
-    Ok(Credential { kind: Kind::X509, text, blob: der, serial, expires_at, principals, name })
+    Ok(Credential {
+        kind: Kind::X509,
+        text,
+        blob: der,
+        serial,
+        expires_at,
+        ends: expires_at,
+        principals,
+        name,
+    })
 }
 
 pub(super) fn check(

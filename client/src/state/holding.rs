@@ -6,6 +6,7 @@
 //! id-cert.pub  certificate.pem  token    credentials: SSH, X.509, JWT
 //! issued[-x509|-jwt]  place[-x509|-jwt]  digest of the `issued` entry; where copies were written
 //! ca.pem                                 the authority over the X.509 certificate
+//! ends                                   the grant's last second and one, since 1970
 //! ```
 //!
 //! The subject key is made here, for this request only. It never leaves but into the user's own
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::statement::Kind;
+use breakglass_ledger::time::Timestamp;
 use zeroize::Zeroizing;
 
 use super::files::{StateError, at, private_dir, read_bounded, write_private};
@@ -89,6 +91,28 @@ impl Holding {
     pub fn credential(&self, kind: Kind) -> Result<Option<String>, StateError> {
         let bytes = read_bounded(&self.credential_path(kind), FILE_MAX)?;
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|s| s.trim().to_owned()))
+    }
+
+    /// Keeps the first second at which the grant is over, which may be later than its token's end.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if it cannot be written.
+    pub fn keep_end(&self, end: Timestamp) -> Result<(), StateError> {
+        write_private(&self.dir.join(ENDS), end.unix_seconds().to_string().as_bytes())
+    }
+
+    /// The first second at which the grant is over, as the last collect told.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if it is there and cannot be read.
+    pub fn end(&self) -> Result<Option<Timestamp>, StateError> {
+        let path = self.dir.join(ENDS);
+        let Some(bytes) = read_bounded(&path, FILE_MAX)? else { return Ok(None) };
+        let seconds = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+        let seconds = seconds.ok_or(StateError::Damaged(path))?;
+        Ok(Some(Timestamp::from_unix_seconds(seconds)))
     }
 
     /// Remembers that what belongs to `kind` was also written into `dir`, so that giving the
@@ -215,6 +239,7 @@ pub const CA_PEM: &str = "ca.pem";
 const STATEMENT: &str = "statement";
 const ISSUED: &str = "issued";
 const PLACE: &str = "place";
+const ENDS: &str = "ends";
 
 /// Keys, certificates and statements are all below 8 KiB.
 const FILE_MAX: u64 = 16_384;

@@ -56,7 +56,9 @@ pub(super) fn fetch(
     let authority = client.config().x509_ca()?;
     let authority = authority.as_deref();
     let credential = Credential::check(&receipt, &held.ask, key, kind, authority)?;
-    client.state().holding(id).keep(kind, &credential.text, receipt.hash)?;
+    let holding = client.state().holding(id);
+    holding.keep(kind, &credential.text, receipt.hash)?;
+    holding.keep_end(credential.ends)?;
     let (how, json) = put(client, id, &credential, key, place)?;
     confirm(client, &held, &receipt);
     Ok(Fetched { credential, how, json })
@@ -95,7 +97,8 @@ fn tell(client: &mut Client<'_>, id: RequestId, fetched: &Fetched) {
     let ends = told(*expires_at, clock::now());
     let use_it = match kind {
         Kind::Ssh => format!("log in with: breakglass ssh {id} LOGIN@HOST, or {} …", fetched.how),
-        Kind::X509 | Kind::Jwt => format!("use it with: breakglass exec {id} -- PROGRAM"),
+        Kind::X509 => format!("use it with: breakglass exec {id} -- PROGRAM"),
+        Kind::Jwt => format!("print it, or the next one, with: breakglass token {id}"),
     };
     let opens = if *kind == Kind::Ssh { "opens" } else { "is for" };
     let principals = principals.join(", ");
@@ -147,17 +150,26 @@ fn put(
             object.insert(key.to_owned(), value);
         }
     };
-    let how = if credential.kind == Kind::Ssh {
-        let ssh = put_ssh(client, id, credential, key, place)?;
-        set("key_id", json!(credential.name));
-        set("ssh", json!(ssh));
-        ssh.join(" ")
-    } else {
-        let dir = put_pem(client, &holding, credential, key, place)?;
-        let (certificate, key) = (dir.join(credential_name(credential.kind)), dir.join(KEY_PEM));
-        set("certificate", json!(certificate));
-        set("key", json!(key));
-        certificate.display().to_string()
+    let how = match credential.kind {
+        Kind::Ssh => {
+            let ssh = put_ssh(client, id, credential, key, place)?;
+            set("key_id", json!(credential.name));
+            set("ssh", json!(ssh));
+            ssh.join(" ")
+        }
+        Kind::X509 => {
+            let dir = put_pem(client, &holding, credential, key, place)?;
+            let (certificate, key) = (dir.join(credential_name(Kind::X509)), dir.join(KEY_PEM));
+            set("certificate", json!(certificate));
+            set("key", json!(key));
+            certificate.display().to_string()
+        }
+        Kind::Jwt => {
+            let token = put_token(&holding, credential, key, place)?;
+            set("grant_ends_at", json!(credential.ends.unix_seconds()));
+            set("token_file", json!(token));
+            token.display().to_string()
+        }
     };
     Ok((how, object))
 }
@@ -177,6 +189,18 @@ fn put_pem(
     let Some(dir) = &place.out else { return Ok(holding.dir().to_owned()) };
     credential.write(key, authority.as_deref(), dir)?;
     Ok(holding.keep_place(credential.kind, dir)?)
+}
+
+/// Beside the key, and where the user wants it; answers where.
+fn put_token(
+    holding: &Holding,
+    credential: &Credential,
+    key: &SubjectKey,
+    place: &Place,
+) -> Result<PathBuf, Failure> {
+    let Some(dir) = &place.out else { return Ok(holding.credential_path(Kind::Jwt)) };
+    credential.write(key, None, dir)?;
+    Ok(holding.keep_place(Kind::Jwt, dir)?.join(credential_name(Kind::Jwt)))
 }
 
 /// Answers the ssh command without the host.
@@ -250,7 +274,8 @@ pub(super) fn end_of(holding: &Holding) -> Result<Option<Timestamp>, Failure> {
         let credential = text.and_then(|text| Credential::read(kind, &text).ok());
         last = last.max(credential.map(|credential| credential.expires_at));
     }
-    Ok(last)
+    // A grant outlives its tokens: the key that fetches others is still needed.
+    Ok(last.max(holding.end()?.filter(|_| last.is_some())))
 }
 
 /// Longer than any request may wait.

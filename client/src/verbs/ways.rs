@@ -8,6 +8,7 @@ mod beside;
 mod kube;
 mod live;
 mod tls;
+mod token;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -25,6 +26,7 @@ use live::Wanted;
 pub(super) use aws::aws;
 pub(super) use kube::kube;
 pub(super) use tls::{curl, pg};
+pub(super) use token::token;
 
 /// Logs in.
 pub(super) fn ssh(client: &mut Client<'_>, args: &SshArgs) -> Result<Exit, Failure> {

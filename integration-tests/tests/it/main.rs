@@ -19,6 +19,7 @@ mod host;
 mod intruder;
 mod json;
 mod judged;
+mod jwt;
 mod landing;
 mod lessons;
 mod locks;

@@ -5,6 +5,7 @@ use breakglass_ledger::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::live::{self, Wanted};
+use super::token::fresh;
 use crate::cli::ways::KubeArgs;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
@@ -13,14 +14,34 @@ use crate::failure::{Exit, Failure};
 pub(in crate::verbs) fn kube(client: &mut Client<'_>, args: &KubeArgs) -> Result<Exit, Failure> {
     let told = std::env::var("KUBERNETES_EXEC_INFO").ok();
     check(told.as_deref(), args.server.as_deref())?;
-    let wanted = Wanted { id: args.id, scope: args.scope.as_ref(), kind: Some(Kind::X509) };
-    let live = live::pick(client, &wanted)?;
+    let wanted = |kind| Wanted { id: args.id, scope: args.scope.as_ref(), kind: Some(kind) };
+    let live = match live::pick(client, &wanted(Kind::X509)) {
+        Ok(live) => live,
+        // No certificate to reuse: a token does as well. If there is none either, the first answer counts.
+        Err(no_certificate) => {
+            let Ok(live) = live::pick(client, &wanted(Kind::Jwt)) else {
+                return Err(no_certificate);
+            };
+            let token = fresh(client, &live)?;
+            let answer = token_credential(&token.text, token.expires_at);
+            client.out.result(&answer.to_string(), &answer)?;
+            return Ok(Exit::Done);
+        }
+    };
     let gone = || Failure::new(Exit::Internal, "the certificate's files are gone", "", "");
     let certificate = live.holding.credential(Kind::X509)?.ok_or_else(gone)?;
     let key = live.holding.key()?.and_then(|key| key.to_pkcs8_pem()).ok_or_else(gone)?;
     let answer = credential(&certificate, &key, live.expires_at);
     client.out.result(&answer.to_string(), &answer)?;
     Ok(Exit::Done)
+}
+
+fn token_credential(token: &str, expires_at: Timestamp) -> Value {
+    json!({
+        "apiVersion": VERSION,
+        "kind": KIND,
+        "status": { "expirationTimestamp": expires_at.to_string(), "token": token },
+    })
 }
 
 fn credential(certificate: &str, key: &str, expires_at: Timestamp) -> Value {
@@ -131,5 +152,8 @@ mod tests {
         assert_eq!(status["expirationTimestamp"], "2026-01-02T03:04:05Z");
         assert_eq!(status.len(), 3);
         assert!(status["clientCertificateData"].as_str().unwrap().ends_with("-\n"));
+        let answer = token_credential("a.b.c", at);
+        let expected = json!({ "expirationTimestamp": "2026-01-02T03:04:05Z", "token": "a.b.c" });
+        assert_eq!((&answer["kind"], &answer["status"]), (&KIND.into(), &expected));
     }
 }

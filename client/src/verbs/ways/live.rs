@@ -65,6 +65,9 @@ impl Live {
             set("BREAKGLASS_X509_CERTIFICATE", holding.credential_path(Kind::X509));
             set("BREAKGLASS_X509_CA", holding.ca_path());
         }
+        if holding.credential_path(Kind::Jwt).exists() {
+            set("BREAKGLASS_TOKEN_FILE", holding.credential_path(Kind::Jwt));
+        }
         all
     }
 }
@@ -126,7 +129,9 @@ fn read(id: RequestId, holding: Holding, kind: Option<Kind>) -> Result<Option<He
         Some(kind) => {
             let text = holding.credential(kind)?;
             let credential = text.and_then(|text| Credential::read(kind, &text).ok());
-            credential.map(|credential| credential.expires_at)
+            let end = credential.map(|credential| credential.expires_at);
+            // A grant outlives its tokens, and gives others.
+            if kind == Kind::Jwt { end.max(holding.end()?.filter(|_| end.is_some())) } else { end }
         }
         None => collect::end_of(&holding)?,
     };
@@ -177,7 +182,7 @@ fn collected(
             let all = held.ask.kinds.clone();
             for kind in wanted.kind.map_or(all, |kind| vec![kind]) {
                 let fetched = collect::fetch(client, held.id, kind, &Place::default())?;
-                held.expires_at = Some(fetched.credential.expires_at);
+                held.expires_at = Some(fetched.credential.ends);
             }
             Ok(held)
         }
