@@ -24,6 +24,7 @@ mod landing;
 mod lessons;
 mod locks;
 mod notify;
+mod ocsp;
 mod offline;
 mod outage;
 mod papers;
