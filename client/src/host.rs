@@ -17,6 +17,7 @@ mod process;
 mod reporter;
 mod reports;
 mod sessions;
+mod trusted;
 
 pub use agent::Agent;
 pub use config::HostConfig;
@@ -24,3 +25,4 @@ pub use install::{drop_in, unit};
 pub use krl::{Krl, KrlError};
 pub use list::{ListError, Place};
 pub use principals::principals;
+pub use trusted::Trusted;

@@ -59,7 +59,7 @@ impl Agent {
         let held = place.held().ok().flatten();
         Ok(Self {
             place,
-            sessions: Sessions::new(config.ssh_ca.wire()),
+            sessions: Sessions::new(config.ssh_ca.clone()),
             canaries: Canaries::open(&config.state_dir),
             reports: Reports::open(&config.state_dir),
             held,

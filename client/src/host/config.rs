@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::principal::{PrincipalId, TargetId};
 use serde::Deserialize;
 
+use super::trusted::Trusted;
 use crate::config::{Config, ConfigError, ConfigFile, read_toml};
 
 /// How often the broker is looked at unless the file says otherwise: a look is one short question,
@@ -32,9 +32,9 @@ pub struct HostConfig {
     /// What is reported of.
     pub target: TargetId,
     /// The SSH CA whose certificates the list is about.
-    pub ssh_ca: PublicKey,
+    pub ssh_ca: Trusted,
     /// The key that signs lists.
-    pub lists_key: PublicKey,
+    pub lists_key: Trusted,
     /// Where `sshd` finds the list.
     pub dir: PathBuf,
     /// What the agent remembers.
@@ -80,9 +80,7 @@ impl HostConfig {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let file: HostFile = read_toml(path)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        let key = |key, text: &str| {
-            PublicKey::from_openssh(text).map_err(|error| value(key, &error.to_string()))
-        };
+        let key = |key, text: &str| Trusted::read(text).map_err(|rule| value(key, &rule));
         let by: PrincipalId = file.by.parse().map_err(|_| value("by", "not a name"))?;
         let target = file.target.as_deref().unwrap_or(&file.by);
         let target = target.parse().map_err(|_| value("target", "not a name"))?;

@@ -53,6 +53,16 @@ impl Krl {
     ///
     /// [`KrlError`] for anything but one whole list about this authority.
     pub fn read(bytes: &[u8], authority: &[u8]) -> Result<Self, KrlError> {
+        Self::read_of(bytes, &[authority])
+    }
+
+    /// Reads a list about certificates of `authorities`, with at most one section for each: while one
+    /// gives way to the next there are two. No serial is ever given twice, whoever signs.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_of(bytes: &[u8], authorities: &[&[u8]]) -> Result<Self, KrlError> {
         if bytes.is_empty() {
             return Err(KrlError::Empty);
         }
@@ -71,18 +81,15 @@ impl Krl {
         }
         string(&mut reader)?;
         let mut runs = Vec::new();
-        if !reader.is_empty() {
+        let mut left = authorities.to_vec();
+        while !reader.is_empty() {
             if reader.byte() != Some(CERTIFICATES) {
                 return Err(KrlError::Form("it has a section of another kind"));
             }
             let mut section = Reader::new(string(&mut reader)?);
-            certificates(&mut section, authority, &mut runs)?;
+            certificates(&mut section, &mut left, &mut runs)?;
         }
-        if reader.is_empty() {
-            Ok(Self { version, generated, runs: joined(runs) })
-        } else {
-            Err(KrlError::Length)
-        }
+        Ok(Self { version, generated, runs: joined(runs) })
     }
 
     /// Whether the certificate with this serial is revoked.
@@ -96,13 +103,13 @@ impl Krl {
 
 fn certificates(
     section: &mut Reader<'_>,
-    authority: &[u8],
+    left: &mut Vec<&[u8]>,
     runs: &mut Vec<(u64, u64)>,
 ) -> Result<(), KrlError> {
     // An empty authority would stand for every one.
-    if string(section)? != authority {
-        return Err(KrlError::Authority);
-    }
+    let authority = string(section)?;
+    let known = left.iter().position(|one| *one == authority).ok_or(KrlError::Authority)?;
+    left.swap_remove(known);
     if !string(section)?.is_empty() {
         return Err(KrlError::Form("a reserved field is not empty"));
     }
@@ -231,6 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn every_authority_has_one_section_at_most_and_no_stranger_has_any() {
+        let part = |serial: u64| [part(SERIAL_LIST, &serial.to_be_bytes())];
+        let mut both = list(&section(CA, &part(5)));
+        let next = list(&section(b"next", &part(9)));
+        both.extend_from_slice(&next[list(b"").len()..]);
+        let krl = Krl::read_of(&both, &[CA, b"next"]).unwrap();
+        assert!(krl.revokes(5) && krl.revokes(9) && !krl.revokes(7));
+        assert_eq!(Krl::read(&both, CA), Err(KrlError::Authority));
+        assert_eq!(Krl::read_of(&both, &[CA, b"other"]), Err(KrlError::Authority));
+        both.extend_from_slice(&next[list(b"").len()..]);
+        assert_eq!(Krl::read_of(&both, &[CA, b"next"]), Err(KrlError::Authority));
+    }
+
+    #[test]
     fn what_is_no_whole_list_of_ours_is_refused() {
         let good = list(&section(CA, &[part(SERIAL_LIST, &5_u64.to_be_bytes())]));
         assert!(Krl::read(&good, CA).is_ok());
@@ -240,7 +261,9 @@ mod tests {
             let is_header = end == list(b"").len();
             assert_eq!(Krl::read(&good[..end], CA).is_ok(), is_header, "{end}");
         }
-        assert_eq!(Krl::read(&[good.as_slice(), b"x"].concat(), CA), Err(KrlError::Length));
+        // What follows would have to be another section.
+        let followed = Krl::read(&[good.as_slice(), b"x"].concat(), CA);
+        assert_eq!(followed, Err(KrlError::Form("it has a section of another kind")));
         for foreign in [b"other".as_slice(), b""] {
             let list = list(&section(foreign, &[part(SERIAL_LIST, &5_u64.to_be_bytes())]));
             assert_eq!(Krl::read(&list, CA), Err(KrlError::Authority));

@@ -6,11 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use breakglass_ledger::bytes::Digest;
-use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::sshsig::{SshSig, SshSigError};
 use breakglass_ledger::time::Timestamp;
 
 use super::krl::{Krl, KrlError, LIST_MAX};
+use super::trusted::Trusted;
 use crate::state::{StateError, read_bounded};
 
 /// Namespace of a list's signature.
@@ -26,8 +26,8 @@ const SIGNATURE_MAX: u64 = 16 * 1024;
 #[derive(Clone, Debug)]
 pub struct Place {
     dir: PathBuf,
-    authority: PublicKey,
-    signer: PublicKey,
+    authority: Trusted,
+    signer: Trusted,
 }
 
 /// A list that was checked.
@@ -93,7 +93,7 @@ pub enum ListError {
 impl Place {
     /// The place `dir`, for lists about certificates of `authority`, signed by `signer`.
     #[must_use]
-    pub fn new(dir: &Path, authority: PublicKey, signer: PublicKey) -> Self {
+    pub fn new(dir: &Path, authority: Trusted, signer: Trusted) -> Self {
         Self { dir: dir.to_owned(), authority, signer }
     }
 
@@ -119,10 +119,10 @@ impl Place {
     ///
     /// [`ListError::Form`], [`ListError::Unsigned`], [`ListError::OtherSigner`].
     pub fn check(&self, bytes: &[u8], signature: &str) -> Result<Checked, ListError> {
-        let krl = Krl::read(bytes, self.authority.wire())?;
+        let krl = Krl::read_of(bytes, &self.authority.wires())?;
         let parsed = SshSig::parse(signature)?;
         parsed.verify(NAMESPACE, bytes)?;
-        if *parsed.public_key() != self.signer {
+        if !self.signer.contains(parsed.public_key()) {
             return Err(ListError::OtherSigner);
         }
         Ok(Checked { krl, bytes: bytes.to_vec(), signature: signature.to_owned() })
@@ -215,7 +215,7 @@ impl Place {
         write().map_err(failed)?;
         // Also what a full disk cut off without saying so is never put in place.
         let is_whole = fs::read(&beside).is_ok_and(|written| written == bytes);
-        if !is_whole || (name == "krl" && Krl::read(bytes, self.authority.wire()).is_err()) {
+        if !is_whole || (name == "krl" && Krl::read_of(bytes, &self.authority.wires()).is_err()) {
             let _ = fs::remove_file(&beside);
             return Err(ListError::ReadBack(path));
         }

@@ -11,12 +11,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use ssh_key::Certificate;
 
 use super::process::{self, Process};
+use super::trusted::Trusted;
 use crate::state::read_bounded;
 
 /// Largest file of what was shown at a log-in: a certificate and a few keys.
@@ -45,16 +45,16 @@ pub(super) struct Session {
 /// All that are open, by the process of `sshd` that serves each.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    authority: Vec<u8>,
+    authority: Trusted,
     open: BTreeMap<Process, Session>,
     /// Processes that were looked at, by what they were then.
     looked: HashSet<(Process, String)>,
 }
 
 impl Sessions {
-    /// Those under certificates of `authority` (wire form).
-    pub(super) fn new(authority: &[u8]) -> Self {
-        Self { authority: authority.to_vec(), open: BTreeMap::new(), looked: HashSet::new() }
+    /// Those under certificates of `authority`.
+    pub(super) fn new(authority: Trusted) -> Self {
+        Self { authority, open: BTreeMap::new(), looked: HashSet::new() }
     }
 
     /// Looks at what runs now; answers the sessions that are new.
@@ -122,7 +122,7 @@ impl Sessions {
     fn certified(&self, line: &str) -> Option<Session> {
         let certificate = Certificate::from_openssh(line.trim()).ok()?;
         let authority = ssh_key::PublicKey::from(certificate.signature_key().clone());
-        let is_ours = Digest::of(&authority.to_bytes().ok()?) == Digest::of(&self.authority);
+        let is_ours = self.authority.wires().contains(&&*authority.to_bytes().ok()?);
         // Whoever wrote the file may have written anything.
         if !is_ours || certificate.verify_signature().is_err() {
             return None;
