@@ -18,7 +18,7 @@ pub(in crate::mint) struct Ed25519Key {
 }
 
 enum Private {
-    Memory(Ed25519KeyPair),
+    Memory(Box<Ed25519KeyPair>),
     Token(Arc<TokenKey>),
 }
 
@@ -29,7 +29,7 @@ impl Ed25519Key {
         // "Maybe unchecked": RFC 8410's plain form carries no public half to check against.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| unusable())?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| unusable())?;
-        Ok(Self { private: Private::Memory(pair), public })
+        Ok(Self { private: Private::Memory(Box::new(pair)), public })
     }
 
     /// The key in a token.

@@ -18,7 +18,7 @@ pub(in crate::mint) struct P256Key {
 }
 
 enum Private {
-    Memory(EcdsaKeyPair),
+    Memory(Box<EcdsaKeyPair>),
     Token(Arc<TokenKey>),
 }
 
@@ -28,7 +28,7 @@ impl P256Key {
         let (algorithm, rng) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8, &rng).ok()?;
         let public = pair.public_key().as_ref().try_into().ok()?;
-        Some(Self { private: Private::Memory(pair), public })
+        Some(Self { private: Private::Memory(Box::new(pair)), public })
     }
 
     /// The key in a token.
