@@ -39,7 +39,7 @@ impl Postgres {
         let server = Server::start(as_postgres("postgres").arg("-D").arg(&data));
         let postgres = Self { _server: server, site, port };
         postgres.take(list);
-        let answers = || postgres.admin("select 1").contains('1').then_some(());
+        let answers = || (postgres.admin("select 1") == "1").then_some(());
         until("PostgreSQL answers", SOON, answers);
         assert_eq!(postgres.admin("create role breakglass_admin login"), "CREATE ROLE");
         postgres

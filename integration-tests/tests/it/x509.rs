@@ -5,14 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use breakglass_broker::desk::DeskError;
 use breakglass_broker::mint::Mint;
+use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::dev::{Dev, Said};
 use breakglass_integration_tests::grant::now;
 use breakglass_integration_tests::nginx::Nginx;
+use breakglass_integration_tests::people::{Person, ask};
 use breakglass_integration_tests::postgres::Postgres;
 use breakglass_integration_tests::sshd::said;
 use breakglass_integration_tests::tls_site::Shown;
 use breakglass_integration_tests::wait::{SOON, until};
+use breakglass_ledger::statement::{Act, Ask, Kind};
 
 /// A broker, and what sam collects for the orders database.
 struct Stage {
@@ -238,4 +242,60 @@ fn nginx_refuses_everybody_once_the_list_has_run_out() {
     assert!(nginx.ask(&held.shown).contains("400 Bad Request"), "the old list is in force");
     nginx.take(&stage.list());
     assert!(nginx.ask(&held.shown).contains(&held.id), "and the new one heals it");
+}
+
+/// R09: what is certified is the client's key, and everything else in the certificate is the policy's.
+/// R19: the private half is in no file of the broker's.
+#[test]
+fn nothing_but_the_public_half_of_the_key_comes_from_the_client() {
+    let stage = Stage::new();
+    let held = stage.grant("x509", "key");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkey", "-pubout", "-in"]).arg(&held.shown.key);
+    assert_eq!(held.shown.openssl(&["-pubkey"]), said(&mut openssl));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkey", "-noout", "-text", "-in"]).arg(&held.shown.key);
+    let text = said(&mut openssl);
+    let (_, rest) = text.split_once("priv:").unwrap();
+    let (hex, _) = rest.split_once("pub:").unwrap();
+    let hex: String = hex.chars().filter(char::is_ascii_hexdigit).collect();
+    let secret = data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap();
+    let secret = secret.get(secret.len() - 32..).unwrap();
+    let holds = |path: &Path, what: &[u8]| {
+        let content = fs::read(path).unwrap();
+        content.windows(what.len()).any(|window| window == what)
+    };
+    let (mut dirs, mut seen) = (vec![stage.dev.path("broker/state")], 0);
+    while let Some(dir) = dirs.pop() {
+        for one in fs::read_dir(dir).unwrap() {
+            let path = one.unwrap().path();
+            if path.is_symlink() {
+                continue;
+            }
+            if path.is_dir() {
+                dirs.push(path);
+                continue;
+            }
+            seen += 1;
+            assert!(!holds(&path, secret), "{}", path.display());
+        }
+    }
+    assert!(seen > 5, "the broker has files");
+}
+
+/// A key that TLS servers would not take is refused before anybody is asked to approve.
+#[test]
+fn a_subject_key_of_the_wrong_type_is_refused_by_name() {
+    let mut house = House::sample();
+    let asked = Ask {
+        kinds: vec![Kind::X509],
+        ..ask("sam", "orders-db", 600, 1, Person::named("subject").key())
+    };
+    match house.act(&Person::named("sam"), Act::Request(asked)) {
+        Err(DeskError::Refused { refusal, .. }) => {
+            assert_eq!(refusal.name(), "subject-key-type");
+            assert!(refusal.to_string().contains("ecdsa-sha2-nistp256"), "{refusal}");
+        }
+        other => panic!("not refused: {other:?}"),
+    }
 }
