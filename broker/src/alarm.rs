@@ -41,26 +41,25 @@ impl Alarm {
     /// The alarm that `entry` is, if it is one.
     #[must_use]
     pub fn of(entry: &Entry) -> Option<Self> {
-        match &entry.body {
-            Body::Config(config) => {
-                let ConfigChange::Overdue(late) = &config.what else { return None };
-                let what = Wrong::Overdue { revoked: late.entry };
-                Some(Self { target: late.target.clone(), what })
-            }
-            Body::Applied(applied) => {
-                let Act::Applied(said) = said(&applied.signed)? else { return None };
-                let Applied { target, list, version, canary, .. } = said;
-                let what = Wrong::Accepted { list, version };
-                (canary == Canary::Accepted).then_some(Self { target, what })
-            }
-            Body::Reconciled(body) if body.matched == 0 => {
-                let Act::Use(Use { target, serial, .. }) = said(body.signed.as_ref()?)? else {
-                    return None;
-                };
-                Some(Self { target, what: Wrong::Unlogged { serial: serial.0 } })
-            }
-            _ => None,
+        if let Body::Config(config) = &entry.body {
+            let ConfigChange::Overdue(late) = &config.what else { return None };
+            let what = Wrong::Overdue { revoked: late.entry };
+            return Some(Self { target: late.target.clone(), what });
         }
+        if let Body::Applied(applied) = &entry.body {
+            let Act::Applied(said) = said(&applied.signed)? else { return None };
+            let Applied { target, list, version, canary, .. } = said;
+            let what = Wrong::Accepted { list, version };
+            return (canary == Canary::Accepted).then_some(Self { target, what });
+        }
+        let Body::Reconciled(body) = &entry.body else { return None };
+        if body.matched > 0 {
+            return None;
+        }
+        let Act::Use(Use { target, serial, .. }) = said(body.signed.as_ref()?)? else {
+            return None;
+        };
+        Some(Self { target, what: Wrong::Unlogged { serial: serial.0 } })
     }
 }
 

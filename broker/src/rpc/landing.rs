@@ -33,10 +33,10 @@ impl Revocation {
         let (mut lists, mut revoked) = (BTreeSet::new(), None);
         for record in records {
             let Entry { seq, time, body, .. } = record.parse()?;
-            match body {
-                Body::Issued(issued) => drop(lists.insert(list_of(issued.kind))),
-                Body::Revoked(_) => revoked = Some((seq, time.second())),
-                _ => {}
+            if let Body::Issued(issued) = body {
+                lists.insert(list_of(issued.kind));
+            } else if let Body::Revoked(_) = body {
+                revoked = Some((seq, time.second()));
             }
         }
         Ok(revoked.map(|(seq, at)| Self { seq, at, lists }))

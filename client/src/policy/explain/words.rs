@@ -116,7 +116,7 @@ impl Explanation {
         if asked.action != Action::Request {
             return;
         }
-        lines.line("opens", &opens(scope, &Kind::ALL));
+        lines.line("opens", &opens(scope, Kind::ALL));
         let ttl = asked.terms.ttl.map_or(0, |ttl| u64::from(ttl.seconds()));
         let most = duration(scope.ttl_max.seconds().into());
         lines.line(
