@@ -207,11 +207,14 @@ fn an_audience_is_one_string_and_an_end_is_needed() {
     );
 }
 
+/// Makes one claim what it must not be.
+type Spoil = fn(&mut Claims, RequestId);
+
 #[test]
 fn every_claim_has_a_grammar() {
     let ours = Forger::new();
     let other = RequestId::new(1_795_348_700_001, [8; 10]);
-    let cases: [(&str, fn(&mut Claims, RequestId)); 11] = [
+    let cases: [(&str, Spoil); 11] = [
         ("jti", |claims, _| claims.jti = format!("{}.042", id())),
         ("jti", |claims, _| claims.jti = id().to_string()),
         ("jti", |claims, _| claims.jti = format!("{}.+4", id())),

@@ -6,7 +6,6 @@ mod acts;
 mod crowded;
 #[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod following;
-#[expect(clippy::arithmetic_side_effects, reason = "small numbers; a panic fails the test")]
 mod hosts;
 mod limited;
 mod reading;

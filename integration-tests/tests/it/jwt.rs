@@ -112,8 +112,8 @@ fn what_people_collect_is_taken_by_pyjwt_and_joserfc_and_nothing_else_is() {
     let configuration: Value =
         serde_json::from_slice(&dev.page("/.well-known/openid-configuration")).unwrap();
     assert_eq!(configuration["issuer"], claims["iss"], "byte for byte");
-    assert_eq!(judged(&dev, AUDIENCE, &[token.clone()]), [["ok", "ok"]]);
-    let foreign = judged(&dev, "https://other.example.com", &[token.clone()]);
+    assert_eq!(judged(&dev, AUDIENCE, std::slice::from_ref(&token)), [["ok", "ok"]]);
+    let foreign = judged(&dev, "https://other.example.com", std::slice::from_ref(&token));
     assert_eq!(foreign, [["InvalidAudienceError", "InvalidClaimError"]]);
     for (bad, said) in bad(&dev, &token).iter().zip(judged(&dev, AUDIENCE, &bad(&dev, &token))) {
         assert!(!said.contains(&"ok".to_owned()), "{said:?}: {bad}");
@@ -180,7 +180,8 @@ fn the_token_that_is_here_is_printed_again_and_a_lost_one_is_replaced_in_the_sam
     dev.done("ada", &["audit", "export", "--out", "export"]);
     let entries = std::fs::read_to_string(dev.path("export/entries.jsonl")).unwrap();
     let entry: Value =
-        serde_json::from_str(entries.lines().nth(seq(&second) as usize).unwrap()).unwrap();
+        serde_json::from_str(entries.lines().nth(usize::try_from(seq(&second)).unwrap()).unwrap())
+            .unwrap();
     assert_eq!(entry["body"]["replaces"], seq(&first));
     assert_eq!(entry["body"]["claims"].as_str().unwrap().as_bytes(), {
         let part = second.split('.').nth(1).unwrap();
