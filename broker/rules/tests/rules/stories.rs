@@ -392,7 +392,7 @@ fn collecting_again_while_live_answers_with_the_same_credential() {
 #[test]
 fn a_service_takes_back_no_certificate_and_nothing_that_waits_or_is_over() {
     for story in ["caller: take-back", "sam: drop\n caller: take-back"] {
-        assert_eq!(play(&live(&story)), Err("wrong-state"), "{story}");
+        assert_eq!(play(&live(story)), Err("wrong-state"), "{story}");
     }
     assert_eq!(play(&then("caller: take-back")), Err("wrong-state"));
 }
