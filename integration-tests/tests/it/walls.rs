@@ -81,7 +81,7 @@ const HOUSES: &[House] = &[
             ("probe", &["clock", "desk", "entropy"]),
             ("rpc", &["alarm", "desk", "store", "crowd", "notify"]),
             ("http", &["crowd"]),
-            ("web", &["desk", "crl", "krl", "ocsp", "crowd", "http"]),
+            ("web", &["desk", "crl", "jwt", "krl", "ocsp", "crowd", "http"]),
             ("api", &["desk", "crowd", "entropy", "http", "jwt"]),
         ],
         confined: &[
