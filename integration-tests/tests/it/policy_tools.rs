@@ -191,6 +191,7 @@ fn tight(dev: &Dev) -> PathBuf {
         owner,
         owner,
         owner,
+        owner,
     ];
     changed(dev, "broker/policy", "tight", &changes)
 }

@@ -62,6 +62,13 @@ impl Stage {
         String::from_utf8(self.dev.page("/v1/x509/crl.pem")).unwrap()
     }
 
+    /// Waits until the directory has this list, which it has a moment after the page.
+    fn wait_for(&self, list: &str) {
+        let path = self.published("crl.pem");
+        let is_there = || fs::read_to_string(&path).unwrap() == list;
+        until("the list is published", SOON, || is_there().then_some(()));
+    }
+
     fn nginx(&self) -> Nginx {
         Nginx::start(&self.authority(), &self.list())
     }
@@ -107,9 +114,9 @@ fn postgresql_lets_in_who_was_granted_until_it_is_revoked_and_the_ledger_shows_i
     let count = format!("select count(*) from pg_stat_ssl where client_serial = {number}");
     until("the session is there", SOON, || (postgres.admin(&count) == "1").then_some(()));
     stage.drop(&held);
-    // The directory and the page are the same list; PostgreSQL reads it without being told to.
+    // The directory has the list of the page a moment later; PostgreSQL reads it without being told to.
     let list = stage.list();
-    assert_eq!(fs::read_to_string(stage.published("crl.pem")).unwrap(), list);
+    stage.wait_for(&list);
     postgres.take(&list);
     let refused = postgres.said(&held.shown, "select 1");
     assert!(refused.contains("SSL error: sslv3 alert certificate revoked"), "{refused}");
@@ -176,6 +183,7 @@ fn the_stock_tool_reads_what_was_collected_and_knows_the_published_lists() {
     let late = held.shown.verdict(&stage.ca(), Some(&empty), &["-attime", &week]);
     assert_eq!(late, 12, "the list runs out, whatever else has");
     stage.drop(&held);
+    stage.wait_for(&stage.list());
     assert_eq!(stage.verdict(&held.shown, Some(&stage.published("crl.pem"))), 23, "revoked");
     assert_eq!(stage.verdict(&held.shown, Some(&empty)), 0, "by the old list it is good");
     let mut openssl = Command::new("openssl");
