@@ -235,7 +235,6 @@ fn a_list_for_tls_servers_that_is_not_whole_and_ours_is_never_put_in_place() {
     let foreign = lists(&stranger(&desk), &[1], 2, NOW).crl;
     let cut = crl.der[..crl.der.len() - 1].to_vec();
     for bad in [
-        None,
         foreign,
         Some(SignedCrl { der: Vec::new(), ..crl.clone() }),
         Some(SignedCrl { der: cut, ..crl.clone() }),
@@ -249,6 +248,21 @@ fn a_list_for_tls_servers_that_is_not_whole_and_ours_is_never_put_in_place() {
     assert_eq!(desk.publisher.publish(&good).unwrap(), Published::Now);
     let pem = fs::read_to_string(desk.path("current/crl.pem")).unwrap();
     assert_eq!(crl::from_pem(&pem), Some(fs::read(desk.path("current/crl.der")).unwrap()));
+}
+
+/// Its key may be in a token that is away; hosts must not wait for that, and servers keep what they have.
+#[test]
+fn a_list_that_comes_without_one_for_tls_servers_keeps_the_one_before() {
+    let desk = Desk::new();
+    desk.publish(1, &[1]).unwrap();
+    let before = fs::read(desk.path("current/crl.der")).unwrap();
+    let without = SignedList { crl: None, ..desk.list(2, &[1]) };
+    assert_eq!(desk.publisher.publish(&without).unwrap(), Published::Now);
+    assert_eq!(desk.version(), Some(2));
+    assert_eq!(fs::read(desk.path("current/crl.der")).unwrap(), before);
+    // Once it can be signed again, the same version is put in place with it.
+    assert_eq!(desk.publisher.publish(&desk.list(2, &[1])).unwrap(), Published::Now);
+    assert_ne!(fs::read(desk.path("current/crl.der")).unwrap(), before);
 }
 
 #[test]
