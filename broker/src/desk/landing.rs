@@ -43,7 +43,7 @@ impl Batch<'_, '_> {
         let lists = &self.memory.lists;
         Ok(Landing {
             newest: lists.newest(said.list),
-            published: lists.digest(said.list, said.version),
+            published: lists.digest(said.list, said.version, said.digest),
             reported: reported.map(|row| Reported {
                 version: row.version,
                 canary: row.canary,

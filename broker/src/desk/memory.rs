@@ -274,8 +274,16 @@ impl Memory {
     /// These lists are published.
     pub(super) fn note_lists(&mut self, lists: &SignedList) {
         self.lists.note(List::Krl, lists.version, &lists.krl);
+        self.note_crl(lists);
         if let Some(deny) = &lists.deny {
             self.lists.note(List::Deny, lists.version, deny.json.as_bytes());
+        }
+    }
+
+    /// This list for TLS servers is published: as PEM, which is the file that they read.
+    pub(super) fn note_crl(&mut self, lists: &SignedList) {
+        if let Some(crl) = &lists.crl {
+            self.lists.note(List::Crl, lists.version, crl.pem.as_bytes());
         }
     }
 

@@ -9,15 +9,23 @@ use breakglass_ledger::statement::List;
 /// to fetch the newest, which holds the same and more.
 const REMEMBERED_MAX: usize = 4096;
 
+/// Signatures remembered of one version: a list for TLS servers is signed anew every few minutes though
+/// nothing changed, and a host may report what it took some hours ago.
+const SIGNED_MAX: usize = 64;
+
 /// The digests of the lists published since the start.
 #[derive(Debug, Default)]
-pub(super) struct Lists(BTreeMap<List, BTreeMap<u64, Digest>>);
+pub(super) struct Lists(BTreeMap<List, BTreeMap<u64, Vec<Digest>>>);
 
 impl Lists {
     /// A list is published under this version.
     pub(super) fn note(&mut self, list: List, version: u64, bytes: &[u8]) {
         let versions = self.0.entry(list).or_default();
-        versions.insert(version, Digest::of(bytes));
+        let signed = versions.entry(version).or_default();
+        if signed.len() >= SIGNED_MAX {
+            signed.remove(0);
+        }
+        signed.push(Digest::of(bytes));
         while versions.len() > REMEMBERED_MAX {
             versions.pop_first();
         }
@@ -28,9 +36,11 @@ impl Lists {
         self.0.get(&list)?.last_key_value().map(|(version, _)| *version)
     }
 
-    /// What was published of `list` under `version`.
-    pub(super) fn digest(&self, list: List, version: u64) -> Option<Digest> {
-        self.0.get(&list)?.get(&version).copied()
+    /// What was published of `list` under `version`: what a host `said` it was, if it ever was that,
+    /// else the newest.
+    pub(super) fn digest(&self, list: List, version: u64, said: Digest) -> Option<Digest> {
+        let signed = self.0.get(&list)?.get(&version)?;
+        signed.iter().find(|one| **one == said).or(signed.last()).copied()
     }
 }
 
@@ -40,14 +50,28 @@ mod tests {
 
     #[test]
     fn the_newest_are_remembered_and_kinds_kept_apart() {
+        let of = |version: u64| Digest::of(&version.to_be_bytes());
         let mut lists = Lists::default();
         assert_eq!(lists.newest(List::Krl), None);
         for version in 1..=u64::try_from(REMEMBERED_MAX).expect("small") + 1 {
             lists.note(List::Krl, version, &version.to_be_bytes());
         }
         assert_eq!(lists.newest(List::Krl), Some(4097));
-        assert_eq!(lists.digest(List::Krl, 1), None);
-        assert_eq!(lists.digest(List::Krl, 2), Some(Digest::of(&2_u64.to_be_bytes())));
-        assert_eq!(lists.digest(List::Crl, 2), None);
+        assert_eq!(lists.digest(List::Krl, 1, of(1)), None);
+        assert_eq!(lists.digest(List::Krl, 2, of(1)), Some(of(2)));
+        assert_eq!(lists.digest(List::Crl, 2, of(2)), None);
+    }
+
+    #[test]
+    fn a_list_signed_anew_is_known_by_each_of_its_signatures() {
+        let mut lists = Lists::default();
+        let all: Vec<Vec<u8>> =
+            (0..=u8::try_from(SIGNED_MAX).expect("small")).map(|n| vec![n]).collect();
+        all.iter().for_each(|bytes| lists.note(List::Crl, 7, bytes));
+        let known = |bytes: &[u8]| lists.digest(List::Crl, 7, Digest::of(bytes));
+        assert_eq!(known(&[1]), Some(Digest::of(&[1])));
+        let newest = all.last().map(|bytes| Digest::of(bytes));
+        assert_eq!(known(&[0]), newest, "the oldest is forgotten");
+        assert_eq!(known(b"another"), newest);
     }
 }

@@ -222,7 +222,11 @@ impl Sequencer {
             self.mint.crl_of(self.memory.entries(), lists.version, now.max(head.time.second()));
         self.shared.report(Revoking::Lists, signed.is_ok());
         match signed {
-            Ok(crl) => self.shared.show_lists(Arc::new(SignedList { crl, ..(*lists).clone() })),
+            Ok(crl) => {
+                let lists = SignedList { crl, ..(*lists).clone() };
+                self.memory.note_crl(&lists);
+                self.shared.show_lists(Arc::new(lists));
+            }
             Err(error) => crate::report::fault("signing the list of revoked certificates", &error),
         }
         self.shared.wake();

@@ -215,6 +215,12 @@ Examples:
   breakglass host install --config /etc/breakglass/host.toml
   sudo breakglass host install --write";
 
+pub(super) const HOST_STATUS: &str = "\
+Examples:
+  breakglass host status --config /etc/breakglass/host.toml
+  breakglass host status -o json | jq '.targets[] | select(.trouble)'
+  Ends with 13 if something is in the way anywhere.";
+
 pub(super) const HOST_PRINCIPALS: &str = "\
 Examples:
   breakglass host principals --config /etc/breakglass/host.toml root bg:req-…:sam 41

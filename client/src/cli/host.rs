@@ -15,6 +15,9 @@ pub enum HostVerb {
     /// What sshd and systemd have to be told; nothing is written without --write
     #[command(after_help = examples::HOST_INSTALL)]
     Install(InstallArgs),
+    /// What is in force at each server of this host, and what is in the way
+    #[command(after_help = examples::HOST_STATUS)]
+    Status,
     /// For AuthorizedPrincipalsCommand: the roles that open an account
     #[command(after_help = examples::HOST_PRINCIPALS)]
     Principals(PrincipalsArgs),

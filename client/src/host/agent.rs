@@ -3,14 +3,14 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use breakglass_ledger::statement::Canary;
+use breakglass_ledger::statement::{Canary, List};
 
 use super::canary::Canaries;
 use super::config::HostConfig;
 use super::fetch::{self, Answer, Page};
 use super::krl::LIST_MAX;
 use super::list::{Checked, ListError, Place};
-use super::reporter;
+use super::reporter::{self, About};
 use super::reports::{Applied, Reports, Used};
 use super::sessions::Sessions;
 use crate::clock;
@@ -61,7 +61,7 @@ impl Agent {
             place,
             sessions: Sessions::new(config.ssh_ca.clone()),
             canaries: Canaries::open(&config.state_dir),
-            reports: Reports::open(&config.state_dir),
+            reports: Reports::open(config.state_dir.join("reports.json")),
             held,
             etag: None,
             ended: 0,
@@ -73,18 +73,20 @@ impl Agent {
         })
     }
 
+    /// Where others of this process say what it is to print.
+    #[must_use]
+    pub fn ear(&self) -> Sender<String> {
+        self.told.0.clone()
+    }
+
     /// Works until the process is ended.
     ///
     /// # Errors
     ///
     /// [`Failure`] if it cannot begin.
     pub fn run(mut self, out: &mut Output) -> Result<Exit, Failure> {
-        let (config, reports) = (self.config.clone(), self.reports.clone());
-        let told = self.told.0.clone();
-        std::thread::Builder::new()
-            .name("reporter".into())
-            .spawn(move || reporter::run(&config, &reports, &told))
-            .map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
+        let about = About { target: self.config.target.clone(), list: List::Krl };
+        reporter::start(&self.config, about, &self.reports, &self.told.0)?;
         let version = self.held.as_ref().map_or(0, |held| held.krl.version);
         out.say(&format!("{}: serving, list {version} in place", self.config.target));
         loop {

@@ -7,8 +7,11 @@ use std::time::Duration;
 use breakglass_ledger::principal::{PrincipalId, TargetId};
 use serde::Deserialize;
 
+use super::targets::{self, Targets, TlsTarget};
+use super::tls::{self, Authority};
 use super::trusted::Trusted;
 use crate::config::{Config, ConfigError, ConfigFile, read_toml};
+use crate::state::read_bounded;
 
 /// How often the broker is looked at unless the file says otherwise: a look is one short question,
 /// and this is most of the time from a revocation to its being in force.
@@ -16,6 +19,9 @@ const EVERY_MILLISECONDS: u64 = 250;
 
 /// Neither so often that looking is all that is done, nor so seldom that a revocation waits.
 const EVERY: std::ops::RangeInclusive<u64> = 20..=60_000;
+
+/// Largest file of authorities.
+const AUTHORITIES_MAX: u64 = 64 * 1024;
 
 /// Most addresses of the broker's public side.
 const WEB_MAX: usize = 16;
@@ -46,6 +52,12 @@ pub struct HostConfig {
     pub refuse_after: Option<Duration>,
     /// For each account on this host the roles that open it.
     pub principals: BTreeMap<String, Vec<String>>,
+    /// Whether `sshd` is looked after.
+    pub has_sshd: bool,
+    /// Servers that go by the X.509 list.
+    pub tls: Vec<TlsTarget>,
+    /// The authorities whose list that is.
+    pub x509: Vec<Authority>,
 }
 
 /// The file's keys.
@@ -60,7 +72,6 @@ struct HostFile {
     log_key: String,
     by: String,
     key: String,
-    target: Option<String>,
     ssh_ca: String,
     lists_key: String,
     dir: PathBuf,
@@ -69,6 +80,7 @@ struct HostFile {
     refuse_after: Option<u64>,
     #[serde(default)]
     principals: BTreeMap<String, Vec<String>>,
+    target: Option<toml::Value>,
 }
 
 impl HostConfig {
@@ -82,8 +94,10 @@ impl HostConfig {
         let base = path.parent().unwrap_or(Path::new(""));
         let key = |key, text: &str| Trusted::read(text).map_err(|rule| value(key, &rule));
         let by: PrincipalId = file.by.parse().map_err(|_| value("by", "not a name"))?;
-        let target = file.target.as_deref().unwrap_or(&file.by);
-        let target = target.parse().map_err(|_| value("target", "not a name"))?;
+        let (name, tables) = targets::split(file.target)?;
+        let name = name.as_deref().unwrap_or(&file.by).parse();
+        let name: TargetId = name.map_err(|_| value("target", "not a name"))?;
+        let Targets { sshd, tls } = targets::read(tables, &by, &name, base)?;
         if file.web.is_empty() || file.web.len() > WEB_MAX {
             return Err(value("web", "1 to 16 addresses, each host:port"));
         }
@@ -92,6 +106,7 @@ impl HostConfig {
             return Err(value("every", "20 to 60000 milliseconds"));
         }
         check_roles(&file.principals)?;
+        let x509 = authorities(file.x509_ca.as_deref(), base, tls.is_empty())?;
         let state_dir = base.join(&file.state_dir);
         let client = ConfigFile {
             brokers: Some(file.brokers),
@@ -107,7 +122,10 @@ impl HostConfig {
             client: Config::of(client.below(base)),
             web: file.web,
             by,
-            target,
+            has_sshd: sshd.is_some(),
+            target: sshd.unwrap_or(name),
+            tls,
+            x509,
             ssh_ca: key("ssh-ca", &file.ssh_ca)?,
             lists_key: key("lists-key", &file.lists_key)?,
             dir: base.join(&file.dir),
@@ -117,6 +135,29 @@ impl HostConfig {
             principals: file.principals,
         })
     }
+}
+
+/// The authorities in a PEM file, or in the text itself.
+fn authorities(
+    given: Option<&str>,
+    base: &Path,
+    is_unused: bool,
+) -> Result<Vec<Authority>, ConfigError> {
+    let rule = |rule: String| value("x509-ca", &rule);
+    let given = match given {
+        Some(given) => given,
+        None if is_unused => return Ok(Vec::new()),
+        None => {
+            return Err(rule("needed by postgresql and nginx: their authority, PEM".to_owned()));
+        }
+    };
+    if given.contains("-----BEGIN") {
+        return tls::authorities(given).map_err(rule);
+    }
+    let path = base.join(given);
+    let text = read_bounded(&path, AUTHORITIES_MAX).map_err(|error| rule(error.to_string()))?;
+    let text = text.ok_or_else(|| rule(format!("there is no {}", path.display())))?;
+    tls::authorities(&String::from_utf8_lossy(&text)).map_err(rule)
 }
 
 /// A role is one line of `AuthorizedPrincipalsFile`: with a blank in it, what stands before would be

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::config::HostConfig;
+use super::targets::{Nginx, PostgreSql, Server};
 
 /// The drop-in for `sshd`, as a file below `/etc/ssh/sshd_config.d`. `program` is where this program
 /// stands, `file` the agent's configuration.
@@ -35,7 +36,9 @@ pub fn drop_in(config: &HostConfig, program: &Path, file: &Path, is_static: bool
 /// The unit for systemd.
 #[must_use]
 pub fn unit(config: &HostConfig, program: &Path, file: &Path) -> String {
-    let (dir, state) = (config.dir.display(), config.state_dir.display());
+    let state = config.state_dir.display();
+    let written: Vec<String> = places(config).map(|dir| dir.display().to_string()).collect();
+    let dirs = written.join(" ");
     format!(
         "# Written by `breakglass host install`.\n\
          [Unit]\n\
@@ -51,12 +54,75 @@ pub fn unit(config: &HostConfig, program: &Path, file: &Path) -> String {
          NoNewPrivileges=yes\n\
          ProtectSystem=strict\n\
          ProtectHome=read-only\n\
-         ReadWritePaths={dir} {state}\n\
+         ReadWritePaths={dirs} {state}\n\
          RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX\n\
          MemoryDenyWriteExecute=yes\n\n\
          [Install]\n\
          WantedBy=multi-user.target\n",
         program.display(),
         file.display()
+    )
+}
+
+/// Directories that the agent writes lists to.
+fn places(config: &HostConfig) -> impl Iterator<Item = &Path> {
+    let sshd = config.has_sshd.then_some(config.dir.as_path());
+    let tls = config.tls.iter().filter_map(|target| match &target.server {
+        Server::PostgreSql(server) => Some(server.crl_dir.as_path()),
+        Server::Nginx(server) => server.crl.parent(),
+    });
+    sshd.into_iter().chain(tls)
+}
+
+/// What PostgreSQL has to be told; `ca` is the file of the authority.
+#[must_use]
+pub fn postgresql(server: &PostgreSql, ca: &Path) -> String {
+    format!(
+        "# Written by `breakglass host install`: copy what you need.\n\
+         # postgresql.conf; ssl_crl_dir and not ssl_crl_file, which is read at a reload only. Every\n\
+         # authority in ssl_ca_file needs a list in that directory, or its clients are refused.\n\
+         ssl = on\n\
+         ssl_ca_file = '{}'\n\
+         ssl_crl_dir = '{}'\n\
+         log_connections = on\n\
+         # pg_hba.conf\n\
+         #   hostssl all breakglass_admin 0.0.0.0/0 cert map=bg\n\
+         #   local all breakglass_agent peer map=bg-agent\n\
+         # pg_ident.conf\n\
+         #   bg /^bg-req-[0-9a-f-]+-[a-z0-9.-]+$ breakglass_admin\n\
+         #   bg-agent root breakglass_agent\n\
+         # once, as a superuser (the agent cannot end sessions of superusers):\n\
+         #   create role breakglass_admin login;\n\
+         #   create role breakglass_agent login in role pg_read_all_stats, pg_signal_backend;\n",
+        ca.display(),
+        server.crl_dir.display()
+    )
+}
+
+/// What nginx has to be told; `ca` is the file of the authority. `log_format` belongs to `http`, the
+/// rest to each `server`.
+#[must_use]
+pub fn nginx(server: &Nginx, ca: &Path) -> String {
+    let log = server.access_log.as_ref().map_or_else(String::new, |log| {
+        format!(
+            "# in http:\n\
+             #   log_format breakglass '$msec $ssl_client_verify $ssl_client_serial \
+             \"$ssl_client_i_dn\"';\n\
+             #   access_log {} breakglass;\n",
+            log.display()
+        )
+    });
+    format!(
+        "# Written by `breakglass host install`: include it in each `server` with TLS.\n\
+         # At the top of nginx.conf, so that workers of before a reload end: worker_shutdown_timeout 10s;\n\
+         {log}\
+         ssl_client_certificate {};\n\
+         ssl_verify_client on;\n\
+         ssl_crl {};\n\
+         # A session kept by either would outlive its certificate.\n\
+         ssl_session_cache none;\n\
+         ssl_session_tickets off;\n",
+        ca.display(),
+        server.crl.display()
     )
 }

@@ -1,8 +1,7 @@
 //! The list in place: checked before it is, replaced as a whole, never backwards.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use breakglass_ledger::bytes::Digest;
@@ -10,6 +9,7 @@ use breakglass_ledger::sshsig::{SshSig, SshSigError};
 use breakglass_ledger::time::Timestamp;
 
 use super::krl::{Krl, KrlError, LIST_MAX};
+use super::replace::{ReplaceError, replace};
 use super::trusted::Trusted;
 use crate::state::{StateError, read_bounded};
 
@@ -74,17 +74,9 @@ pub enum ListError {
     /// Two lists of one version, both signed.
     #[error("two different lists of version {0} are signed by the pinned key")]
     Conflict(u64),
-    /// The file could not be written.
-    #[error("the list cannot be put in place: {}: {why}", path.display())]
-    Write {
-        /// What was written.
-        path: PathBuf,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// What was written is not what was to be.
-    #[error("the list in {} is not what was written there", .0.display())]
-    ReadBack(PathBuf),
+    /// The file could not be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
     /// What is kept beside it cannot be read.
     #[error("the list's directory cannot be read: {0}")]
     State(#[from] StateError),
@@ -107,10 +99,10 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// [`ListError::Write`].
+    /// [`ListError::Replace`].
     pub fn create(&self) -> Result<(), ListError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.dir);
-        made.map_err(|why| ListError::Write { path: self.dir.clone(), why })
+        made.map_err(|why| ReplaceError::Write { path: self.dir.clone(), why }.into())
     }
 
     /// Checks form, authority and signature.
@@ -196,30 +188,10 @@ impl Place {
         Timestamp::from_unix_seconds(seconds)
     }
 
-    /// Written beside it, synced, read back, renamed: a reader sees the old or the new one, whole.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ListError> {
-        let (path, beside) = (self.dir.join(name), self.dir.join(format!("{name}.tmp")));
-        let write = || {
-            let mut options = OpenOptions::new();
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
-            // The process's umask may be narrower, and sshd's helpers run as somebody else.
-            file.set_permissions(fs::Permissions::from_mode(0o644))?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        let failed = |why: io::Error| {
-            let _ = fs::remove_file(&beside);
-            ListError::Write { path: path.clone(), why }
-        };
-        write().map_err(failed)?;
-        // Also what a full disk cut off without saying so is never put in place.
-        let is_whole = fs::read(&beside).is_ok_and(|written| written == bytes);
-        if !is_whole || (name == "krl" && Krl::read_of(bytes, &self.authority.wires()).is_err()) {
-            let _ = fs::remove_file(&beside);
-            return Err(ListError::ReadBack(path));
-        }
-        fs::rename(&beside, &path).map_err(failed)?;
-        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)
+        let is_list = name == "krl";
+        let is_good =
+            |bytes: &[u8]| !is_list || Krl::read_of(bytes, &self.authority.wires()).is_ok();
+        Ok(replace(&self.dir.join(name), bytes, is_good)?)
     }
 }

@@ -4,13 +4,14 @@
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use breakglass_ledger::principal::TargetId;
 use breakglass_ledger::statement::{self, Act, List, Maybe, Serial, Use};
 use breakglass_ledger::time::Timestamp;
 
 use super::config::HostConfig;
 use super::reports::{Report, Reports};
 use crate::client::Client;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::{Format, Output};
 
 /// Longest wait for an answer.
@@ -20,13 +21,40 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const REST: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(500)..=Duration::from_secs(15);
 
-/// Sends for ever; what is to be said to whoever runs the agent goes to `told`.
-pub(super) fn run(config: &HostConfig, reports: &Reports, told: &Sender<String>) {
+/// Of what is reported.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    /// The server that lets people in.
+    pub(super) target: TargetId,
+    /// The list that it goes by.
+    pub(super) list: List,
+}
+
+/// Starts a thread that sends for ever; what is to be said to whoever runs the agent goes to `told`.
+///
+/// # Errors
+///
+/// [`Failure`] if there can be no more threads.
+pub(super) fn start(
+    config: &HostConfig,
+    about: About,
+    reports: &Reports,
+    told: &Sender<String>,
+) -> Result<(), Failure> {
+    let (config, reports, told) = (config.clone(), reports.clone(), told.clone());
+    std::thread::Builder::new()
+        .name("reporter".into())
+        .spawn(move || run(&config, &about, &reports, &told))
+        .map(drop)
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))
+}
+
+fn run(config: &HostConfig, about: &About, reports: &Reports, told: &Sender<String>) {
     let mut rest = *REST.start();
     let mut was_away = false;
     loop {
         let mut out = Output::of_process(Format::Json);
-        let sent = send_all(config, reports, told, &mut out, &mut was_away, &mut rest);
+        let sent = send_all(config, about, reports, told, &mut out, &mut was_away, &mut rest);
         let Err(failure) = sent else { continue };
         if !was_away {
             was_away = true;
@@ -43,6 +71,7 @@ pub(super) fn run(config: &HostConfig, reports: &Reports, told: &Sender<String>)
 /// Sends until something is in the way.
 fn send_all(
     config: &HostConfig,
+    about: &About,
     reports: &Reports,
     told: &Sender<String>,
     out: &mut Output,
@@ -52,7 +81,7 @@ fn send_all(
     let mut client = Client::open(config.client.clone(), ANSWER_WITHIN, true, out)?;
     loop {
         let Some(report) = reports.next(Duration::from_secs(60)) else { continue };
-        let Some(act) = act(config, &report) else {
+        let Some(act) = act(config, about, &report) else {
             reports.done(&report);
             continue;
         };
@@ -74,13 +103,13 @@ fn send_all(
 }
 
 /// The act that says so; `None` if what was kept on disk says nothing.
-fn act(config: &HostConfig, report: &Report) -> Option<Act> {
-    let (by, target) = (config.by.clone(), config.target.clone());
+fn act(config: &HostConfig, about: &About, report: &Report) -> Option<Act> {
+    let (by, target) = (config.by.clone(), about.target.clone());
     Some(match report {
         Report::Applied(applied) => Act::Applied(statement::Applied {
             by,
             target,
-            list: List::Krl,
+            list: about.list,
             version: applied.version,
             digest: applied.digest.parse().ok()?,
             canary: applied.canary.parse().ok()?,

@@ -2,7 +2,7 @@
 //! matters, and of uses the oldest go first.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -66,9 +66,8 @@ struct Shared {
 }
 
 impl Reports {
-    /// The queue kept in `dir`; one that cannot be read is begun anew.
-    pub(super) fn open(dir: &Path) -> Self {
-        let path = dir.join("reports.json");
+    /// The queue kept at `path`; one that cannot be read is begun anew.
+    pub(super) fn open(path: PathBuf) -> Self {
         let bytes = read_bounded(&path, BYTES_MAX).ok().flatten();
         let waiting =
             bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
@@ -155,11 +154,11 @@ mod tests {
     #[test]
     fn what_waits_outlives_the_agent_and_each_is_sent_once() {
         let dir = tempfile::tempdir().unwrap();
-        let reports = Reports::open(dir.path());
+        let reports = Reports::open(dir.path().join("reports.json"));
         reports.used(Used { serial: 7, at: 1 });
         reports.applied(list(3, 1));
         reports.applied(list(4, 2));
-        let reports = Reports::open(dir.path());
+        let reports = Reports::open(dir.path().join("reports.json"));
         let first = reports.next(Duration::ZERO).unwrap();
         assert_eq!(first, Report::Applied(list(4, 3)));
         reports.applied(list(5, 0));
@@ -168,13 +167,13 @@ mod tests {
         assert_eq!(second, Report::Applied(list(5, 0)));
         reports.done(&second);
         reports.done(&reports.next(Duration::ZERO).unwrap());
-        assert_eq!(Reports::open(dir.path()).waiting(), 0);
+        assert_eq!(Reports::open(dir.path().join("reports.json")).waiting(), 0);
     }
 
     #[test]
     fn uses_are_bounded_and_the_oldest_go_first() {
         let dir = tempfile::tempdir().unwrap();
-        let reports = Reports::open(dir.path());
+        let reports = Reports::open(dir.path().join("reports.json"));
         let mut waiting = Waiting::default();
         let many = u64::try_from(USES_MAX).unwrap();
         waiting.uses.extend((0..many).map(|serial| Used { serial, at: 1 }));

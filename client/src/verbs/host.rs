@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Cli, HostVerb, InstallArgs, PrincipalsArgs};
 use crate::clock;
 use crate::failure::{Exit, Failure};
-use crate::host::{Agent, HostConfig, drop_in, principals, unit};
+use crate::host::{self, HostConfig, Server, drop_in, nginx, postgresql, principals, states, unit};
 use crate::output::Output;
 
 /// Does what `verb` says.
@@ -15,8 +15,9 @@ pub(super) fn run(cli: &Cli, verb: &HostVerb, out: &mut Output) -> Result<Exit, 
     let path = cli.given.config.as_deref().unwrap_or(Path::new(CONFIG));
     let config = HostConfig::read(path)?;
     match verb {
-        HostVerb::Run => Agent::open(config)?.run(out),
+        HostVerb::Run => host::run(config, out),
         HostVerb::Install(arguments) => install(&config, path, arguments, out),
+        HostVerb::Status => status(&config, out),
         HostVerb::Principals(arguments) => answer(&config, arguments, out),
     }
 }
@@ -35,6 +36,27 @@ fn answer(
     Ok(Exit::Done)
 }
 
+/// One line for each server, and 13 if something is in the way at any.
+fn status(config: &HostConfig, out: &mut Output) -> Result<Exit, Failure> {
+    let all = states(config);
+    let mut text = String::new();
+    for one in &all {
+        let canary = one.canary.as_deref().map(|canary| format!(", canary {canary}"));
+        let until = one.until.as_deref().map(|until| format!(", counts until {until}"));
+        let trouble = one.trouble.as_deref().unwrap_or("nothing in the way");
+        text.push_str(&format!(
+            "{}: list {} in place{}{}: {trouble}\n",
+            one.target,
+            one.version,
+            until.unwrap_or_default(),
+            canary.unwrap_or_default()
+        ));
+    }
+    out.result(&text, &serde_json::json!({ "targets": all }))?;
+    let is_well = all.iter().all(|one| one.trouble.is_none());
+    Ok(if is_well { Exit::Done } else { Exit::Suspect })
+}
+
 fn install(
     config: &HostConfig,
     path: &Path,
@@ -44,11 +66,13 @@ fn install(
     let program =
         std::env::current_exe().map_err(|error| cannot(Path::new("this program"), &error))?;
     let file = std::path::absolute(path).map_err(|error| cannot(path, &error))?;
-    let mut files = vec![
-        (DROP_IN.into(), drop_in(config, &program, &file, arguments.static_principals)),
-        (UNIT.into(), unit(config, &program, &file)),
-        (config.dir.join("ca.pub"), format!("{}\n", config.ssh_ca.to_openssh())),
-    ];
+    let mut files = Vec::new();
+    if config.has_sshd {
+        files.push((DROP_IN.into(), drop_in(config, &program, &file, arguments.static_principals)));
+        files.push((config.dir.join("ca.pub"), format!("{}\n", config.ssh_ca.to_openssh())));
+    }
+    files.insert(files.len().min(1), (UNIT.into(), unit(config, &program, &file)));
+    files.extend(for_tls(config, &file));
     if arguments.static_principals {
         files.extend(config.principals.iter().map(|(account, roles)| {
             let text: String = roles.iter().map(|role| format!("{role}\n")).collect();
@@ -69,6 +93,30 @@ fn install(
         out.say("check with `sshd -t`, start the agent, and reload sshd once a list is in place");
     }
     Ok(Exit::Done)
+}
+
+/// What servers of TLS have to be told, beside the agent's configuration: whose certificates they take,
+/// and lines for their own configuration.
+fn for_tls(config: &HostConfig, file: &Path) -> Vec<(PathBuf, String)> {
+    let beside = file.parent().unwrap_or(Path::new("/"));
+    let ca = beside.join("client-ca.pem");
+    let mut files: Vec<(PathBuf, String)> = config
+        .tls
+        .iter()
+        .map(|target| match &target.server {
+            Server::PostgreSql(server) => {
+                (beside.join(format!("{}.conf", target.name)), postgresql(server, &ca))
+            }
+            Server::Nginx(server) => {
+                (beside.join(format!("{}.conf", target.name)), nginx(server, &ca))
+            }
+        })
+        .collect();
+    if !files.is_empty() {
+        let all = config.x509.iter().map(host::Authority::pem);
+        files.push((ca, all.collect()));
+    }
+    files
 }
 
 fn below(root: &Path, path: &Path) -> PathBuf {

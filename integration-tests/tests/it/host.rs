@@ -204,10 +204,24 @@ fn while_the_broker_is_away_sessions_end_in_their_time_and_reports_wait() {
 }
 
 /// What a liar shows to agents: the list and its signature.
-type Shown = Arc<Mutex<(Vec<u8>, String)>>;
+pub(super) type Shown = Arc<Mutex<(Vec<u8>, String)>>;
+
+/// What an agent is told that believes `house` and looks at `address`.
+pub(super) fn pins_at(house: &House, address: SocketAddr) -> Pins {
+    let public = house.desk().public().clone();
+    Pins {
+        rpc: address,
+        web: address,
+        log: public.origin.to_string(),
+        log_key: public.log.to_string(),
+        tls_ca: house.dir.path().join("keys/tls-ca.crt"),
+        ssh_ca: public.ssh_ca.to_openssh(),
+        lists_key: public.lists.to_openssh(),
+    }
+}
 
 /// A web server that shows whatever it is told to.
-fn liar() -> (SocketAddr, Shown) {
+pub(super) fn liar() -> (SocketAddr, Shown) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let shown = Shown::default();
@@ -235,15 +249,7 @@ fn truncated_empty_older_foreign_and_unsigned_lists_are_refused_and_the_last_goo
     let house = House::sample();
     let (mint, public) = (house.mint(), house.desk().public().clone());
     let (address, shown) = liar();
-    let pins = Pins {
-        rpc: address,
-        web: address,
-        log: public.origin.to_string(),
-        log_key: public.log.to_string(),
-        tls_ca: house.dir.path().join("keys/tls-ca.crt"),
-        ssh_ca: public.ssh_ca.to_openssh(),
-        lists_key: public.lists.to_openssh(),
-    };
+    let pins = pins_at(&house, address);
     let told = Told::new("db-1", &pins);
     let list = |serials: &[u64], version| mint.krl(serials, version, house.now()).unwrap();
     let show = |list: &[u8], signature: &str| {
@@ -303,17 +309,9 @@ fn truncated_empty_older_foreign_and_unsigned_lists_are_refused_and_the_last_goo
 #[test]
 fn principals_are_answered_from_what_is_on_the_host() {
     let house = House::sample();
-    let (mint, public) = (house.mint(), house.desk().public().clone());
+    let mint = house.mint();
     let (address, shown) = liar();
-    let pins = Pins {
-        rpc: address,
-        web: address,
-        log: public.origin.to_string(),
-        log_key: public.log.to_string(),
-        tls_ca: house.dir.path().join("keys/tls-ca.crt"),
-        ssh_ca: public.ssh_ca.to_openssh(),
-        lists_key: public.lists.to_openssh(),
-    };
+    let pins = pins_at(&house, address);
     let told = Told::new("db-1", &pins);
     let answer = |account: &str, id: &str, serial: &str| {
         let mut asked = verb(told.dir.path(), &["principals", "--config"]);
@@ -345,17 +343,8 @@ fn principals_are_answered_from_what_is_on_the_host() {
 #[test]
 fn what_install_writes_sshd_and_systemd_accept() {
     let house = House::sample();
-    let public = house.desk().public().clone();
     let (address, _) = liar();
-    let pins = Pins {
-        rpc: address,
-        web: address,
-        log: public.origin.to_string(),
-        log_key: public.log.to_string(),
-        tls_ca: house.dir.path().join("keys/tls-ca.crt"),
-        ssh_ca: public.ssh_ca.to_openssh(),
-        lists_key: public.lists.to_openssh(),
-    };
+    let pins = pins_at(&house, address);
     let told = Told::new("db-1", &pins);
     for more in [&[][..], &["--static-principals"]] {
         let root = tempfile::tempdir().unwrap();

@@ -16,6 +16,7 @@ mod erasure;
 mod faults;
 mod histories;
 mod host;
+mod host_tls;
 mod intruder;
 mod json;
 mod judged;

@@ -1,0 +1,392 @@
+//! The agent of a host with the real PostgreSQL and nginx: the X.509 list is brought to them, checked
+//! before, and lands, whatever is in the way.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use breakglass_integration_tests::agent::{Pins, Told, verb};
+use breakglass_integration_tests::daemon::run;
+use breakglass_integration_tests::desk::House;
+use breakglass_integration_tests::hosts::files_with_hosts;
+use breakglass_integration_tests::nginx::Nginx;
+use breakglass_integration_tests::postgres::Postgres;
+use breakglass_integration_tests::record::rows;
+use breakglass_integration_tests::site::Site;
+use breakglass_integration_tests::sshd::said;
+use breakglass_integration_tests::tls_site::Shown as Certified;
+use breakglass_integration_tests::wait::{SOON, until};
+use breakglass_ledger::entry::{Body, Entry};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber, date_time_ymd,
+};
+
+use super::host::{Shown, liar, pins_at};
+
+/// An authority of the broker's kind, made by another library than the broker's.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// What a list says.
+#[derive(Clone, Copy)]
+struct Says<'a> {
+    revoked: &'a [u64],
+    version: u64,
+    /// Seconds from now.
+    begins: i64,
+    ends: i64,
+}
+
+const WEEK: i64 = 7 * 86_400;
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = named(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn list(&self, revoked: &[u64], version: u64) -> String {
+        self.says(Says { revoked, version, begins: -60, ends: WEEK })
+    }
+
+    fn says(&self, says: Says<'_>) -> String {
+        let now = now();
+        let at = |seconds: i64| {
+            let seconds = u64::try_from(i64::try_from(now).unwrap() + seconds).unwrap();
+            date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(seconds)
+        };
+        let number = (u128::from(says.version) << 64) | u128::from(now);
+        let revoked = says.revoked.iter().map(|seq| RevokedCertParams {
+            serial_number: serial(*seq),
+            revocation_time: at(-30),
+            reason_code: Some(RevocationReason::CessationOfOperation),
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: at(says.begins),
+            next_update: at(says.ends),
+            crl_number: SerialNumber::from_slice(number.to_be_bytes().as_slice()),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap().replace("\r\n", "\n")
+    }
+
+    /// A certificate for the entry `seq`, and its key, in `dir`.
+    fn certify(&self, seq: u64, dir: &Path) -> Certified {
+        let key = KeyPair::generate().unwrap();
+        let mut params = named("bg-req-0192f0c1-sam");
+        params.serial_number = Some(serial(seq));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let path = |ending: &str| dir.join(format!("{seq}.{ending}"));
+        let shown = Certified { certificate: path("crt"), key: path("key") };
+        fs::write(&shown.certificate, params.signed_by(&key, &self.0).unwrap().pem()).unwrap();
+        fs::write(&shown.key, key.serialize_pem()).unwrap();
+        said(Command::new("chmod").arg("600").arg(&shown.key));
+        shown
+    }
+}
+
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn serial(seq: u64) -> SerialNumber {
+    let number = (u128::from(seq) << 64) | 0x0123_4567_89ab_cdef;
+    let bytes: Vec<u8> = number.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    SerialNumber::from_slice(&bytes)
+}
+
+fn now() -> u64 {
+    breakglass_client::clock::now().unix_seconds()
+}
+
+/// An agent that is shown lists by a liar.
+struct Stage {
+    ca: Authority,
+    shown: Shown,
+    pins: Pins,
+    told: Told,
+    _house: House,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let house = House::sample();
+        let (address, shown) = liar();
+        let pins = pins_at(&house, address);
+        let told = Told::new("db-1", &pins);
+        let ca = Authority::new("breakglass payments X.509 CA 0123abcd");
+        fs::write(told.path("x509-ca.pem"), ca.0.pem()).unwrap();
+        Self { ca, shown, pins, told, _house: house }
+    }
+
+    /// The agent looks after one server, with these lines.
+    fn looks_after(&self, target: &str) {
+        let more = format!("x509-ca = \"x509-ca.pem\"\n[[target]]\n{target}");
+        self.told.write(&self.pins, &more);
+    }
+
+    fn show(&self, list: &str) {
+        // As whatever is asked for.
+        *self.shown.lock().unwrap() = (list.as_bytes().to_vec(), list.to_owned());
+    }
+
+    fn state(&self, target: &str) -> String {
+        fs::read_to_string(self.told.path(&format!("state/state-{target}.json")))
+            .unwrap_or_default()
+    }
+
+    fn until_state(&self, target: &str, word: &str) {
+        let what = format!("{word} in {}\n{}", self.state(target), self.told.log());
+        until(&what, SOON, || self.state(target).contains(word).then_some(()));
+    }
+
+    /// Where PostgreSQL looks for the list in `dir`.
+    fn file(&self, dir: &Path) -> PathBuf {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["x509", "-noout", "-subject_hash", "-in"]).arg(self.told.path("x509-ca.pem"));
+        dir.join(format!("{}.r0", said(&mut openssl).trim()))
+    }
+}
+
+const PG: &str = "db-1.postgresql";
+
+/// Must be shown, 2: accepted, refused at the next connection, the open session ended, and all of it
+/// tried at the server itself.
+#[test]
+fn postgresql_refuses_what_the_agent_brought_and_the_open_session_is_ended() {
+    let stage = Stage::new();
+    let list = stage.ca.list(&[3], 9);
+    stage.show(&list);
+    let postgres = Postgres::start(&stage.ca.0.pem(), &list);
+    let (held, other) =
+        (stage.ca.certify(41, stage.told.dir.path()), stage.ca.certify(42, stage.told.dir.path()));
+    let port = postgres.target();
+    let port = port.split("port=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let crls = postgres.site.path("crls");
+    stage.looks_after(&format!(
+        "kind = \"postgresql\"\nssl-crl-dir = \"{}\"\naddress = \"127.0.0.1:{port}\"\n\
+         connection = \"host={} port={port} user=postgres dbname=postgres\"\n",
+        crls.display(),
+        postgres.site.path("data").display(),
+    ));
+    let _agent = stage.told.run();
+    stage.until_state(PG, "\"canary\":\"refused\"");
+    assert_eq!(postgres.said(&held, "select current_user"), "breakglass_admin");
+    let mut command = postgres.psql(&held, "select pg_sleep(300)");
+    let session = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut others = postgres.psql(&other, "select pg_sleep(300)").spawn().unwrap();
+    let open = "select count(*) from pg_stat_ssl where client_serial is not null";
+    until("both are there", SOON, || (postgres.admin(open) == "2").then_some(()));
+    let next = stage.ca.list(&[3, 41], 10);
+    stage.show(&next);
+    let ended = session.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("terminating connection"));
+    assert!(postgres.said(&held, "select 1").contains("certificate revoked"));
+    assert_eq!(fs::read_to_string(stage.file(&crls)).unwrap(), next);
+    assert_eq!(postgres.admin(open), "1", "another's session goes on");
+    assert_eq!(postgres.said(&other, "select current_user"), "breakglass_admin");
+    until("it is said", SOON, || {
+        let log = stage.told.log();
+        (log.contains("1 sessions ended") && log.contains("list 10 in force after")).then_some(())
+    });
+    assert!(stage.told.log().contains("canary refused"), "{}", stage.told.log());
+    let _ = (others.kill(), others.wait());
+}
+
+/// A server that does not read the directory at all is told apart from one that does.
+#[test]
+fn a_server_that_reads_another_directory_is_an_alarm() {
+    let stage = Stage::new();
+    let list = stage.ca.list(&[3], 9);
+    let postgres = Postgres::start(&stage.ca.0.pem(), &list);
+    stage.show(&stage.ca.list(&[3, 7], 10));
+    let port = postgres.target();
+    let port = port.split("port=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    stage.looks_after(&format!(
+        "kind = \"postgresql\"\nssl-crl-dir = \"elsewhere\"\naddress = \"127.0.0.1:{port}\"\n"
+    ));
+    fs::create_dir(stage.told.path("elsewhere")).unwrap();
+    let _agent = stage.told.run();
+    stage.until_state(PG, "ALARM: the server does not refuse");
+    let mut asked = verb(stage.told.dir.path(), &["status", "--config"]);
+    let answered = run(asked.arg(stage.told.config()));
+    assert_eq!(answered.code, Some(13), "{answered:?}");
+    assert!(answered.out.contains("canary accepted"), "{answered:?}");
+}
+
+/// Must be shown, 3: nginx goes by the list when it is reloaded, and the workers of before are gone
+/// when that is said.
+#[test]
+fn nginx_is_reloaded_and_a_configuration_that_is_none_is_told_and_left_alone() {
+    let stage = Stage::new();
+    let list = stage.ca.list(&[3], 9);
+    stage.show(&list);
+    let nginx = Nginx::start(&stage.ca.0.pem(), &list);
+    let held = stage.ca.certify(41, stage.told.dir.path());
+    let dir = nginx.site.path("");
+    stage.looks_after(&format!(
+        "kind = \"nginx\"\ncrl = \"{0}/crl.pem\"\npid-file = \"{0}/nginx.pid\"\n\
+         test = [\"/usr/sbin/nginx\", \"-t\", \"-p\", \"{0}/\", \"-c\", \"nginx.conf\", \"-e\", \"error.log\"]\n",
+        dir.display().to_string().trim_end_matches('/'),
+    ));
+    let _agent = stage.told.run();
+    let in_force = |version: u64| {
+        let said = format!("list {version} in force after");
+        until(&said, SOON, || stage.told.log().contains(&said).then_some(()));
+    };
+    in_force(9);
+    assert!(nginx.ask(&held).contains("CN=bg-req-"), "{}", nginx.ask(&held));
+    stage.show(&stage.ca.list(&[3, 41], 10));
+    in_force(10);
+    assert!(nginx.ask(&held).contains("400 Bad Request"), "{}", nginx.ask(&held));
+    let conf = fs::read_to_string(nginx.site.path("nginx.conf")).unwrap();
+    nginx.site.replace("nginx.conf", "nonsense");
+    stage.show(&stage.ca.list(&[3, 41, 42], 11));
+    stage.until_state("db-1.nginx", "failed");
+    assert!(nginx.ask(&held).contains("400 Bad Request"), "it serves on");
+    nginx.site.replace("nginx.conf", &conf);
+    in_force(11);
+    stage.until_state("db-1.nginx", "\"trouble\":null");
+}
+
+/// R37, R40: whatever a liar on the way shows, the last good list stays, also through a restart.
+#[test]
+fn bad_lists_of_every_kind_are_refused_and_the_last_good_one_stays() {
+    let stage = Stage::new();
+    stage.looks_after("kind = \"postgresql\"\nssl-crl-dir = \"crls\"\n");
+    let dir = stage.told.path("crls");
+    fs::create_dir(&dir).unwrap();
+    let file = stage.file(&dir);
+    let good = stage.ca.list(&[7], 10);
+    stage.show(&good);
+    let agent = stage.told.run();
+    let in_place = |what: &str| {
+        until("the list is in place", SOON, || {
+            (fs::read_to_string(&file).ok()? == what).then_some(())
+        });
+    };
+    in_place(&good);
+    let next = stage.ca.list(&[7, 8], 11);
+    let says = |begins, ends| stage.ca.says(Says { revoked: &[7], version: 11, begins, ends });
+    let unsigned = Authority::new("breakglass payments X.509 CA 0123abcd").list(&[7, 8], 11);
+    let foreign = Authority::new("somebody else").list(&[7, 8], 11);
+    let body: String = next.lines().filter(|line| !line.starts_with('-')).collect();
+    let cases = [
+        ("empty", String::new()),
+        ("cut off", next[..next.len() / 2].to_owned()),
+        ("cut off", body),
+        ("older", stage.ca.list(&[3], 9)),
+        ("another authority", foreign),
+        ("not signed", unsigned),
+        ("in the future", says(600, WEEK)),
+        ("ran out", says(-600, -60)),
+    ];
+    for (word, list) in cases {
+        stage.show(&list);
+        stage.until_state(PG, word);
+        assert_eq!(fs::read_to_string(&file).unwrap(), good, "{word}");
+    }
+    stage.show(&stage.ca.list(&[7], 10).replace(&good, ""));
+    drop(agent);
+    stage.show(&stage.ca.list(&[3], 9));
+    let _agent = stage.told.run();
+    stage.until_state(PG, "older");
+    assert_eq!(fs::read_to_string(&file).unwrap(), good, "through a restart");
+    // Where it cannot be written, for whatever reason, the old one stays and it is said.
+    let beside = PathBuf::from(format!("{}.tmp", file.display()));
+    fs::create_dir(&beside).unwrap();
+    stage.show(&next);
+    stage.until_state(PG, "cannot be put in place");
+    assert_eq!(fs::read_to_string(&file).unwrap(), good);
+    fs::remove_dir(&beside).unwrap();
+    in_place(&next);
+    fs::remove_file(&file).unwrap();
+    in_place(&next);
+    let soon = stage.ca.says(Says { revoked: &[7], version: 12, begins: -60, ends: 7200 });
+    stage.show(&soon);
+    stage.until_state(PG, "ALARM: the list in place runs out");
+    in_place(&soon);
+}
+
+/// A full disk says so, keeps the old list, and the next one is taken when there is room.
+#[test]
+fn a_full_disk_keeps_the_old_list_until_there_is_room() {
+    let stage = Stage::new();
+    let dir = stage.told.path("crls");
+    fs::create_dir(&dir).unwrap();
+    let disk = Disk::mount(&dir);
+    stage.looks_after("kind = \"postgresql\"\nssl-crl-dir = \"crls\"\n");
+    let file = stage.file(&dir);
+    let good = stage.ca.list(&[7], 10);
+    stage.show(&good);
+    let _agent = stage.told.run();
+    until("the list is in place", SOON, || file.exists().then_some(()));
+    let room = dir.join("ballast");
+    fs::write(&room, vec![0; 1 << 20]).unwrap_err();
+    let next = stage.ca.list(&[7, 8], 11);
+    stage.show(&next);
+    stage.until_state(PG, "cannot be put in place");
+    assert_eq!(fs::read_to_string(&file).unwrap(), good);
+    fs::remove_file(&room).unwrap();
+    until("the next one is in place", SOON, || {
+        (fs::read_to_string(&file).ok()? == next).then_some(())
+    });
+    drop(disk);
+}
+
+/// A file system of 64 KiB. Gone when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path) -> Self {
+        let mut mount = Command::new("mount");
+        said(mount.args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at));
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// What is in force at a server of TLS is a fact in the ledger, with the digest of the broker's file.
+#[test]
+fn the_ledger_says_that_the_x509_list_is_in_force() {
+    let site = Site::under(files_with_hosts(&["db-1"]));
+    let daemon = site.serve();
+    let pins = Pins::of(&site, &daemon);
+    let told = Told::new("db-1", &pins);
+    let ca = site.state().join("x509-ca.pem");
+    let more = format!(
+        "x509-ca = \"{}\"\n[[target]]\nkind = \"postgresql\"\nssl-crl-dir = \"crls\"\n",
+        ca.display()
+    );
+    told.write(&pins, &more);
+    fs::create_dir(told.path("crls")).unwrap();
+    let _agent = told.run();
+    let statement = until("it is in the ledger", SOON, || {
+        rows(&site.ledger()).iter().find_map(|bytes| {
+            let Body::Applied(applied) = Entry::parse(bytes).unwrap().body else { return None };
+            Some(applied.signed.statement)
+        })
+    });
+    let in_place = fs::read_dir(told.path("crls")).unwrap().next().unwrap().unwrap().path();
+    let digest = breakglass_ledger::bytes::Digest::of(&fs::read(in_place).unwrap());
+    for line in ["\ntarget: db-1.postgresql\n", "\nlist: crl\n", "\ncanary: untried\n"] {
+        assert!(statement.contains(line), "{line}: {statement}");
+    }
+    assert!(statement.contains(&format!("\ndigest: sha256:{digest}\n")), "{statement}");
+}
