@@ -63,6 +63,18 @@ impl Alarm {
     }
 }
 
+impl Alarm {
+    /// Its name to programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self.what {
+            Wrong::Overdue { .. } => "landing-overdue",
+            Wrong::Accepted { .. } => "canary-accepted",
+            Wrong::Unlogged { .. } => "credential-unlogged",
+        }
+    }
+}
+
 impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { target, what } = self;

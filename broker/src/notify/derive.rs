@@ -7,13 +7,14 @@ use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{Approved, Body, Cause, ConfigChange, Entry, Revoked};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Policy, Scope};
-use breakglass_ledger::principal::{DependencyId, PrincipalId};
-use breakglass_ledger::statement::{Lane, Statement};
+use breakglass_ledger::principal::{DependencyId, PrincipalId, TargetId};
+use breakglass_ledger::statement::{Lane, List, Statement};
 use breakglass_ledger::time::Timestamp;
 
 use super::case::Case;
 use super::notice::{About, Address, Notice, Topic, name};
 use super::{recipients, reminders};
+use crate::alarm::{Alarm, Wrong};
 use crate::desk::DeskError;
 
 /// Requests kept folded; beyond this those that are settled are folded from the ledger again.
@@ -47,6 +48,13 @@ pub(super) trait Look {
     fn policy(&mut self, digest: Digest) -> Result<Arc<Policy>, DeskError>;
     /// The policy in force now.
     fn in_force(&self) -> Arc<Policy>;
+    /// Whether `target` accepted a revoked credential already by its report of `list` before entry `seq`.
+    fn accepted_before(
+        &mut self,
+        target: &TargetId,
+        list: List,
+        seq: u64,
+    ) -> Result<bool, DeskError>;
     /// The entries of a request up to `before`, exclusive.
     fn history(&mut self, id: RequestId, before: u64) -> Result<Vec<Entry>, DeskError>;
 }
@@ -124,20 +132,23 @@ impl Deriver {
                 let (policy, what) = (body.decision.policy, &body.dependency);
                 outage(entry, policy, what, look, Topic::OutageEnded)
             }
-            Body::Config(body) => Ok(self.known(&body.what)),
+            Body::Config(body) => {
+                let mut steps = self.known(&body.what);
+                steps.extend(alarmed(entry, look)?);
+                Ok(steps)
+            }
+            Body::Applied(_) | Body::Reconciled(_) => alarmed(entry, look),
             Body::Genesis(_)
             | Body::Policy(_)
             | Body::PickedUp(_)
             | Body::Used(_)
-            | Body::Applied(_)
             | Body::Refused(_)
             | Body::Locked(_)
             | Body::Unlocked(_)
             | Body::Reviewed(_)
             | Body::Drill(_)
             | Body::Anchor(_)
-            | Body::Keys(_)
-            | Body::Reconciled(_) => Ok(Vec::new()),
+            | Body::Keys(_) => Ok(Vec::new()),
         }
     }
 
@@ -359,6 +370,23 @@ fn outage(
     let at = entry.time.second();
     let at = (entry.seq, at, at.plus(NEWS_SECONDS));
     Ok(notices(at, &about, &policy, &look.in_force(), &people, &topic))
+}
+
+/// Tells of what is wrong at a host, once: a host that goes on accepting what is revoked reports so with
+/// every list.
+fn alarmed(entry: &Entry, look: &mut dyn Look) -> Result<Vec<Step>, DeskError> {
+    let Some(alarm) = Alarm::of(entry) else { return Ok(Vec::new()) };
+    if let Wrong::Accepted { list, .. } = alarm.what
+        && look.accepted_before(&alarm.target, list, entry.seq)?
+    {
+        return Ok(Vec::new());
+    }
+    let policy = look.in_force();
+    let people = recipients::guardians(&policy, &alarm.target);
+    let about = Arc::new(About::Target(alarm.target.clone()));
+    let at = entry.time.second();
+    let at = (entry.seq, at, at.plus(NEWS_SECONDS));
+    Ok(notices(at, &about, &policy, &policy, &people, &Topic::Alarm(alarm)))
 }
 
 /// One notice for each address of `people`; `at` is the entry's number and time, and until when

@@ -7,7 +7,8 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::Entry;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::Policy;
-use breakglass_ledger::principal::Origin;
+use breakglass_ledger::principal::{Origin, TargetId};
+use breakglass_ledger::statement::{Canary, List};
 use breakglass_ledger::time::Timestamp;
 
 use super::derive::{Deriver, Look, Step};
@@ -138,6 +139,16 @@ impl Look for Lookup<'_> {
 
     fn in_force(&self) -> Arc<Policy> {
         Arc::clone(&self.in_force)
+    }
+
+    fn accepted_before(
+        &mut self,
+        target: &TargetId,
+        list: List,
+        seq: u64,
+    ) -> Result<bool, DeskError> {
+        let before = self.reader.reported_before(target, list, seq)?;
+        Ok(before.is_some_and(|row| row.canary == Canary::Accepted))
     }
 
     fn history(&mut self, id: RequestId, before: u64) -> Result<Vec<Entry>, DeskError> {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::Cause;
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::principal::{DependencyId, PrincipalId, ScopeId, StageId};
+use breakglass_ledger::principal::{DependencyId, PrincipalId, ScopeId, StageId, TargetId};
 use breakglass_ledger::statement::Lane;
 use breakglass_ledger::time::{Timestamp, Ttl};
+
+use crate::alarm::Alarm;
 
 /// One thing to tell at one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Notice {
     pub(super) fn request(&self) -> Option<RequestId> {
         match self.about.as_ref() {
             About::Request(facts) => Some(facts.id),
-            About::Outage(_) | About::Nothing => None,
+            About::Outage(_) | About::Target(_) | About::Nothing => None,
         }
     }
 }
@@ -94,6 +96,9 @@ pub(super) enum Topic {
     OutageBegan,
     /// It is up again.
     OutageEnded,
+    /// A host has not reported a revocation in time, accepted a revoked credential, or saw one that the
+    /// ledger knows nothing of.
+    Alarm(Alarm),
     /// The operator tries a channel.
     Test,
 }
@@ -126,6 +131,7 @@ impl Topic {
             Self::ReviewDue => "review-due",
             Self::OutageBegan => "outage-began",
             Self::OutageEnded => "outage-ended",
+            Self::Alarm(alarm) => alarm.name(),
             Self::Test => "test",
         }
     }
@@ -133,7 +139,9 @@ impl Topic {
     /// How loud.
     pub(super) const fn urgency(&self) -> Urgency {
         match self {
-            Self::Emergency | Self::Escalated(_) | Self::OutageBegan => Urgency::Loud,
+            Self::Emergency | Self::Escalated(_) | Self::OutageBegan | Self::Alarm(_) => {
+                Urgency::Loud
+            }
             Self::Asked | Self::Reminder(_) => Urgency::Asks,
             Self::Approved
             | Self::Denied
@@ -161,6 +169,7 @@ impl Topic {
             | Self::ReviewDue
             | Self::OutageBegan
             | Self::OutageEnded
+            | Self::Alarm(_)
             | Self::Test => false,
         }
     }
@@ -178,6 +187,8 @@ pub(super) enum About {
     Request(Asked),
     /// A watched dependency.
     Outage(DependencyId),
+    /// A target of a host.
+    Target(TargetId),
     /// Nothing: a test.
     Nothing,
 }

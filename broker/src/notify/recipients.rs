@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use breakglass_ledger::policy::{Policy, Principal, Scope, Stage};
-use breakglass_ledger::principal::{DependencyId, PrincipalId};
+use breakglass_ledger::principal::{DependencyId, PrincipalId, TargetId};
 
 /// Most addresses told of one entry: the largest on-call of anybody, several times.
 const ADDRESSES_MAX: usize = 256;
@@ -37,6 +37,32 @@ pub(super) fn owners(policy: &Policy, scope: &Scope) -> BTreeSet<PrincipalId> {
 pub(super) fn owners_of(policy: &Policy, dependency: &DependencyId) -> BTreeSet<PrincipalId> {
     let watching = policy.scopes.iter().filter(|scope| scope.outage.as_ref() == Some(dependency));
     watching.flat_map(|scope| owners(policy, scope)).collect()
+}
+
+/// Those who are to know that something is wrong at `target`: whoever owns a scope that opens something
+/// there or anywhere, or is warned of its use; and the sponsor of the service that reports of it.
+pub(super) fn guardians(policy: &Policy, target: &TargetId) -> BTreeSet<PrincipalId> {
+    let opens = |scope: &&Scope| {
+        let hosts = scope.ssh.as_ref().map_or(&[][..], |ssh| &ssh.hosts);
+        hosts.is_empty() || hosts.iter().any(|host| is_at(target, host.as_str()))
+    };
+    let mut people = BTreeSet::new();
+    for scope in policy.scopes.iter().filter(opens) {
+        people.extend(owners(policy, scope));
+        people.extend(policy.people.all_of(&scope.on_warning).into_iter().cloned());
+    }
+    let name = target.as_str();
+    let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
+    let services = ends.filter_map(|end| name.get(..end)?.parse().ok());
+    let services = services.filter_map(|service: PrincipalId| policy.principal(&service));
+    people.extend(services.filter_map(|service| service.sponsor.clone()));
+    people
+}
+
+/// Whether `target` is `host` or below it.
+fn is_at(target: &TargetId, host: &str) -> bool {
+    let below = target.as_str().strip_prefix(host);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Where to tell `people` of an entry under `policy`. Whoever has left the policy `in_force`, or the

@@ -4,6 +4,7 @@ use breakglass_ledger::statement::Lane;
 use breakglass_ledger::time::Ttl;
 
 use super::notice::{About, Asked, Notice, Topic};
+use crate::alarm::{Alarm, Wrong};
 
 /// Longest value of a line, in characters: a title of a scope has 400 bytes at most.
 const VALUE_MAX: usize = 400;
@@ -28,6 +29,9 @@ impl Message {
                 let what = if notice.topic == Topic::OutageEnded { "is over" } else { "has begun" };
                 (format!("An outage of {dependency} {what}"), vec![])
             }
+            About::Target(target) => {
+                (alarm_title(&notice.topic), vec![("target", target.to_string())])
+            }
             About::Nothing => ("A test of breakglassd: this channel works".to_owned(), vec![]),
         };
         let mut facts = facts;
@@ -45,6 +49,7 @@ impl Message {
             | Topic::ReviewDue
             | Topic::OutageBegan
             | Topic::OutageEnded
+            | Topic::Alarm(_)
             | Topic::Test => {}
         }
         facts.push(("notice", notice.id.to_string()));
@@ -83,7 +88,7 @@ fn request_title(topic: &Topic, asked: &Asked) -> String {
         Topic::Issued(_) => format!("Issued: {by} holds {scope}"),
         Topic::Revoked(..) => format!("Revoked: {scope} of {by}"),
         Topic::ReviewDue => format!("Review due: {by} held {scope}"),
-        Topic::Asked | Topic::OutageBegan | Topic::OutageEnded | Topic::Test => {
+        Topic::Asked | Topic::OutageBegan | Topic::OutageEnded | Topic::Alarm(_) | Topic::Test => {
             format!("{by} asks for {scope}")
         }
     };
@@ -128,8 +133,33 @@ fn advice(notice: &Notice) -> String {
         Topic::OutageBegan | Topic::OutageEnded => {
             "More with `breakglass outage status`.".to_owned()
         }
+        Topic::Alarm(alarm) => alarm_advice(alarm),
         Topic::Test => "Nothing has happened and nothing is to be done.".to_owned(),
     }
+}
+
+fn alarm_title(topic: &Topic) -> String {
+    let Topic::Alarm(alarm) = topic else { return String::new() };
+    format!("ALARM: {alarm}")
+}
+
+/// What to do about a host. What is revoked may still open it.
+fn alarm_advice(alarm: &Alarm) -> String {
+    let first = match alarm.what {
+        Wrong::Overdue { .. } => {
+            "What was revoked may still open this host. See that its agent runs and reaches the \
+             broker, or take the host off the network."
+        }
+        Wrong::Accepted { .. } => {
+            "What was revoked still opens this host: the list that is in place there is not what its \
+             server reads. Compare with `breakglass doctor --target sshd`."
+        }
+        Wrong::Unlogged { .. } => {
+            "Somebody may hold a key of ours, or a record may be missing. Verify the ledger with \
+             `breakglass audit verify`, and consider rotating the authority."
+        }
+    };
+    format!("{first} All hosts: `breakglass grants --targets`.")
 }
 
 /// `1h`, `30m`, `90s`: in the largest unit that is exact.

@@ -96,6 +96,26 @@ impl Read {
         select.query_row(key, Raw::read).optional()?.map(Raw::parse).transpose()
     }
 
+    /// What `target` reported of `list` before entry `seq`, at last.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
+    pub fn reported_before(
+        &self,
+        target: &TargetId,
+        list: List,
+        seq: u64,
+    ) -> Result<Option<LandingRow>, StoreError> {
+        // Versions of one target never go back.
+        let mut select = self.connection()?.prepare_cached(
+            "SELECT target, by, version, canary, at, latency, ended, seq, NULL FROM landing
+             WHERE list = ?1 AND target = ?2 AND seq < ?3 ORDER BY version DESC, seq DESC LIMIT 1",
+        )?;
+        let key = (list_number(list), target.as_str(), seq);
+        select.query_row(key, Raw::read).optional()?.map(Raw::parse).transpose()
+    }
+
     /// Targets that have not reported a list with the revocation of entry `revoked` and were not yet
     /// said to be late.
     ///

@@ -49,6 +49,8 @@ fn body(notice: &Notice, routing_key: &str) -> Value {
     let subject = match notice.about.as_ref() {
         About::Request(asked) => asked.id.to_string(),
         About::Outage(dependency) => format!("outage:{dependency}"),
+        // Each kind of alarm of a host is an incident of its own.
+        About::Target(target) => format!("{}:{target}", notice.topic.name()),
         About::Nothing => format!("test:{}", notice.id),
     };
     let (action, severity) = action(&notice.topic);
@@ -67,7 +69,9 @@ fn body(notice: &Notice, routing_key: &str) -> Value {
 
 const fn action(topic: &Topic) -> (&'static str, &'static str) {
     match topic {
-        Topic::Emergency | Topic::Escalated(_) | Topic::OutageBegan => ("trigger", "critical"),
+        Topic::Emergency | Topic::Escalated(_) | Topic::OutageBegan | Topic::Alarm(_) => {
+            ("trigger", "critical")
+        }
         Topic::Asked | Topic::Reminder(_) => ("trigger", "error"),
         Topic::Revoked(..) => ("trigger", "warning"),
         Topic::ReviewDue | Topic::Test => ("trigger", "info"),

@@ -3,12 +3,14 @@
 
 use breakglass_ledger::bytes::Salt;
 use breakglass_ledger::entry::{
-    Config, Decision, Denied, Escalated, Issued, Lapsed, Link, Notified, OutageBegan, Requested,
-    Signed, Withdrawn,
+    Applied, Config, Decision, Denied, Escalated, Issued, Lapsed, Link, Notified, OutageBegan,
+    Overdue, Reconciled, Requested, Signed, Withdrawn,
 };
 use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::policy::{Files, check, sample};
-use breakglass_ledger::statement::{About as AboutAct, Act, Approve, Ask, Kind, Seen};
+use breakglass_ledger::statement::{
+    About as AboutAct, Act, Approve, Ask, Canary, Kind, Maybe, Seen, Serial,
+};
 use breakglass_ledger::time::{Moment, Ttl};
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -34,6 +36,12 @@ impl Look for Shelf<'_> {
 
     fn in_force(&self) -> Arc<Policy> {
         Arc::clone(self.1)
+    }
+
+    fn accepted_before(&mut self, target: &TargetId, _: List, seq: u64) -> Result<bool, DeskError> {
+        let mut earlier = self.2.iter().rev().filter(|entry| entry.seq < seq);
+        let last = earlier.find(|entry| matches!(entry.body, Body::Applied(_)));
+        Ok(last.and_then(Alarm::of).is_some_and(|alarm| alarm.target == *target))
     }
 
     fn history(&mut self, id: RequestId, before: u64) -> Result<Vec<Entry>, DeskError> {
@@ -413,6 +421,66 @@ fn owners_hear_of_an_outage_that_opens_their_scope() {
 }
 
 /// A restart in the middle: the request is older than what is read again.
+fn applied(version: u64, canary: Canary) -> Applied {
+    Applied {
+        signed: signed(Act::Applied(breakglass_ledger::statement::Applied {
+            by: person("db-1"),
+            target: "db-1".parse().expect("a name"),
+            list: List::Krl,
+            version,
+            digest: Digest::ZERO,
+            canary,
+            latency: Maybe(None),
+            ended: Maybe(None),
+        })),
+    }
+}
+
+fn seen(serial: u64, matched: u64) -> Reconciled {
+    let act = Act::Use(breakglass_ledger::statement::Use {
+        by: person("db-1"),
+        target: "db-1".parse().expect("a name"),
+        serial: Serial(serial),
+        at: NOW,
+    });
+    let target = "db-1".parse().expect("a name");
+    Reconciled { signed: Some(signed(act)), target, matched, unlogged: vec![] }
+}
+
+/// Everybody owns everything here, and everybody has an address.
+fn alarms(told: &[String]) -> (usize, String) {
+    (told.len(), told.first().cloned().unwrap_or_default())
+}
+
+#[test]
+fn owners_hear_of_a_host_that_has_not_reported_in_time() {
+    let mut house = House::new();
+    let target = "db-1".parse().expect("a name");
+    let late = ConfigChange::Overdue(Overdue { entry: 12, target, version: 10 });
+    let told = house.write(90, Config { what: late });
+    assert!(told.contains(&"landing-overdue>ntfy:ada(ada)".to_owned()), "{told:?}");
+    assert!(told.contains(&"landing-overdue>slack:security(bob,eve)".to_owned()), "{told:?}");
+}
+
+#[test]
+fn owners_hear_once_that_a_host_accepts_what_is_revoked_and_again_when_it_does_so_again() {
+    let mut house = House::new();
+    assert_eq!(alarms(&house.write(10, applied(11, Canary::Untried))).0, 0);
+    let (count, first) = alarms(&house.write(20, applied(12, Canary::Accepted)));
+    assert!(count > 0 && first.starts_with("canary-accepted>"), "{first}");
+    assert_eq!(alarms(&house.write(30, applied(13, Canary::Accepted))).0, 0, "the same fact");
+    assert_eq!(alarms(&house.write(40, applied(14, Canary::Refused))).0, 0);
+    assert_eq!(alarms(&house.write(50, applied(15, Canary::Accepted))).0, count);
+}
+
+#[test]
+fn owners_hear_of_a_credential_that_the_ledger_knows_nothing_of_and_not_of_a_late_report() {
+    let mut house = House::new();
+    let (count, first) = alarms(&house.write(10, seen(4_711, 0)));
+    assert!(count > 0 && first.starts_with("credential-unlogged>"), "{first}");
+    assert_eq!(alarms(&house.write(20, seen(11, 1))).0, 0, "of a closed grant");
+}
+
 #[test]
 fn what_memory_lacks_is_read_from_the_ledger() {
     let mut house = House::new();
