@@ -89,6 +89,9 @@ fn people() -> Vec<Person> {
             ..person("sub", &["bots"], &[22])
         },
         Person { kind: "workload", ..person("job", &["bots", "owners"], &[23]) },
+        Person { kind: "service", ..person("db-1", &[], &[24]) },
+        Person { kind: "service", ..person("db-2", &[], &[25]) },
+        Person { kind: "service", ..person("db-2.web", &[], &[26]) },
     ]
 }
 

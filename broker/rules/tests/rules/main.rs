@@ -20,4 +20,5 @@ mod outage_stories;
 mod outages;
 mod play;
 mod rejudging;
+mod reports;
 mod stories;
