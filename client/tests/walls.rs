@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 /// Each outside crate and the only room that may name it.
 const CONFINED: &[(&str, &str)] = &[
     ("tonic", "broker"),
-    ("tokio", "broker child"),
+    ("tokio", "aws broker child"),
     ("rustix", "child host"),
     ("prost", "broker"),
-    ("rcgen", "broker credential"),
-    ("x509_parser", "credential"),
-    ("jiff", "output policy screen verbs watch"),
+    ("rcgen", "aws broker credential host"),
+    ("x509_parser", "aws credential doctor host"),
+    ("reqwest", "aws"),
+    ("roxmltree", "aws"),
+    ("jiff", "broker output policy screen verbs watch"),
     ("ratatui", "watch"),
     ("clap_complete", "cli verbs"),
 ];

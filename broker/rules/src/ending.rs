@@ -84,7 +84,7 @@ pub(crate) fn take_back(
     caller: &CallerId,
 ) -> Result<Verdict, Refusal> {
     let live = facts.alive(facts.given_request()?)?;
-    if live.newest(Kind::Jwt).is_none_or(|token| token.serial != serial) {
+    if live.newest(Kind::Jwt).map(|newest| newest.serial) != Some(serial) {
         return Err(Refusal::WrongState { state: "replaced", needs: "live" });
     }
     Ok(revoke(facts, live, None, Cause::TokenRevoked, &rule::caller(caller)))

@@ -57,7 +57,8 @@ fn key_of<'a>(header: &[u8], keys: &'a [JwtKey]) -> Result<&'a JwtKey, TokenErro
     if header.typ != "JWT" {
         return Err(TokenError::Type);
     }
-    keys.iter().find(|key| key.thumbprint() == header.kid).ok_or(TokenError::Key)
+    let named = keys.iter().find(|key| key.thumbprint() == header.kid);
+    named.ok_or(TokenError::Key)
 }
 
 /// RFC 7518, section 3.4: the two numbers of the signature, 32 bytes each.

@@ -161,7 +161,10 @@ impl Worker {
 fn slot_of(library: &Pkcs11, label: &str) -> Result<Slot, Pkcs11Error> {
     let slots = failed("list the slots", library.get_slots_with_initialized_token())?;
     // A token that cannot even be asked for its name is not the one.
-    let is_it = |slot: &Slot| library.get_token_info(*slot).is_ok_and(|info| info.label() == label);
+    let is_it = |slot: &Slot| {
+        let told = library.get_token_info(*slot);
+        told.is_ok_and(|info| info.label() == label)
+    };
     let found: Vec<Slot> = slots.into_iter().filter(is_it).collect();
     match found.as_slice() {
         [slot] => Ok(*slot),
