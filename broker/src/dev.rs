@@ -104,6 +104,7 @@ pub(crate) fn set_up(dir: &Path) -> Result<Mint, DevError> {
     let listed: Vec<_> = people.iter().map(|(name, person)| (*name, person.public())).collect();
     let mut files = sample(&listed);
     files.scopes.extend_from_slice(CLUSTER.as_bytes());
+    files.scopes.extend_from_slice(ORDERS.as_bytes());
     let mint = house::keys(&dir.join("state"), "dev", &Custody::default())?;
     let mut nonce = [0; 16];
     entropy.fill(&mut nonce).map_err(MintError::from)?;
@@ -208,4 +209,34 @@ quorum = 1
 [scope.jwt]
 audience = "https://kubernetes.example.com"
 groups = ["breakglass:cluster-admin"]
+"#;
+
+/// And one that opens a database by certificate, and its host.
+const ORDERS: &str = r#"
+[[scope]]
+id = "orders-db"
+title = "Administer the orders database, and its host"
+purpose = "Repair the database when the identity provider is down"
+business-owner = "group:leads"
+technical-owner = "group:oncall"
+identity-owner = "group:security"
+sensitivity = "critical"
+ttl-max = "30m"
+pending-max = "10m"
+live-max = 10
+requesters = "group:oncall"
+kinds = ["human"]
+lanes = ["normal"]
+
+[[scope.stage]]
+name = "second-person"
+approvers = ["group:leads", "group:security"]
+quorum = 1
+
+[scope.ssh]
+principals = ["bg-orders"]
+extensions = ["permit-pty"]
+
+[scope.x509]
+organizations = ["breakglass:orders"]
 "#;

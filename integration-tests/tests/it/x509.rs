@@ -9,7 +9,7 @@ use breakglass_broker::desk::DeskError;
 use breakglass_broker::mint::Mint;
 use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::dev::{Dev, Said};
-use breakglass_integration_tests::grant::now;
+use breakglass_integration_tests::grant::{files_with, now, scope};
 use breakglass_integration_tests::nginx::Nginx;
 use breakglass_integration_tests::people::{Person, ask};
 use breakglass_integration_tests::postgres::Postgres;
@@ -294,7 +294,10 @@ fn nothing_but_the_public_half_of_the_key_comes_from_the_client() {
 /// A key that TLS servers would not take is refused before anybody is asked to approve.
 #[test]
 fn a_subject_key_of_the_wrong_type_is_refused_by_name() {
-    let mut house = House::sample();
+    let certifies = scope("orders-db", "principals = [\"bg-orders\"]");
+    let certifies =
+        format!("\n{certifies}\n[scope.x509]\norganizations = [\"breakglass:orders\"]\n");
+    let mut house = House::today(files_with(&certifies));
     let asked = Ask {
         kinds: vec![Kind::X509],
         ..ask("sam", "orders-db", 600, 1, Person::named("subject").key())

@@ -21,7 +21,6 @@ use crate::policy::Files;
 /// | `root-on-host` | `oncall` | stage `app-owner`: one of `leads`; stage `security`: one of `security` |
 /// | `quick` | `oncall`, `leads` | stage `second-person`: one of `leads`, `security` |
 /// | `solo` | `oncall` | nobody (`approval = "none"`) |
-/// | `orders-db` | `oncall` | stage `second-person`: one of `leads`, `security`; kinds ssh and x509 |
 ///
 /// The files are a valid policy if `ada` and one of `bob` and `eve` are among them; [`check`]
 /// says so otherwise.
@@ -161,31 +160,4 @@ approval = "none"
 [scope.ssh]
 principals = ["bg-status"]
 force-command = "/usr/local/bin/status-page"
-
-[[scope]]
-id = "orders-db"
-title = "Administer the orders database, and its host"
-purpose = "Repair the database when the identity provider is down"
-business-owner = "group:leads"
-technical-owner = "group:oncall"
-identity-owner = "group:security"
-sensitivity = "critical"
-ttl-max = "30m"
-pending-max = "10m"
-live-max = 10
-requesters = "group:oncall"
-kinds = ["human"]
-lanes = ["normal"]
-
-[[scope.stage]]
-name = "second-person"
-approvers = ["group:leads", "group:security"]
-quorum = 1
-
-[scope.ssh]
-principals = ["bg-orders"]
-extensions = ["permit-pty"]
-
-[scope.x509]
-organizations = ["breakglass:orders"]
 "#;
