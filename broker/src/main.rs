@@ -1,20 +1,27 @@
 //! `breakglassd`: arguments → configuration → parts → doors.
 
+#[path = "main/rotate.rs"]
+mod rotate_args;
+#[path = "main/unlock.rs"]
+mod unlock;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use breakglass_ledger::entry::KeyRole;
 use breakglass_ledger::principal::CallerId;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use breakglass_broker::clock::SystemClock;
 use breakglass_broker::config::Config;
-use breakglass_broker::custody::{self, CustodyError, Keys, Source, Wrap};
+use breakglass_broker::custody::{self, CustodyError, Wrap};
 use breakglass_broker::entropy::SystemEntropy;
-use breakglass_broker::mint::{Custody, MintError, Passphrase};
+use breakglass_broker::mint::Passphrase;
 use breakglass_broker::rotate::Step;
 use breakglass_broker::{api, check, dev, erase, init, notify, report, rotate, serve};
+
+use rotate_args::{Output, ROTATE_EXAMPLES, RotateVerb};
+use unlock::{Unlock, credentials};
 
 /// The break-glass broker: takes emergency requests, enforces the approval chain, mints
 /// short-lived credentials, revokes them, and writes all of it down.
@@ -123,126 +130,6 @@ enum Verb {
 }
 
 #[derive(Subcommand)]
-enum RotateVerb {
-    /// Make the next key: published from the next start on, and signing nothing
-    #[command(after_help = ROTATE_EXAMPLES)]
-    Prepare(RotateArgs),
-    /// Sign by the next key from here on; what the one of before signed goes on being trusted
-    #[command(after_help = ROTATE_EXAMPLES)]
-    Switch {
-        #[command(flatten)]
-        args: RotateArgs,
-        /// Do not wait until the next key was published for a day: the current one is known to others
-        #[arg(long)]
-        now: bool,
-    },
-    /// Trust old keys no longer
-    #[command(after_help = ROTATE_EXAMPLES)]
-    Retire {
-        #[command(flatten)]
-        args: RotateArgs,
-        /// Although something that they signed still counts, for this reason
-        #[arg(long, value_name = "REASON")]
-        force: Option<String>,
-    },
-    /// Remove a next key, which never signed anything
-    #[command(after_help = ROTATE_EXAMPLES)]
-    Abandon(RotateArgs),
-    /// Show every key, where it stands, and what may be done with it
-    #[command(after_help = ROTATE_EXAMPLES)]
-    Status {
-        /// The state directory, made by `init`
-        #[arg(long, value_name = "DIR")]
-        state: PathBuf,
-        /// How to print it
-        #[arg(long, short, default_value = "table")]
-        output: Output,
-        #[command(flatten)]
-        unlock: Unlock,
-    },
-}
-
-#[derive(Args)]
-struct RotateArgs {
-    /// Which key
-    role: Role,
-    /// The state directory, made by `init`
-    #[arg(long, value_name = "DIR")]
-    state: PathBuf,
-    #[command(flatten)]
-    unlock: Unlock,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Role {
-    /// Signs SSH certificates
-    SshCa,
-    /// Signs revocation lists for hosts
-    Lists,
-    /// Signs the daemon's TLS certificates, which clients pin
-    TlsCa,
-    /// Signs X.509 client certificates and their list
-    X509Ca,
-    /// Signs tokens
-    JwtKey,
-}
-
-impl Role {
-    const fn named(self) -> KeyRole {
-        match self {
-            Self::SshCa => KeyRole::SshCa,
-            Self::Lists => KeyRole::Lists,
-            Self::TlsCa => KeyRole::TlsCa,
-            Self::X509Ca => KeyRole::X509Ca,
-            Self::JwtKey => KeyRole::JwtKey,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
-/// What opens the private keys, if they are encrypted.
-#[derive(Args, Clone)]
-struct Unlock {
-    /// Read the passphrase of the private keys from this open file descriptor; without it the systemd
-    /// credential `breakglass-keys` is read, if there is one
-    #[arg(long, value_name = "N")]
-    passphrase_fd: Option<u16>,
-}
-
-impl Unlock {
-    fn passphrase(
-        &self,
-        make: impl FnOnce(&[u8]) -> Result<Passphrase, MintError>,
-    ) -> Result<Option<Passphrase>, CustodyError> {
-        let credentials = credentials();
-        let credentials = credentials.as_deref();
-        Source { fd: self.passphrase_fd, credential: custody::CREDENTIAL, credentials }.read(make)
-    }
-
-    /// For what needs no key that may be in a token.
-    fn custody(&self) -> Result<Custody, CustodyError> {
-        Ok(Custody::of(self.passphrase(Passphrase::of)?))
-    }
-
-    /// For what needs all of them, of which `keys` says which are in tokens.
-    fn custody_of(&self, keys: &Keys) -> Result<Custody, CustodyError> {
-        keys.custody(self.passphrase(Passphrase::of)?, credentials().as_deref())
-    }
-}
-
-/// Where systemd puts what `LoadCredential=` names; only the place is in the environment.
-fn credentials() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
-}
-
-#[derive(Subcommand)]
 enum KeysVerb {
     /// Encrypt them under the passphrase given
     #[command(after_help = KEYS_EXAMPLES)]
@@ -294,16 +181,6 @@ enum NotifyVerb {
         channel: String,
     },
 }
-
-const ROTATE_EXAMPLES: &str = "\
-The log's key is the ledger's identity and is never replaced. A state directory that is older than
-x509-ca or jwt-key gets its first by the same steps, without a day between them.
-
-Examples:
-      breakglassd rotate prepare ssh-ca --state /var/lib/breakglass
-      breakglassd rotate switch  ssh-ca --state /var/lib/breakglass      # a day later
-      breakglassd rotate retire  ssh-ca --state /var/lib/breakglass      # when nothing of it counts
-      breakglassd rotate status --state /var/lib/breakglass -o json";
 
 const NOTIFY_EXAMPLES: &str = "\
 It needs no running daemon and writes nothing into the ledger.

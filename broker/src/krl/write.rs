@@ -28,11 +28,11 @@ pub struct Older<'a> {
     pub serials: &'a [u64],
 }
 
-/// As [`write`], with a section for each `older` authority that signed what is revoked.
+/// As [`write()`], with a section for each `older` authority that signed what is revoked.
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_of(
     header: &Header<'_>,
     older: &[Older<'_>],

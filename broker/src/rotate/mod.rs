@@ -214,11 +214,14 @@ fn retire(
         return Err(RotateError::NoneOld(role));
     }
     let reader = parts.store.reader()?;
-    for (stage, seq) in &old {
+    // Of all before any is removed: what is refused has changed nothing.
+    for (_, seq) in &old {
         let until = if signs_credentials(role) { reader.outlived(*seq)? } else { None };
         if let (Some(until), None) = (until.filter(|until| now < *until), forced) {
             return Err(RotateError::StillCounts { role, until });
         }
+    }
+    for (stage, seq) in &old {
         if let Some(reason) = forced {
             tracing::warn!(role = role.name(), seq, reason, "an old key is retired by force");
         }
