@@ -103,8 +103,8 @@ pub(crate) fn set_up(dir: &Path) -> Result<Mint, DevError> {
     }
     let listed: Vec<_> = people.iter().map(|(name, person)| (*name, person.public())).collect();
     let mut files = sample(&listed);
-    files.scopes.extend_from_slice(CLUSTER.as_bytes());
-    files.scopes.extend_from_slice(ORDERS.as_bytes());
+    files.scopes.extend_from_slice(cluster().as_bytes());
+    files.scopes.extend_from_slice(orders().as_bytes());
     let mint = house::keys(&dir.join("state"), "dev", &Custody::default())?;
     let mut nonce = [0; 16];
     entropy.fill(&mut nonce).map_err(MintError::from)?;
@@ -184,12 +184,14 @@ fn file(path: &Path, source: std::io::Error) -> DevError {
     DevError::House(HouseError::File { path: path.into(), source })
 }
 
-/// Beside the scopes of the sample, one whose credential is a token.
-const CLUSTER: &str = r#"
+/// A scope beside those of the sample: two people, half an hour, and what it opens as `tables` say.
+fn scope(id: &str, title: &str, purpose: &str, tables: &str) -> String {
+    format!(
+        r#"
 [[scope]]
-id = "cluster"
-title = "Administer the Kubernetes cluster"
-purpose = "Repair the cluster when the identity provider is down"
+id = "{id}"
+title = "{title}"
+purpose = "{purpose}"
 business-owner = "group:leads"
 technical-owner = "group:oncall"
 identity-owner = "group:security"
@@ -206,37 +208,35 @@ name = "second-person"
 approvers = ["group:leads", "group:security"]
 quorum = 1
 
-[scope.jwt]
+{tables}"#
+    )
+}
+
+/// One whose credential is a token.
+fn cluster() -> String {
+    scope(
+        "cluster",
+        "Administer the Kubernetes cluster",
+        "Repair the cluster when the identity provider is down",
+        r#"[scope.jwt]
 audience = "https://kubernetes.example.com"
 groups = ["breakglass:cluster-admin"]
-"#;
+"#,
+    )
+}
 
-/// And one that opens a database by certificate, and its host.
-const ORDERS: &str = r#"
-[[scope]]
-id = "orders-db"
-title = "Administer the orders database, and its host"
-purpose = "Repair the database when the identity provider is down"
-business-owner = "group:leads"
-technical-owner = "group:oncall"
-identity-owner = "group:security"
-sensitivity = "critical"
-ttl-max = "30m"
-pending-max = "10m"
-live-max = 10
-requesters = "group:oncall"
-kinds = ["human"]
-lanes = ["normal"]
-
-[[scope.stage]]
-name = "second-person"
-approvers = ["group:leads", "group:security"]
-quorum = 1
-
-[scope.ssh]
+/// One that opens a database by certificate, and its host.
+fn orders() -> String {
+    scope(
+        "orders-db",
+        "Administer the orders database, and its host",
+        "Repair the database when the identity provider is down",
+        r#"[scope.ssh]
 principals = ["bg-orders"]
 extensions = ["permit-pty"]
 
 [scope.x509]
 organizations = ["breakglass:orders"]
-"#;
+"#,
+    )
+}

@@ -304,8 +304,7 @@ impl Memory {
     ) -> Result<(), DeskError> {
         self.lists_changed = true;
         // Serials of every kind: one is given once, and hosts know only their own.
-        self.revoked.insert(revoked.serial);
-        self.revoked.extend(revoked.also.iter().flatten());
+        self.revoked.extend(revoked.serials());
         let Some(request) = self.request(store, revoked.link.grant)?.cloned() else {
             return Ok(());
         };

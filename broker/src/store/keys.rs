@@ -16,15 +16,7 @@ impl Read {
     ///
     /// [`StoreError::Damaged`] if a row names no entry; [`StoreError::Database`].
     pub fn key_entries(&self) -> Result<Vec<Record>, StoreError> {
-        let mut select = self.connection()?.prepare_cached(
-            "SELECT 0 UNION SELECT seq FROM standing_entry WHERE kind = 'key' ORDER BY 1",
-        )?;
-        let mut records = Vec::new();
-        for seq in select.query_map((), |row| row.get(0))? {
-            let record = self.entry(seq?)?;
-            records.push(record.ok_or(StoreError::Damaged { what: "standing_entry.seq" })?);
-        }
-        Ok(records)
+        self.standing("SELECT 0 UNION SELECT seq FROM standing_entry WHERE kind = 'key' ORDER BY 1")
     }
 
     /// First second at which no credential issued before entry `seq` counts anywhere, clocks that are

@@ -93,8 +93,7 @@ pub(super) fn revoked(
     revoked: &Revoked,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let also = revoked.also.iter().flatten().copied();
-    std::iter::once(revoked.serial).chain(also).try_for_each(|seq| over(connection, seq, at))
+    revoked.serials().try_for_each(|seq| over(connection, seq, at))
 }
 
 fn over(connection: &Connection, seq: u64, at: Timestamp) -> Result<(), StoreError> {

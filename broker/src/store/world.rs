@@ -20,9 +20,14 @@ impl Read {
     ///
     /// [`StoreError::Damaged`] if a row names no entry; [`StoreError::Database`].
     pub fn standing_entries(&self) -> Result<Vec<Record>, StoreError> {
-        let mut select = self.connection()?.prepare_cached(
+        self.standing(
             "SELECT seq FROM standing_entry WHERE kind IN ('lock', 'outage') ORDER BY seq",
-        )?;
+        )
+    }
+
+    /// The entries whose places `select` names, one column of them.
+    pub(super) fn standing(&self, select: &str) -> Result<Vec<Record>, StoreError> {
+        let mut select = self.connection()?.prepare_cached(select)?;
         let mut records = Vec::new();
         for seq in select.query_map((), |row| row.get(0))? {
             let record = self.entry(seq?)?;

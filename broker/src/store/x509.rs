@@ -120,8 +120,7 @@ pub(super) fn revoked(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let mut update = connection.prepare_cached("UPDATE x509 SET revoked = ?2 WHERE seq = ?1")?;
-    let also = revoked.also.iter().flatten().copied();
-    for serial in std::iter::once(revoked.serial).chain(also) {
+    for serial in revoked.serials() {
         update.execute((serial, at.unix_seconds()))?;
     }
     Ok(())

@@ -106,3 +106,11 @@ impl Body {
         }
     }
 }
+
+impl Revoked {
+    /// The serials of every credential it takes back: the grant's first one, then its further ones in the
+    /// order in which they were issued.
+    pub fn serials(&self) -> impl Iterator<Item = u64> + '_ {
+        std::iter::once(self.serial).chain(self.also.iter().flatten().copied())
+    }
+}

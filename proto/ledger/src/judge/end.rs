@@ -54,8 +54,7 @@ pub(super) fn revoked(case: &Case<'_>, grant: &mut Grant, body: &Revoked, out: &
         let detail = format!("revoked cannot follow {}", grant.shown());
         return case.find(out, Code::GrantOrder, detail);
     };
-    let serials = std::iter::once(&body.serial).chain(body.also.iter().flatten());
-    let is_all = serials.eq(credential.all().map(|one| &one.serial));
+    let is_all = body.serials().eq(credential.all().map(|one| one.serial));
     let is_written_so = body.also.as_ref().is_none_or(|also| !also.is_empty());
     if !is_all || !is_written_so || body.valid_before != credential.ends {
         case.find(out, Code::CredMismatch, "other credentials than the grant's were taken back");

@@ -26,8 +26,8 @@ impl Landing {
             self.credentials.insert(body.serial, None);
         }
         if let Body::Revoked(body) = &case.entry.body {
-            for serial in std::iter::once(&body.serial).chain(body.also.iter().flatten()) {
-                self.credentials.insert(*serial, Some(case.at()));
+            for serial in body.serials() {
+                self.credentials.insert(serial, Some(case.at()));
             }
         }
     }
