@@ -7,8 +7,10 @@
 
 mod agenda;
 mod batch;
+mod brought;
 mod clockwork;
 mod enforce;
+mod error;
 mod found;
 mod history;
 mod known;
@@ -21,12 +23,12 @@ mod published;
 mod recall;
 mod recheck;
 mod record;
+mod reread;
 mod sequencer;
 mod shared;
 mod tokens;
 mod vouch;
 
-use std::fmt;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -34,176 +36,29 @@ use std::thread::JoinHandle;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{KeyRole, Notified};
 use breakglass_ledger::id::RequestId;
-use breakglass_ledger::policy::{Files, Policy, PolicyError};
+use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::CallerId;
-use breakglass_ledger::sshsig::SshSig;
-use breakglass_ledger::statement::Statement;
 use breakglass_ledger::time::Timestamp;
-use breakglass_rules::eligibility::{RuleFault, Rules};
-use breakglass_rules::{Refusal, World};
+use breakglass_rules::World;
+use breakglass_rules::eligibility::Rules;
 
 use self::sequencer::Sequencer;
 use self::shared::Shared;
-use crate::clock::Clock;
-use crate::entropy::{Entropy, EntropyError};
-use crate::mint::{KeyTokens, Mint, MintError, PublicParts, SignedList};
-use crate::store::{Reader, RevokedX509, Store, StoreError, TokenRow};
+use crate::mint::{KeyTokens, PublicParts, SignedList};
+use crate::store::{Reader, RevokedX509, TokenRow};
 
+pub use self::brought::{Incoming, Parts, PolicyBundle, Receipt, Text};
+pub use self::error::DeskError;
 pub use self::found::found;
 pub use self::landing::LANDING_MAX_SECONDS;
-pub use self::memory::read_policy;
 pub use self::outage::Probed;
+pub use self::reread::read_policy;
 pub use self::tokens::Vouched;
 pub use self::vouch::STALE_SECONDS;
 
 /// Commands that may wait: a batch of 256 takes a few tens of milliseconds, so whoever is last
 /// waits well under a second; more than that is an attack or a stampede, and is told so.
 pub const QUEUE_MAX: usize = 4096;
-
-/// What the desk works with.
-pub struct Parts {
-    /// The ledger and what is derived from it.
-    pub store: Store,
-    /// The keys.
-    pub mint: Mint,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The dice.
-    pub entropy: Arc<dyn Entropy>,
-}
-
-/// Free text that a statement commits to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
-    /// 32 random bytes, chosen by the client.
-    pub salt: [u8; 32],
-    /// The text itself.
-    pub text: String,
-}
-
-/// What comes with a `policy` statement.
-#[derive(Clone, Debug)]
-pub struct PolicyBundle {
-    /// Signatures over the manifest.
-    pub signatures: Vec<SshSig>,
-    /// The files it lists.
-    pub files: Files,
-}
-
-/// A statement at the door of the desk: form and signature have been checked, nothing else.
-#[derive(Clone, Debug)]
-pub struct Incoming {
-    /// What was said.
-    pub statement: Statement,
-    /// Who said it: already verified over the statement in its act's namespace.
-    pub signature: SshSig,
-    /// Whether a FIDO key verified its user (PIN or touch with biometry).
-    pub user_verified: bool,
-    /// The text behind the statement's reason or comment; already compared with its commitment.
-    pub text: Option<Text>,
-    /// Only with a `policy` statement.
-    pub bundle: Option<PolicyBundle>,
-}
-
-/// What was durably written down. Shows everything but the credential, which may be a secret.
-#[derive(Clone)]
-pub struct Receipt {
-    /// Position of the entry.
-    pub seq: u64,
-    /// The entry's bytes.
-    pub entry: Vec<u8>,
-    /// A signed checkpoint that covers the entry.
-    pub checkpoint: Arc<str>,
-    /// The request it is about.
-    pub request: Option<RequestId>,
-    /// The certificate, as one line in OpenSSH form or as PEM, or the token, which is secret and in no
-    /// later answer; only after a `collect`.
-    pub credential: Option<String>,
-    /// Whether the entry was there before: nothing was written this time.
-    pub repeated: bool,
-}
-
-impl fmt::Debug for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seq, entry: _, checkpoint: _, request, credential, repeated } = self;
-        f.debug_struct("Receipt")
-            .field("seq", seq)
-            .field("request", request)
-            .field("has_credential", &credential.is_some())
-            .field("repeated", repeated)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a command did not go through.
-#[derive(Debug, thiserror::Error)]
-pub enum DeskError {
-    /// The rules say no; written down if `seq` names the entry.
-    #[error("refused")]
-    Refused {
-        /// Which rule, and what to do.
-        #[source]
-        refusal: Refusal,
-        /// The `refused` entry.
-        seq: Option<u64>,
-    },
-    /// The policy that was pushed cannot come into force.
-    #[error("the policy was not activated")]
-    Policy(#[source] PolicyError),
-    /// The rules of the policy that was pushed do not compile: every fault, by place.
-    #[error("the policy has {} faults in its rules, the first: {}", .0.len(), .0.first().map(ToString::to_string).unwrap_or_default())]
-    Rules(Vec<RuleFault>),
-    /// Signing failed; nothing was written.
-    #[error("minting failed")]
-    Mint(#[source] MintError),
-    /// The key that would sign is in a token that cannot be used; nothing was written.
-    #[error(
-        "the key that signs this is in a token that cannot be used now, so nothing was issued: tell the \
-         operator, then collect again"
-    )]
-    KeyAway(#[source] MintError),
-    /// The store failed; nothing was written.
-    #[error("storing failed")]
-    Store(#[from] StoreError),
-    /// There is no randomness; nothing was written.
-    #[error("no randomness")]
-    Entropy(#[from] EntropyError),
-    /// A `policy` statement came without its files.
-    #[error("the policy's files did not come with its manifest; push them together")]
-    NoFiles,
-    /// No text has this commitment: it was never given, or is erased already.
-    #[error("there is no text with this commitment")]
-    NoText,
-    /// The ledger holds something that cannot be read; nothing was written.
-    #[error("the ledger does not read back")]
-    Ledger {
-        /// What, in one clause.
-        what: &'static str,
-    },
-    /// The clock has jumped a month or more ahead; nothing was written.
-    #[error(
-        "the clock has jumped from {before} to {now}; set it right, or if it is right, start the \
-         daemon again with --accept-clock"
-    )]
-    ClockAhead {
-        /// What it says.
-        now: Timestamp,
-        /// What it said before.
-        before: Timestamp,
-    },
-    /// Too many commands are waiting.
-    #[error("too many commands are waiting")]
-    Busy,
-    /// The daemon is stopping, or the sequencer has ended.
-    #[error("the daemon is stopping")]
-    Stopped,
-}
-
-impl From<MintError> for DeskError {
-    fn from(error: MintError) -> Self {
-        if error.is_of_a_token() { Self::KeyAway(error) } else { Self::Mint(error) }
-    }
-}
 
 /// How an answer travels back: called once, from the sequencer, after the commit.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, DeskError>) + Send>;

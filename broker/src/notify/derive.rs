@@ -1,5 +1,7 @@
 //! From entries to notices. The same entries make the same notices, whenever they are read.
 
+mod tell;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -7,14 +9,14 @@ use breakglass_ledger::bytes::{Digest, Salt};
 use breakglass_ledger::entry::{Approved, Body, Cause, ConfigChange, Entry, Revoked};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Policy, Scope};
-use breakglass_ledger::principal::{DependencyId, PrincipalId, TargetId};
+use breakglass_ledger::principal::{PrincipalId, TargetId};
 use breakglass_ledger::statement::{Lane, List, Statement};
 use breakglass_ledger::time::Timestamp;
 
+use self::tell::{alarmed, notices, outage, requested, requester_and_owners, tell};
 use super::case::Case;
-use super::notice::{About, Address, Notice, Topic, name};
+use super::notice::{Notice, Topic};
 use super::{recipients, reminders};
-use crate::alarm::{Alarm, Wrong};
 use crate::desk::DeskError;
 
 /// Requests kept folded; beyond this those that are settled are folded from the ledger again.
@@ -318,109 +320,6 @@ fn fold(entries: &[Entry], look: &mut dyn Look) -> Result<Option<Case>, DeskErro
         );
     }
     Ok(case)
-}
-
-/// Who is told of a new request: approvers; in the emergency lane everybody concerned.
-fn requested(entry: &Entry, case: &Case, policy: &Policy, look: &mut dyn Look) -> Vec<Step> {
-    let Some(scope) = policy.scope(&case.asked.scope) else { return Vec::new() };
-    let (topic, people, until) = if case.asked.lane == Lane::Emergency {
-        let stages = scope.stages().iter();
-        let mut people: BTreeSet<_> = stages
-            .flat_map(|stage| recipients::approvers(policy, stage, true, &case.asked.by))
-            .chain(recipients::owners(policy, scope))
-            .chain(policy.people.all_of(&scope.on_warning).into_iter().cloned())
-            .collect();
-        people.remove(&case.asked.by);
-        (Topic::Emergency, people, case.at.plus(NEWS_SECONDS))
-    } else {
-        (Topic::Asked, case.unanswered(policy, scope), case.asked.lapses)
-    };
-    let at = (entry.seq, case.at, until);
-    notices(at, &case.about, policy, &look.in_force(), &people, &topic)
-}
-
-/// Tells those whom `people` picks of an entry about `case`.
-fn tell(
-    entry: &Entry,
-    case: &Case,
-    policy: Digest,
-    look: &mut dyn Look,
-    topic: Topic,
-    people: impl FnOnce(&Policy, &Scope, &Case) -> BTreeSet<PrincipalId>,
-) -> Result<Vec<Step>, DeskError> {
-    let policy = look.policy(policy)?;
-    let Some(scope) = policy.scope(&case.asked.scope) else { return Ok(Vec::new()) };
-    let people = people(&policy, scope, case);
-    let at = entry.time.second();
-    let until = if topic.is_question() { case.asked.lapses } else { at.plus(NEWS_SECONDS) };
-    let at = (entry.seq, at, until);
-    Ok(notices(at, &case.about, &policy, &look.in_force(), &people, &topic))
-}
-
-fn outage(
-    entry: &Entry,
-    policy: Digest,
-    dependency: &DependencyId,
-    look: &mut dyn Look,
-    topic: Topic,
-) -> Result<Vec<Step>, DeskError> {
-    let policy = look.policy(policy)?;
-    let people = recipients::owners_of(&policy, dependency);
-    let about = Arc::new(About::Outage(dependency.clone()));
-    let at = entry.time.second();
-    let at = (entry.seq, at, at.plus(NEWS_SECONDS));
-    Ok(notices(at, &about, &policy, &look.in_force(), &people, &topic))
-}
-
-/// Tells of what is wrong at a host, once: a host that goes on accepting what is revoked reports so with
-/// every list.
-fn alarmed(entry: &Entry, look: &mut dyn Look) -> Result<Vec<Step>, DeskError> {
-    let Some(alarm) = Alarm::of(entry) else { return Ok(Vec::new()) };
-    if let Wrong::Accepted { list, .. } = alarm.what
-        && look.accepted_before(&alarm.target, list, entry.seq)?
-    {
-        return Ok(Vec::new());
-    }
-    let policy = look.in_force();
-    let people = recipients::guardians(&policy, &alarm.target);
-    let about = Arc::new(About::Target(alarm.target.clone()));
-    let at = entry.time.second();
-    let at = (entry.seq, at, at.plus(NEWS_SECONDS));
-    Ok(notices(at, &about, &policy, &policy, &people, &Topic::Alarm(alarm)))
-}
-
-/// One notice for each address of `people`; `at` is the entry's number and time, and until when
-/// telling it has a point.
-fn notices(
-    at: (u64, Timestamp, Timestamp),
-    about: &Arc<About>,
-    policy: &Policy,
-    in_force: &Policy,
-    people: &BTreeSet<PrincipalId>,
-    topic: &Topic,
-) -> Vec<Step> {
-    let (entry, at, until) = at;
-    let addresses = recipients::addresses(policy, in_force, people);
-    let notice = |(address, to): (String, BTreeSet<PrincipalId>)| {
-        let address = Address::new(&address);
-        Step::Tell(Box::new(Notice {
-            id: name(entry, address.text(), topic.reminder()),
-            entry,
-            at,
-            topic: topic.clone(),
-            about: Arc::clone(about),
-            to: to.into_iter().collect(),
-            address,
-            until,
-        }))
-    };
-    addresses.into_iter().map(notice).collect()
-}
-
-fn requester_and_owners(policy: &Policy, scope: &Scope, case: &Case) -> BTreeSet<PrincipalId> {
-    let mut people = recipients::owners(policy, scope);
-    people.insert(case.asked.by.clone());
-    people
 }
 
 /// Whether somebody has to review a grant of `scope` that was made in `lane`.

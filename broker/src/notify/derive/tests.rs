@@ -16,6 +16,8 @@ use breakglass_ledger::time::{Moment, Ttl};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::*;
+use crate::alarm::Alarm;
+use crate::notify::notice::name;
 use crate::notify::testing::{NOW, id};
 
 /// A ledger being told, and who heard what.
