@@ -4,6 +4,7 @@
 //! demo. What cannot be shown here (no sshd, no ssh-keygen) is said to be left out, never pretended.
 
 mod daemon;
+mod doors;
 mod fetch;
 mod ssh_host;
 mod stage;
@@ -96,6 +97,8 @@ fn play(stage: &mut Stage<'_>) -> Result<Story, Failure> {
     give_back(stage, &id, host.as_mut())?;
     let login = host.is_some();
     drop(host);
+    doors::certificate(stage)?;
+    doors::token(stage)?;
     prove(stage)?;
     Ok(Story { id, login })
 }

@@ -210,11 +210,18 @@ impl<'o> Stage<'o> {
         if is_there { own.to_owned() } else { "stolen/id-cert.pub".to_owned() }
     }
 
-    fn shell(&mut self, command: &str) {
+    /// Where the broker's public side is.
+    pub(super) fn web(&self) -> &str {
+        &self.web
+    }
+
+    /// A command, as a person would type it.
+    pub(super) fn shell(&mut self, command: &str) {
         self.out.say_strong(&format!("  $ {command}"));
     }
 
-    fn quote(&mut self, text: &str) {
+    /// What came of it.
+    pub(super) fn quote(&mut self, text: &str) {
         for line in text.trim_end().lines() {
             self.out.say(&format!("    {line}"));
         }
@@ -246,7 +253,8 @@ pub(super) fn not_held(what: &str, why: &str) -> Failure {
     )
 }
 
-fn held(is_so: bool, what: &str, why: &str) -> Result<(), Failure> {
+/// Whether a step held.
+pub(super) fn held(is_so: bool, what: &str, why: &str) -> Result<(), Failure> {
     if is_so { Ok(()) } else { Err(not_held(what, why)) }
 }
 
@@ -257,4 +265,4 @@ fn quoted(word: &str) -> String {
 }
 
 /// A revocation is on the list with its entry; publishing may take a moment.
-const LIST_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const LIST_WITHIN: Duration = Duration::from_secs(5);

@@ -262,9 +262,16 @@ fn the_demo_holds_every_step() {
     demo.arg("demo").arg("--dir").arg(home.path().join("demo"));
     let said = Running::of(demo).end();
     assert_eq!(said.code, 0, "{said:?}");
-    for step in
-        ["Key ID: \"bg:req-", "Accepted publickey", "REVOKED", "verified", "Every step held"]
-    {
+    for step in [
+        "Key ID: \"bg:req-",
+        "Accepted publickey",
+        "REVOKED",
+        "copy.pem: OK",
+        "certificate revoked",
+        "\"denied\":[\"req-",
+        "verified",
+        "Every step held",
+    ] {
         assert!(said.err.contains(step), "no {step} in {}", said.err);
     }
     assert!(!said.err.contains("LEFT OUT"), "{}", said.err);
