@@ -26,6 +26,7 @@ mod lists;
 mod load;
 mod measure;
 mod parts;
+mod principals;
 mod proof;
 mod quiet;
 mod report;
@@ -51,13 +52,14 @@ pub(crate) enum Extent {
 /// A part of the report, by the name it is asked for, in the order it is measured.
 type Section = (&'static str, fn(Extent, &mut Report));
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     ("parts", parts::measure),
     ("decide", decide::measure),
     ("acts", acts::measure),
     ("quiet", quiet::measure),
     ("issue", issue::measure),
     ("lists", lists::measure),
+    ("principals", principals::measure),
     ("proof", proof::measure),
     ("growth", growth::measure),
 ];
@@ -66,6 +68,9 @@ fn main() -> ExitCode {
     if let Some(part) = child::asked() {
         child::play(&part);
         return ExitCode::SUCCESS;
+    }
+    if let Some(ended) = principals::client() {
+        return ended;
     }
     let mut arguments = std::env::args().skip(1);
     let (mut extent, mut json, mut wanted, mut is_bench) = (Extent::Usual, None, Vec::new(), false);
@@ -101,7 +106,7 @@ fn main() -> ExitCode {
 
 fn usage(why: &str) -> ExitCode {
     eprintln!(
-        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|issue|lists|proof|growth]…"
+        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|issue|lists|principals|proof|growth]…"
     );
     ExitCode::SUCCESS
 }
