@@ -273,7 +273,7 @@ impl<'a> Judge<'a> {
                 self.check_end(case, grant, out);
             }
             Body::Withdrawn(_) => end::withdrawn(case, grant, out),
-            Body::Escalated(body) => escalation::escalated(case, grant, body, out),
+            Body::Escalated(body) => escalation::escalated(self, case, grant, body, out),
             Body::Lapsed(body) => self.lapsed(case, grant, body, out),
             Body::Issued(body) => self.issued_to(case, grant, body, out),
             Body::PickedUp(_) => credential::picked_up(case, grant, out),

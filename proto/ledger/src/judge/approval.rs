@@ -91,15 +91,17 @@ fn is_entitled(policy: &Policy, grant: &Grant, stage: &StageId, who: &PrincipalI
     is_human && stage.is_some_and(among)
 }
 
-/// Whether `stage` has its quorum as things are.
-pub(super) fn is_complete(case: &Case<'_>, grant: &Grant, stage: &Stage) -> bool {
-    let given = grant.approvals.iter().filter(|given| given.stage == stage.name);
-    let people: BTreeSet<_> =
-        given.filter(|given| still_counts(case, grant, given)).map(|given| &given.by).collect();
-    people.len() >= usize::try_from(stage.quorum).unwrap_or(usize::MAX)
-}
-
 impl Judge<'_> {
+    /// Whether `stage` has its quorum as things are.
+    pub(super) fn is_complete(&self, case: &Case<'_>, grant: &Grant, stage: &Stage) -> bool {
+        let given = grant.approvals.iter().filter(|given| given.stage == stage.name);
+        let people: BTreeSet<_> = given
+            .filter(|given| still_counts(case, grant, given) && !self.is_silenced(case, given))
+            .map(|given| &given.by)
+            .collect();
+        people.len() >= usize::try_from(stage.quorum).unwrap_or(usize::MAX)
+    }
+
     /// Whether every stage under the policy in force has its quorum, of those approvals alone that the
     /// `issued` entry counts and that still count. In the emergency lane nobody has to agree.
     pub(super) fn check_quorum(
@@ -124,7 +126,10 @@ impl Judge<'_> {
                 );
                 continue;
             };
-            if still_counts(case, grant, given) && self.lets_approve(case, grant, given) {
+            let counts = still_counts(case, grant, given)
+                && !self.is_silenced(case, given)
+                && self.lets_approve(case, grant, given);
+            if counts {
                 used.insert((&given.stage, &given.by));
             } else {
                 let detail = format!("the approval of {} in entry {seq} does not count", given.by);

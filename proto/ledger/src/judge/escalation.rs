@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use super::grant::Grant;
-use super::{Case, approval, end};
+use super::{Case, Judge, end};
 use crate::audit::{Code, Findings};
 use crate::entry::Escalated;
 use crate::policy::Stage;
 
 /// Hears that a stage was passed on.
-pub(super) fn escalated(case: &Case<'_>, grant: &mut Grant, body: &Escalated, out: &mut Findings) {
+pub(super) fn escalated(
+    judge: &Judge<'_>,
+    case: &Case<'_>,
+    grant: &mut Grant,
+    body: &Escalated,
+    out: &mut Findings,
+) {
     grant.must_be_pending(case, out);
     grant.must_be_about(case, out);
     // The statement does not count, which was found already.
@@ -22,7 +28,7 @@ pub(super) fn escalated(case: &Case<'_>, grant: &mut Grant, body: &Escalated, ou
         .unwrap_or_default()
         .iter()
         .filter(|stage| !stage.escalate.is_empty() && !grant.escalated.contains_key(&stage.name))
-        .filter(|stage| !approval::is_complete(case, grant, stage))
+        .filter(|stage| !judge.is_complete(case, grant, stage))
         .collect();
     let mut wrong = |detail: String| case.find(out, Code::EscalationInvalid, detail);
     let Some(stage) = open.iter().find(|stage| stage.name == body.stage) else {

@@ -1,6 +1,6 @@
 //! Locks: who may set and lift them, and what they stop.
 
-use super::grant::{Grant, State};
+use super::grant::{Given, Grant, State};
 use super::world::Lock;
 use super::{Case, Judge};
 use crate::audit::{Action, Code, Findings};
@@ -104,6 +104,16 @@ impl Judge<'_> {
             // Its own entry is not yet among them, so nobody is found who locks themselves.
             case.find(out, Code::Locked, detail);
         }
+    }
+
+    /// Whether a lock is on whoever gave this approval, or on the key that signed it: while it holds, the
+    /// approval counts for nothing.
+    pub(super) fn is_silenced(&self, case: &Case<'_>, given: &Given) -> bool {
+        self.world.locks_at(case.at()).any(|lock| match &lock.target {
+            Target::Principal(id) => *id == given.by,
+            Target::Key(fingerprint) => *fingerprint == given.key.fingerprint(),
+            Target::Scope(_) | Target::Host(_) | Target::Grant(_) => false,
+        })
     }
 
     /// Whether what a grant is about is locked.

@@ -160,6 +160,25 @@ fn what_is_locked_is_not_asked_for_approved_or_issued() {
 }
 
 #[test]
+fn an_approval_does_not_count_while_its_giver_or_their_key_is_locked() {
+    let mut house = House::lanes();
+    let id = house.request("sam", "db", 1800);
+    house.approve(id, "ada", "app-owner");
+    house.approve(id, "bob", "security");
+    let key = format!("key:{}", house.keys.public("ada").fingerprint());
+    for target in ["principal:ada".to_owned(), key] {
+        let mut house = house.clone();
+        let lock = house.lock("eve", &target);
+        let mut lifted = house.clone();
+        house.collect(id);
+        assert_eq!(only(&house), Code::Threshold, "{target}");
+        lifted.unlock("bob", lock);
+        lifted.collect(id);
+        assert_eq!(lifted.verify().findings, [], "{target}");
+    }
+}
+
+#[test]
 fn who_is_locked_does_nothing_but_give_back() {
     let mut house = House::lanes();
     let id = house.agreed(Lane::Normal);
