@@ -46,7 +46,9 @@ impl Read {
         self.check_blobs()
     }
 
-    fn derive_into(&self, again: &Connection) -> Result<Edge, StoreError> {
+    /// Derives every table from the entries into `again`, whose tables are empty, and answers where
+    /// the entries end.
+    pub(super) fn derive_into(&self, again: &Connection) -> Result<Edge, StoreError> {
         let mut edge = Edge::empty();
         loop {
             let page = self.entries(edge.frontier.size(), PAGE_ROWS_MAX)?;

@@ -10,12 +10,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::StoreError;
 use super::head::Stored;
+use super::upgrade::{DERIVED_SCHEMA, RECORD_SCHEMA, SCHEMA_VERSION};
 
 /// Marks the file as ours in its header ("bgls", SQLite file format 1.3.17).
 const APPLICATION_ID: i64 = 0x6267_6c73;
-
-/// Version of `schema.sql`. Raised with every change of a table's meaning.
-const SCHEMA_VERSION: i64 = 1;
 
 /// Statements kept prepared: all there are, with room.
 const STATEMENTS_KEPT: usize = 96;
@@ -43,7 +41,8 @@ pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
         "BEGIN IMMEDIATE;
          PRAGMA application_id = {APPLICATION_ID};
          PRAGMA user_version = {SCHEMA_VERSION};
-         {SCHEMA}"
+         {RECORD_SCHEMA}
+         {DERIVED_SCHEMA}"
     ))?;
     Stored::found(&connection)?;
     connection.execute_batch("COMMIT")?;
@@ -63,26 +62,22 @@ pub(super) fn find(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Opens the database at `path` for the one writer.
+/// Opens the database at `path` for the one writer, of whatever version it is.
 ///
 /// # Errors
 ///
-/// [`StoreError::Foreign`], [`StoreError::NewerSchema`],
-/// [`StoreError::Damaged`] (a truncated file), [`StoreError::ReadOnly`].
+/// [`StoreError::Foreign`], [`StoreError::Damaged`] (a truncated file), [`StoreError::ReadOnly`].
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let settled = !has_log(path)?;
     let opened = || {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let application: i64 = connection.pragma_query_value(None, "application_id", first)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", first)?;
-        Ok((connection, application, version))
+        let application: i64 =
+            connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        Ok((connection, application))
     };
-    let (connection, application, version) = opened().map_err(|error| translate(path, error))?;
-    if application != APPLICATION_ID || version < SCHEMA_VERSION {
+    let (connection, application) = opened().map_err(|error| translate(path, error))?;
+    if application != APPLICATION_ID {
         return Err(StoreError::Foreign(path.to_owned()));
-    }
-    if version > SCHEMA_VERSION {
-        return Err(StoreError::NewerSchema { found: version, known: SCHEMA_VERSION });
     }
     configure(&connection).map_err(|error| translate(path, error))?;
     if settled {
@@ -139,7 +134,7 @@ pub(super) fn scratch() -> Result<Connection, StoreError> {
     let connection = Connection::open("")?;
     keep_statements(&connection)?;
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
-    connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(DERIVED_SCHEMA)?;
     Ok(connection)
 }
 
@@ -177,12 +172,6 @@ fn translate(path: &Path, error: rusqlite::Error) -> StoreError {
         _ => error.into(),
     }
 }
-
-fn first(row: &rusqlite::Row<'_>) -> Result<i64, rusqlite::Error> {
-    row.get(0)
-}
-
-const SCHEMA: &str = include_str!("schema.sql");
 
 /// Large enough that the part of a page left empty by entries of 1.5 KB stays small, small enough
 /// that a commit of one entry, which writes about eight pages, does not write much.

@@ -35,6 +35,16 @@ pub enum StoreError {
         /// What this program writes.
         known: i64,
     },
+    /// The file bears our mark, and a version that there never was.
+    #[error(
+        "the ledger has schema {found}, which no version of this program wrote (this one knows 1 to {known}): the file was edited or damaged; keep it as evidence and restore a backup"
+    )]
+    UnknownSchema {
+        /// `user_version` of the file.
+        found: i64,
+        /// What this program writes.
+        known: i64,
+    },
     /// The directory or a file in it cannot be written.
     #[error("{} cannot be written: a daemon that cannot record must not grant; correct owner, mode or mount", .0.display())]
     ReadOnly(PathBuf),

@@ -3,7 +3,8 @@
 //! A directory with three files: `ledger.db` (SQLite), `guard` (the newest checkpoint, to notice an
 //! older copy of the database) and `lock` (one writer). Entries are appended in batches, each in one
 //! transaction with its signed checkpoint; what is derived from them is written in the same
-//! transaction. Start-up reads O(log n): it never counts and never replays.
+//! transaction. Start-up reads O(log n): it never counts and never replays, the first start of a newer
+//! version excepted.
 //!
 //! Deliberately absent: deleting or changing entries, and any judgement of who may do what.
 
@@ -27,6 +28,7 @@ mod requests;
 mod standing;
 mod start;
 mod tokens;
+mod upgrade;
 mod world;
 mod write;
 mod x509;
@@ -58,6 +60,7 @@ use breakglass_ledger::note::VerifierKey;
 use guard::Guard;
 use head::{Edge, Stored};
 use lock::Lock;
+use upgrade::Upgrade;
 use write::Committed;
 
 /// The one writer of a ledger.
@@ -104,7 +107,8 @@ impl Store {
     }
 
     /// Opens the ledger in `directory` and checks its newest end: head, newest entry, tree,
-    /// signature and guard, in O(log n) reads.
+    /// signature and guard, in O(log n) reads. A ledger of an older version is brought forward first,
+    /// which reads all of it, and stays as it was if anything is wrong with it.
     ///
     /// # Errors
     ///
@@ -119,6 +123,7 @@ impl Store {
         connection::find(&paths.database)?;
         let lock = Lock::take(&paths.lock)?;
         let read = Read::new(connection::open_writer(&paths.database)?);
+        let upgrade = Upgrade::begin(&read)?;
         let (edge, note) = start::check(&read, key)?;
         let (mut guard, seen) = Guard::open(&paths.guard, key)?;
         match seen {
@@ -126,6 +131,7 @@ impl Store {
             None if note.is_none() || policy == GuardPolicy::Recreate => {}
             None => return Err(StoreError::GuardLost(paths.guard)),
         }
+        upgrade.commit()?;
         guard.settle()?;
         if let Some(note) = &note {
             guard.write(note)?;

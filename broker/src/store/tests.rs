@@ -4,6 +4,7 @@ mod faults;
 mod grants;
 mod histories;
 mod records;
+mod upgrade;
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use tempfile::TempDir;

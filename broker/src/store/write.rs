@@ -278,3 +278,10 @@ fn forget(connection: &Connection, now: Timestamp, appended: u64) -> Result<(), 
     delete.execute((before, appended.saturating_mul(PRUNED_PER_ENTRY)))?;
     Ok(())
 }
+
+/// Removes every statement that expired more than [`STATEMENT_KEPT_SECONDS`] before `now`.
+pub(super) fn forget_all(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let before = now.minus(STATEMENT_KEPT_SECONDS).unix_seconds();
+    connection.execute("DELETE FROM statement WHERE expires < ?1", [before])?;
+    Ok(())
+}

@@ -53,8 +53,10 @@ fn a_file_that_is_no_ledger_is_refused_and_left_alone() {
 fn a_ledger_of_a_newer_version_is_refused() {
     let (house, store) = House::founded();
     drop(store);
-    house.intruder().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(house.open(), Err(StoreError::NewerSchema { found: 2, known: 1 })));
+    house.intruder().pragma_update(None, "user_version", 3).unwrap();
+    let error = house.open().unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { found: 3, known: 2 }), "{error}");
+    assert!(error.to_string().contains("run the newer version that wrote it"), "{error}");
 }
 
 #[test]

@@ -1,28 +1,10 @@
--- The ledger on disk. `entry` is the record; `text` and `blob` are what it refers to; `head` says how
--- far it reaches. Everything else is derived from the entries' bytes, inside the transaction that
--- appends them, and can be derived again and compared (`Read::check`).
+-- What the entries say, kept in tables: derived from the entries' bytes inside the transaction that
+-- appends them. It can be derived again at any time: to compare (`Read::rebuild_and_compare`), and
+-- when a newer version wants other tables (`upgrade`).
 --
 -- Keys grow with time wherever they can, so that a batch of rows touches the same few pages however
 -- large the ledger is. Random keys (digests) are indexed by their first 8 bytes only and compared in
 -- full in the row.
-
--- One entry, for ever: rows are only ever added, at the end.
-CREATE TABLE entry(
-    seq   INTEGER PRIMARY KEY,   -- from 0, no gaps
-    leaf  BLOB NOT NULL,         -- 32 bytes, SHA-256(0x00 ‖ bytes); before the bytes, so that
-                                 -- proofs do not read past it
-    bytes BLOB NOT NULL          -- the entry exactly as hashed and exported, without line feed
-) STRICT;
-
--- How far the ledger reaches. One row, changed in the same transaction as `entry`.
-CREATE TABLE head(
-    one  INTEGER PRIMARY KEY CHECK (one = 1),
-    size INTEGER NOT NULL,       -- number of entries
-    root BLOB NOT NULL,          -- 32 bytes, root of the tree over them
-    hash BLOB NOT NULL,          -- 32 bytes, SHA-256 of the newest entry's bytes: the next `prev`
-    time INTEGER NOT NULL,       -- of the newest entry, milliseconds since the Unix epoch
-    note TEXT                    -- the signed checkpoint of this size; NULL only while size is 0
-) STRICT;
 
 -- Inner hashes of the tree, every fourth level only: one row per 16 of the level below. The levels
 -- between are recombined from at most 8 children.
@@ -149,22 +131,6 @@ CREATE TABLE policy(
     digest  BLOB NOT NULL,       -- 32 bytes, SHA-256 of the manifest
     seq     INTEGER NOT NULL     -- its `policy` entry
 ) STRICT;
-
--- Openings of the salted commitments in statements. Erased on demand; the only rows of the record
--- that may go.
-CREATE TABLE text(
-    number INTEGER PRIMARY KEY,  -- order of arrival, never shown
-    digest BLOB NOT NULL,        -- 32 bytes, SHA-256(salt ‖ text)
-    salt   BLOB NOT NULL,        -- 32 bytes
-    text   TEXT NOT NULL
-) STRICT;
-CREATE INDEX text_digest ON text(substr(digest, 1, 8));
-
--- Files of policies, by content.
-CREATE TABLE blob(
-    digest BLOB PRIMARY KEY,     -- 32 bytes, SHA-256 of bytes
-    bytes  BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
 
 -- What hosts reported about revocation lists, one row for each `applied` entry.
 CREATE TABLE landing(

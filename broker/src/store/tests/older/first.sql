@@ -1,0 +1,67 @@
+CREATE TABLE entry(
+    seq   INTEGER PRIMARY KEY,
+    leaf  BLOB NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE head(
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    time INTEGER NOT NULL,
+    note TEXT
+) STRICT;
+CREATE TABLE node(
+    level INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    hash  BLOB NOT NULL,
+    PRIMARY KEY (level, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE request(
+    seq     INTEGER PRIMARY KEY,
+    id      BLOB NOT NULL,
+    digest  BLOB NOT NULL,
+    subject BLOB,
+    scope   TEXT NOT NULL,
+    by      TEXT NOT NULL,
+    state   INTEGER NOT NULL,
+    due     INTEGER,
+    serial  INTEGER
+) STRICT;
+CREATE UNIQUE INDEX request_id ON request(id);
+CREATE INDEX request_digest ON request(substr(digest, 1, 8));
+CREATE INDEX request_subject ON request(substr(subject, 1, 8)) WHERE subject IS NOT NULL;
+CREATE INDEX request_due ON request(state, due) WHERE state < 4;
+CREATE INDEX request_open ON request(by, scope) WHERE state = 1;
+CREATE TABLE grant_entry(
+    request INTEGER NOT NULL,
+    gseq    INTEGER NOT NULL,
+    seq     INTEGER NOT NULL,
+    PRIMARY KEY (request, gseq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE scope(
+    id   TEXT PRIMARY KEY,
+    live INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE statement(
+    expires INTEGER NOT NULL,
+    digest  BLOB NOT NULL,
+    seq     INTEGER NOT NULL,
+    PRIMARY KEY (expires, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE policy(
+    version INTEGER PRIMARY KEY,
+    digest  BLOB NOT NULL,
+    seq     INTEGER NOT NULL
+) STRICT;
+CREATE TABLE text(
+    number INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL,
+    salt   BLOB NOT NULL,
+    text   TEXT NOT NULL
+) STRICT;
+CREATE INDEX text_digest ON text(substr(digest, 1, 8));
+CREATE TABLE blob(
+    digest BLOB PRIMARY KEY,
+    bytes  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
