@@ -35,8 +35,8 @@ pub(super) const STATUS: &str = "\
 Examples:
   breakglass status req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
   Stdout is one word: pending, approved, live, ended or closed. Exit code 0 for approved and live,
-  3 while pending, 4 if denied or withdrawn, 6 if lapsed or ended. After a revocation stderr says per
-  target when it was applied, verified, and how many sessions ended; for programs:
+  3 while pending, 4 if denied or withdrawn, 6 if lapsed or ended. After a revocation stderr says
+  for each target when it was applied, verified, and how many sessions ended; for programs:
   breakglass status req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d -o json | jq '.landings[].targets'";
 
 pub(super) const COLLECT: &str = "\
@@ -63,19 +63,19 @@ pub(super) const EXEC: &str = "\
 Examples:
   breakglass exec -- sh -c 'scp -i \"$BREAKGLASS_SSH_KEY\" dump.sql root@db1.example.com:'
   breakglass exec req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d --drop -- ./repair --all
-  The program has BREAKGLASS_REQUEST, BREAKGLASS_SCOPE and BREAKGLASS_EXPIRES_AT (seconds since 1970),
-  and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE,
-  BREAKGLASS_X509_KEY, BREAKGLASS_X509_CERTIFICATE, BREAKGLASS_X509_CA, BREAKGLASS_TOKEN_FILE. The code is that of the program, 127 if there is none of that name, 126 if it cannot be run.";
+  The program has BREAKGLASS_REQUEST, BREAKGLASS_SCOPE and BREAKGLASS_EXPIRES_AT (seconds since
+  1970), and the paths of what was collected: BREAKGLASS_SSH_KEY, BREAKGLASS_SSH_CERTIFICATE,
+  BREAKGLASS_X509_KEY, BREAKGLASS_X509_CERTIFICATE, BREAKGLASS_X509_CA, BREAKGLASS_TOKEN_FILE.
+  The code is that of the program, 127 if there is none of that name, 126 if it cannot be run.";
 
 pub(super) const AWS: &str = "\
 Examples:
-  In ~/.aws/config; the SDKs run it whenever the session they have is over:
+  In ~/.aws/config, all on one line; the SDKs run it whenever the session they have is over:
     [profile emergency]
-    credential_process = breakglass aws --scope aws-admin --role arn:aws:iam::111122223333:role/admin \\
-        --trust-anchor arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/… \\
-        --profile arn:aws:rolesanywhere:eu-west-1:111122223333:profile/…
-  It never asks for a grant: without one it ends with code 6. A session lives 15 minutes at least, and
-  breakglass cannot end it: put `aws:TokenIssueTime` into a deny on the role when a grant is revoked.";
+    credential_process = breakglass aws --scope aws --role ARN --trust-anchor ARN --profile ARN
+  It never asks for a grant: without one it ends with code 6. A session lives 15 minutes at least,
+  and breakglass cannot end it: put `aws:TokenIssueTime` into a deny on the role when a grant is
+  revoked.";
 
 pub(super) const DOCTOR: &str = "\
 Examples:
@@ -84,7 +84,8 @@ Examples:
   On a host, as root: do its settings let a revoked certificate in?
     breakglass doctor --target sshd --account root --account postgres
     breakglass doctor --target nginx
-    breakglass doctor --target postgresql --connect 'host=/run/postgresql user=postgres' --account admin
+    breakglass doctor --target postgresql --connect 'host=/run/postgresql user=postgres' \\
+        --account admin
   Code 13 if there is a fault, 0 otherwise; what was not looked at is said to be not-tried.";
 
 pub(super) const PG: &str = "\
@@ -105,8 +106,9 @@ Examples:
   breakglass request cluster --kind jwt --incident INC-4711 --reason 'drain a node' --wait
   curl -H \"Authorization: Bearer $(breakglass token)\" https://admin.example.com/queue
   vault write auth/jwt/login role=breakglass jwt=\"$(breakglass token --scope cluster)\"
-  A token lives for minutes. In its last minute, and after it, a fresh one of the same grant is fetched,
-  and the one before is taken back. Without a live grant it ends with code 6, and asks for none.";
+  A token lives for minutes. In its last minute, and after it, a fresh one of the same grant is
+  fetched, and the one before is taken back. Without a live grant it ends with code 6, and asks
+  for none.";
 
 pub(super) const KUBE: &str = "\
 Examples:
@@ -266,8 +268,8 @@ Examples:
   breakglass audit verify ./bundle --trust ./trust.toml
   breakglass audit verify ./case --trust ./trust.toml
   Needs no broker. Stdout is the verdict; over the export of one request followed by its id, and
-  stderr says what such a part of the record cannot show. Exit code 0 verified, 10 tampered, 11 malformed,
-  12 unproven, 13 suspect.";
+  stderr says what such a part of the record cannot show. Exit code 0 verified, 10 tampered,
+  11 malformed, 12 unproven, 13 suspect.";
 
 pub(super) const AUDIT_SHOW: &str = "\
 Examples:
@@ -304,7 +306,8 @@ Examples:
   A request that was made: what happened, by which rules, what is missing:
     breakglass policy explain req-0192f0c1-7a54-7cc2-9d1e-0c5f6a1b2c3d
     breakglass policy explain ./case
-  The broker's own rules answer. Exit code 0 for yes, 5 for no. Only a request's id needs a broker.";
+  The broker's own rules answer. Exit code 0 for yes, 5 for no. Only a request's id needs a
+  broker.";
 
 pub(super) const POLICY_DIFF: &str = "\
 Examples:

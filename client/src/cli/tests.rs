@@ -21,6 +21,9 @@ fn every_verb_has_worked_examples() {
             let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Examples:"), "{path} has no examples");
             assert!(help.contains(path.trim()), "{path}: its examples never show it");
+            // Help is at most this wide; what is wider is broken into lines that nobody can paste.
+            let wide = help.lines().find(|line| line.chars().count() > 100);
+            assert_eq!(wide, None, "{path}");
         }
     }
     look(&Cli::command(), "breakglass");
