@@ -15,6 +15,7 @@ pub mod dice;
 pub mod evidence;
 pub mod export;
 pub mod grant;
+pub mod holder;
 pub mod hosts;
 pub mod idp;
 pub mod nginx;

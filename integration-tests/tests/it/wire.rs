@@ -5,6 +5,7 @@
 
 mod acts;
 mod bench;
+mod kinds;
 mod line;
 mod policies;
 mod statements;

@@ -7,6 +7,7 @@ use breakglass_proto::v1;
 use tonic::Code;
 
 use breakglass_integration_tests::daemon::Daemon;
+use breakglass_integration_tests::grant::scope;
 use breakglass_integration_tests::people::Person;
 use breakglass_integration_tests::record::{Exported, rows};
 use breakglass_integration_tests::site::{ROOMY, Site};
@@ -57,6 +58,21 @@ fn hasty() -> Files {
     files
 }
 
+/// [`files`], and a scope of each kind that needs nobody's word.
+pub(super) fn all_kinds() -> Files {
+    let mut files = files();
+    for (id, more) in [
+        ("host", ""),
+        ("database", "[scope.x509]\norganizations = [\"dba\"]\n"),
+        ("cluster", "[scope.jwt]\naudience = \"payments-api\"\ngroups = [\"dba\"]\n"),
+        ("gateway", "[scope.jwt]\naudience = \"payments-api\"\nbearer = true\n"),
+    ] {
+        let of_kind = scope(id, "principals = [\"bg-root\"]");
+        files.scopes.extend(format!("\n{of_kind}\n{more}").into_bytes());
+    }
+    files
+}
+
 impl Bench {
     pub(super) async fn new() -> Self {
         Self::limited(ROOMY).await
@@ -65,6 +81,13 @@ impl Bench {
     /// Where requests of `quick` lapse after two seconds.
     pub(super) async fn hasty() -> Self {
         Self::under(hasty(), ROOMY).await
+    }
+
+    /// Where sam may ask alone for what `host` opens by SSH, `database` by certificate, `cluster` by
+    /// token, and `gateway` by a token that is bound to nothing.
+    pub(super) async fn kinds() -> Self {
+        let tokens = format!("{ROOMY}[jwt]\nissuer = \"https://bg.example.com\"\n");
+        Self::under(all_kinds(), &tokens).await
     }
 
     pub(super) async fn limited(limits: &str) -> Self {
