@@ -46,7 +46,35 @@ fn steps() -> impl Strategy<Value = Vec<String>> {
         3 => Just(OUTAGE_WAY.map(str::to_owned).to_vec()),
         2 => of().prop_map(|of| vec!["pass 300".to_owned(), format!("clock: drain of={of}")]),
         4 => chain(),
+        2 => tokens(),
     ]
+}
+
+/// A token bound to nothing, others in its place, and what may come between them.
+fn tokens() -> impl Strategy<Value = Vec<String>> {
+    let between = prop::sample::select(vec![
+        "pass 1",
+        "pass 299",
+        "pass 600",
+        "policy sam-left",
+        "policy sam-off-call",
+        "sam: drop of=99",
+        "liz: lock scope:api",
+        "subject: collect kind=jwt of=99",
+        "sam: collect kind=ssh of=99",
+        "blind",
+        "sighted",
+    ]);
+    (between, 1..4_usize).prop_map(|(between, times)| {
+        let mut steps = vec!["sam: request scope=api kind=jwt subject=none".to_owned()];
+        for _ in 0..times {
+            let more = ["sam: collect kind=jwt of=99", between, "sam: collect kind=jwt of=99"];
+            steps.extend(more.map(str::to_owned));
+        }
+        // A broker that stays blind would reach nothing more.
+        steps.push("sighted".to_owned());
+        steps
+    })
 }
 
 /// What people and probes say of the directory.

@@ -232,9 +232,10 @@ impl House {
                     link,
                     signed: signed.unwrap(),
                     kind: clearance.kind(),
-                    certificate: Some("a certificate".to_owned()),
-                    claims: None,
-                    token: None,
+                    certificate: (clearance.kind() != Kind::Jwt)
+                        .then(|| "a certificate".to_owned()),
+                    claims: (clearance.kind() == Kind::Jwt).then(|| "{}".to_owned()),
+                    token: (clearance.kind() == Kind::Jwt).then(|| Digest::of(&seq.to_be_bytes())),
                     replaces: clearance.replaces(),
                     ends: clearance.ends(),
                     serial: seq,
@@ -338,8 +339,10 @@ impl House {
             Body::Issued(body) => {
                 let request = self.requests.iter().find(|r| r.id() == body.link.grant).unwrap();
                 let ask = request.asked().ask.clone();
-                let used = Used { from: at, until: body.valid_before, end: None, review: None };
-                self.uses.push((ask, used));
+                let used = Used { from: at, until: body.grant_ends(), end: None, review: None };
+                if self.uses.iter().all(|(other, _)| other.id != ask.id) {
+                    self.uses.push((ask, used));
+                }
             }
             Body::Revoked(body) => {
                 for (ask, used) in &mut self.uses {

@@ -167,6 +167,29 @@ approval = "none"
 principals = ["bg-jump"]
 
 [[scope]]
+id = "api"
+title = "The shop's interface"
+purpose = "Repair orders"
+business-owner = "group:owners"
+technical-owner = "group:owners"
+identity-owner = "group:owners"
+sensitivity = "low"
+ttl-max = "1h"
+pending-max = "10m"
+live-max = 2
+requesters = "group:oncall"
+kinds = ["human"]
+lanes = ["normal"]
+require-reason = false
+approval = "none"
+[scope.ssh]
+principals = ["bg-api"]
+[scope.jwt]
+audience = "https://shop.example.com"
+ttl-max = "5m"
+bearer = true
+
+[[scope]]
 id = "pair"
 title = "Root on the key host"
 purpose = "Recover the key host"

@@ -162,6 +162,48 @@ fn what_the_broker_cannot_mint_is_neither_asked_for_nor_collected() {
     assert_eq!(play(&then("keyless\n subject: collect")), Err("kind-not-minted"));
 }
 
+/// sam holds a token that is bound to nothing.
+const TOKEN: &str = "sam: request scope=api kind=jwt subject=none\n sam: collect kind=jwt\n ";
+
+/// A lost token is replaced in the same grant, as often as one every ten minutes of a day, by whoever
+/// may still have it, and not for longer than the grant.
+#[test]
+fn a_grant_gives_token_after_token_and_not_without_end() {
+    let (house, told) = tell(&format!("{TOKEN}sam: collect kind=jwt"));
+    assert_eq!(told.unwrap(), "issued");
+    let Body::Issued(second) = &house.entries.last().unwrap().body else { panic!("not issued") };
+    assert_eq!(second.replaces, Some(second.serial - 1));
+    let more = |count: usize| format!("{TOKEN}{}", "sam: collect kind=jwt\n ".repeat(count));
+    assert_eq!(play(&more(143)), ok("issued"));
+    assert_eq!(play(&more(144)), Err("tokens-spent"));
+    // The grant goes on, and ends as any other.
+    assert_eq!(play(&format!("{}sam: drop", more(143))), ok("revoked"));
+    let over = format!("{TOKEN}pass 600\n sam: collect kind=jwt");
+    assert_eq!(play(&over), Err("wrong-state"));
+    assert_eq!(play(&format!("{TOKEN}sam: drop\n sam: collect kind=jwt")), Err("wrong-state"));
+}
+
+#[test]
+fn a_later_token_is_judged_like_the_first() {
+    let (ada, subject) = ("ada: collect kind=jwt", "subject: collect kind=jwt");
+    for thief in [ada, subject] {
+        assert_eq!(play(&format!("{TOKEN}{thief}")), Err("not-the-subject-key"));
+    }
+    assert_eq!(play(&format!("{TOKEN}sam: collect kind=ssh")), Err("kind-not-asked"));
+    assert_eq!(play(&format!("{TOKEN}blind\n sam: collect kind=jwt")), Err("cannot-revoke"));
+    assert_eq!(play(&format!("{TOKEN}keyless\n sam: collect kind=jwt")), Err("kind-not-minted"));
+}
+
+/// A token may be bound to nothing where its scope says so, alone.
+#[test]
+fn a_request_without_a_key_is_for_tokens_of_a_scope_that_says_so() {
+    for step in ["scope=api kind=ssh", "scope=db kind=ssh", "scope=open kind=ssh"] {
+        assert_eq!(play(&format!("sam: request {step} subject=none")), Err("subject-key-missing"));
+    }
+    // Whoever checks tokens takes no Ed25519.
+    assert_eq!(play("sam: request scope=api kind=jwt"), Err("subject-key-type"));
+}
+
 #[test]
 fn nobody_asks_for_longer_than_the_scope_allows() {
     assert_eq!(play("sam: request ttl=3600"), ok("requested"));
