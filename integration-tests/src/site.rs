@@ -76,7 +76,13 @@ impl Site {
         Self::written(sample(&listed))
     }
 
-    fn written(files: Files) -> Self {
+    /// The same for these files.
+    ///
+    /// # Panics
+    ///
+    /// Panics if files cannot be written.
+    #[must_use]
+    pub fn written(files: Files) -> Self {
         let site = Self { dir: tempfile::tempdir().expect("a directory"), files };
         std::fs::create_dir_all(site.policy().join("signatures")).expect("a directory");
         for name in Files::NAMES {

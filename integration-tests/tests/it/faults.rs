@@ -3,6 +3,7 @@
 
 mod custody;
 mod disk;
+mod kinds;
 mod start;
 
 use std::sync::atomic::{AtomicU32, Ordering};

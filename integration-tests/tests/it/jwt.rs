@@ -27,14 +27,25 @@ fn granted(dev: &Dev, ttl: &str) -> String {
 /// What the two libraries say of `tokens`, for this audience.
 fn judged(dev: &Dev, audience: &str, tokens: &[String]) -> Vec<Vec<String>> {
     std::fs::write(dev.path("jwks.json"), dev.page("/.well-known/jwks.json")).unwrap();
-    std::fs::write(dev.path("tokens.py"), include_str!("tokens.py")).unwrap();
+    judged_by(&dev.path("jwks.json"), ISSUER, audience, tokens)
+}
+
+/// The same by the key set in `jwks`.
+pub(crate) fn judged_by(
+    jwks: &Path,
+    issuer: &str,
+    audience: &str,
+    tokens: &[String],
+) -> Vec<Vec<String>> {
+    let script = jwks.with_file_name("tokens.py");
+    std::fs::write(&script, include_str!("tokens.py")).unwrap();
     // Where `integration-tests/run` puts what Debian does not have.
     let build = program("breakglassd");
     let python = build.ancestors().map(|dir| dir.join("python")).find(|dir| dir.is_dir());
     let python = python.expect("run `integration-tests/run` once: it installs joserfc");
     let mut judge = Command::new("/usr/bin/python3")
-        .arg(dev.path("tokens.py"))
-        .args([dev.path("jwks.json").to_str().unwrap(), ISSUER, audience])
+        .arg(script)
+        .args([jwks.to_str().unwrap(), issuer, audience])
         .env("PYTHONPATH", python)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

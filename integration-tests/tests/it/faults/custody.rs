@@ -16,13 +16,13 @@ use super::{credential, give_back, minting, sound};
 
 const PEOPLE: [&str; 8] = ["pia", "sam", "ada", "bob", "eve", "tom", "kim", "lou"];
 const PIN: &str = "canary-pin-1234";
-const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+pub(super) const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 /// A token in software, with a directory of its own.
-struct Hsm(tempfile::TempDir);
+pub(super) struct Hsm(tempfile::TempDir);
 
 impl Hsm {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let hsm = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(hsm.tokens()).unwrap();
         let config = format!("directories.tokendir = {}\n", hsm.tokens().display());
@@ -67,20 +67,24 @@ impl Hsm {
     }
 
     /// The token is pulled out.
-    fn remove(&self) {
+    pub(super) fn remove(&self) {
         std::fs::rename(self.tokens(), self.0.path().join("away")).unwrap();
         std::fs::create_dir(self.tokens()).unwrap();
     }
 
     /// And put back.
-    fn put_back(&self) {
+    pub(super) fn put_back(&self) {
         std::fs::remove_dir(self.tokens()).unwrap();
         std::fs::rename(self.0.path().join("away"), self.tokens()).unwrap();
     }
 
     /// A deployment whose keys were made in this token.
     fn founded(&self) -> Site {
-        let site = Site::planned(&PEOPLE);
+        self.found(Site::planned(&PEOPLE))
+    }
+
+    /// The same, where this is planned.
+    pub(super) fn found(&self, site: Site) -> Site {
         let config = site.config(&self.keys(MODULE));
         let conf = self.0.path().join("softhsm2.conf");
         let init =
@@ -94,24 +98,29 @@ impl Hsm {
     }
 
     fn serve(&self, site: &Site, module: &str) -> Daemon {
-        let more = format!("{ROOMY}{}", self.keys(module));
+        self.serve_with(site, module, "")
+    }
+
+    /// With `more` in the configuration.
+    pub(super) fn serve_with(&self, site: &Site, module: &str, more: &str) -> Daemon {
+        let more = format!("{ROOMY}{more}{}", self.keys(module));
         site.serve_with(&more, &["env", &self.environment()]).expect("the daemon starts")
     }
 }
 
 /// What the stock tool says; whether it is content.
-fn tool(program: &str, args: &[&str]) -> (bool, String) {
+pub(super) fn tool(program: &str, args: &[&str]) -> (bool, String) {
     let output = Command::new(program).args(args).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
-fn fetch(daemon: &Daemon, path: &str, to: &Path) {
+pub(super) fn fetch(daemon: &Daemon, path: &str, to: &Path) {
     let url = format!("http://{}{path}", daemon.web);
     assert!(tool("curl", &["-sfo", to.to_str().unwrap(), &url]).0, "{url}");
 }
 
-fn health(daemon: &Daemon) -> String {
+pub(super) fn health(daemon: &Daemon) -> String {
     tool("curl", &["-s", &format!("http://{}/healthz", daemon.web)]).1
 }
 
@@ -122,7 +131,7 @@ fn certificate(site: &Site, answer: &v1::SubmitAnswer) -> String {
 }
 
 /// The number of the list for TLS servers, which `openssl` must find signed by our authority.
-fn list_number(site: &Site, daemon: &Daemon) -> String {
+pub(super) fn list_number(site: &Site, daemon: &Daemon) -> String {
     let (path, ca) = (site.dir().join("crl.pem"), site.state().join("keys/x509-ca.crt"));
     fetch(daemon, "/v1/x509/crl.pem", &path);
     let (path, ca) = (path.to_str().unwrap(), ca.to_str().unwrap());
