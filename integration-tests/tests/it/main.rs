@@ -38,6 +38,7 @@ mod security_keys;
 mod sshd;
 mod stock_tools;
 mod token_api;
+mod upgrade;
 mod walls;
 mod watching;
 mod ways;
