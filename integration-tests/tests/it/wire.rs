@@ -9,3 +9,4 @@ mod kinds;
 mod line;
 mod policies;
 mod statements;
+mod tokens;

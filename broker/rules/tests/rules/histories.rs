@@ -58,6 +58,7 @@ fn tokens() -> impl Strategy<Value = Vec<String>> {
         "pass 600",
         "policy sam-left",
         "policy sam-off-call",
+        "policy tokens-bound",
         "sam: drop of=99",
         "liz: lock scope:api",
         "subject: collect kind=jwt of=99",

@@ -43,6 +43,7 @@ pub(crate) const CHANGES: &[&str] = &[
     "escalate-others",
     "emergency-gone",
     "gate-open",
+    "tokens-bound",
     "web-on-db-1",
     "liz-on-call",
     "hot-leads-gone",
@@ -436,6 +437,7 @@ fn amend(change: &str, people: &mut Vec<Person>, scopes: &mut String) {
             edit("[\"normal\", \"emergency\", \"drill\"]", "[\"normal\", \"drill\"]");
             edit("[scope.emergency]\nafter = \"10m\"\nttl-max = \"5m\"\ndelay = \"2m\"\n", "");
         }
+        "tokens-bound" => edit("bearer = true\n", ""),
         "gate-open" => edit("review-gate = true\n", ""),
         stages => restaff(stages, edit),
     }

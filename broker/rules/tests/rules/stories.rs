@@ -200,6 +200,11 @@ fn a_request_without_a_key_is_for_tokens_of_a_scope_that_says_so() {
     for step in ["scope=api kind=ssh", "scope=db kind=ssh", "scope=open kind=ssh"] {
         assert_eq!(play(&format!("sam: request {step} subject=none")), Err("subject-key-missing"));
     }
+    let bearer = "sam: request scope=api kind=jwt subject=none";
+    assert_eq!(play(&format!("policy tokens-bound\n {bearer}")), Err("subject-key-missing"));
+    // Nor does one live on when the scope says so no more.
+    let told = play(&format!("{TOKEN}policy tokens-bound\n sam: collect kind=jwt"));
+    assert_eq!(told, Err("wrong-state"));
     // Whoever checks tokens takes no Ed25519.
     assert_eq!(play("sam: request scope=api kind=jwt"), Err("subject-key-type"));
 }

@@ -58,6 +58,11 @@ fn hasty() -> Files {
     files
 }
 
+/// A configuration in which tokens are minted.
+pub(super) fn with_tokens() -> String {
+    format!("{ROOMY}[jwt]\nissuer = \"https://bg.example.com\"\n")
+}
+
 /// [`files`], and a scope of each kind that needs nobody's word.
 pub(super) fn all_kinds() -> Files {
     let mut files = files();
@@ -86,15 +91,15 @@ impl Bench {
     /// Where sam may ask alone for what `host` opens by SSH, `database` by certificate, `cluster` by
     /// token, and `gateway` by a token that is bound to nothing.
     pub(super) async fn kinds() -> Self {
-        let tokens = format!("{ROOMY}[jwt]\nissuer = \"https://bg.example.com\"\n");
-        Self::under(all_kinds(), &tokens).await
+        Self::under(all_kinds(), &with_tokens()).await
     }
 
     pub(super) async fn limited(limits: &str) -> Self {
         Self::under(files(), limits).await
     }
 
-    async fn under(files: Files, limits: &str) -> Self {
+    /// Under these files, with this configuration.
+    pub(super) async fn under(files: Files, limits: &str) -> Self {
         let site = Site::under(files);
         let daemon = site.serve_with(limits, &[]).unwrap();
         let wire = Wire::to(&site, &daemon).await;
