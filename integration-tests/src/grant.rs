@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use breakglass_broker::desk::{DeskError, Receipt};
+use breakglass_broker::desk::{DeskError, Incoming, Receipt};
 use breakglass_broker::publish::{Published, Publisher};
+use breakglass_client::state::SubjectKey;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, Entry};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::{Approval, Files};
-use breakglass_ledger::statement::{About, Act, Approve, Collect, Kind};
+use breakglass_ledger::sshsig::{assemble, to_be_signed};
+use breakglass_ledger::statement::{About, Act, Approve, Ask, Collect, Kind};
 use breakglass_ledger::time::{Moment, Ttl};
 
 use crate::desk::{House, sample_files};
@@ -44,6 +46,13 @@ pub fn files_with(scopes: &str) -> Files {
     files.scopes.push(b'\n');
     files.scopes.extend(scopes.as_bytes());
     files
+}
+
+/// A scope that sam may use alone, for certificates of both kinds.
+#[must_use]
+pub fn tls_scope(id: &str) -> String {
+    let ssh = scope(id, "principals = [\"bg-root\"]");
+    format!("{ssh}\n[scope.x509]\norganizations = [\"breakglass:tests\"]\n")
 }
 
 /// A scope that sam may use alone, with `ssh` as the lines of its `[scope.ssh]`.
@@ -82,6 +91,41 @@ impl House {
             unreachable!("a credential comes with its `issued` entry")
         };
         Grant { subject, id, request, certificate, serial: issued.serial }
+    }
+
+    /// sam asks for `scope`, where nobody has to agree, and collects credentials of these kinds: the
+    /// request, and the serial of each.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the desk says no.
+    pub fn grant_of(
+        &mut self,
+        scope: &str,
+        ttl: u32,
+        number: u64,
+        kinds: &[Kind],
+    ) -> (Digest, Vec<u64>) {
+        let key = SubjectKey::generate(kinds).expect("a key");
+        let asked = Ask { kinds: kinds.to_vec(), ..ask("sam", scope, ttl, number, key.public()) };
+        let asked = self.statement(Act::Request(asked));
+        let request = asked.digest();
+        self.submit(&Person::named("sam"), asked).expect("asked");
+        let mut collected = |kind| {
+            let statement = self.statement(Act::Collect(Collect { request, kind }));
+            let namespace = statement.act().kind().namespace();
+            let blob = key.sign(&to_be_signed(&namespace, statement.text().as_bytes()));
+            let signature = assemble(key.public(), &namespace, &blob.expect("signs"));
+            let signature = signature.expect("assembles");
+            let (user_verified, text, bundle) = (false, None, None);
+            let incoming = Incoming { statement, signature, user_verified, text, bundle };
+            let receipt = self.give(incoming).expect("collected");
+            let Body::Issued(issued) = Entry::parse(&receipt.entry).expect("an entry").body else {
+                unreachable!("a credential comes with its `issued` entry")
+            };
+            issued.serial
+        };
+        (request, kinds.iter().map(|kind| collected(*kind)).collect())
     }
 
     /// `who` approves `request` for `stage`.

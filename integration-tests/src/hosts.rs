@@ -41,6 +41,26 @@ impl House {
         self.applied(host, host, list.version, Digest::of(&list.krl), canary)
     }
 
+    /// `host` says that the newest CRL is in force at `target`.
+    ///
+    /// # Errors
+    ///
+    /// What the desk answers.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none.
+    pub fn applied_crl(
+        &mut self,
+        host: &str,
+        target: &str,
+        canary: Canary,
+    ) -> Result<Receipt, DeskError> {
+        let list = self.desk().lists();
+        let digest = Digest::of(list.crl.as_ref().expect("an X.509 authority").pem.as_bytes());
+        self.applied_list(host, (target, List::Crl), list.version, digest, canary)
+    }
+
     /// `host` says that the KRL of this version and digest is in force at `target`.
     ///
     /// # Errors
@@ -54,10 +74,26 @@ impl House {
         digest: Digest,
         canary: Canary,
     ) -> Result<Receipt, DeskError> {
+        self.applied_list(host, (target, List::Krl), version, digest, canary)
+    }
+
+    /// `host` says that this list of this version and digest is in force at the target.
+    ///
+    /// # Errors
+    ///
+    /// What the desk answers.
+    pub fn applied_list(
+        &mut self,
+        host: &str,
+        (target, list): (&str, List),
+        version: u64,
+        digest: Digest,
+        canary: Canary,
+    ) -> Result<Receipt, DeskError> {
         let applied = Applied {
             by: host.parse().expect("a name"),
             target: target.parse().expect("a name"),
-            list: List::Krl,
+            list,
             version,
             digest,
             canary,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::ScopeId;
-use breakglass_ledger::statement::Lane;
+use breakglass_ledger::statement::{Lane, List};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Asked, Request};
 
@@ -23,8 +23,9 @@ use crate::store::{Anchored, PAGE_ROWS_MAX, StoreError};
 pub(super) enum Task {
     /// A stage of this request has waited `within`.
     Escalate(RequestId),
-    /// The revocation of this entry should be in force at every target by now.
-    Landing(u64),
+    /// The revocation of this entry, which is on this list, should be in force at every target that
+    /// goes by the list by now.
+    Landing(List, u64),
 }
 
 /// What is to be looked at, and when.
@@ -37,14 +38,16 @@ impl Agenda {
         self.0.insert((at, task));
     }
 
-    /// The same, instead of an earlier landing that is looked at in that second.
-    pub(super) fn replace(&mut self, at: Timestamp, task: Task) {
-        let is_landing =
-            |(when, what): &&(Timestamp, Task)| *when == at && matches!(what, Task::Landing(_));
-        if let Some(before) = self.0.iter().rev().find(is_landing).cloned() {
+    /// Looks at the landing of entry `seq` by `list`, instead of an earlier one that is looked at in that
+    /// second: what was revoked in the same second before it is on the same lists.
+    pub(super) fn expect_landing(&mut self, at: Timestamp, list: List, seq: u64) {
+        let is_of_list = |(when, what): &&(Timestamp, Task)| {
+            *when == at && matches!(what, Task::Landing(other, _) if *other == list)
+        };
+        if let Some(before) = self.0.iter().rev().find(is_of_list).cloned() {
             self.0.remove(&before);
         }
-        self.add(at, task);
+        self.add(at, Task::Landing(list, seq));
     }
 
     /// When the next look is due.

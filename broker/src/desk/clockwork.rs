@@ -77,7 +77,7 @@ impl Batch<'_, '_> {
     fn look_at(&mut self, task: &Task) -> Result<usize, DeskError> {
         match task {
             Task::Escalate(id) => self.escalate(*id),
-            Task::Landing(revoked) => self.overdue(*revoked),
+            Task::Landing(list, revoked) => self.overdue(*list, *revoked),
         }
     }
 

@@ -2,12 +2,11 @@
 
 use breakglass_ledger::entry::{Body, Config, ConfigChange, Overdue};
 use breakglass_ledger::principal::{PrincipalId, PrincipalKind};
-use breakglass_ledger::statement::{Act, Applied, List, Use};
+use breakglass_ledger::statement::{Act, Applied, Kind, List, Use};
 use breakglass_ledger::time::Timestamp;
 use breakglass_rules::{Landing, Reported, Request, STRANGER_WINDOW_SECONDS};
 
 use super::DeskError;
-use super::agenda::{Agenda, Task};
 use super::batch::Batch;
 use super::known::Known;
 use super::memory::Memory;
@@ -75,10 +74,10 @@ impl Batch<'_, '_> {
         Ok((open, landing))
     }
 
-    /// Writes down which targets have not reported a list with the revocation of entry `revoked`.
+    /// Writes down which targets have not reported a `list` with the revocation of entry `revoked`.
     /// Each is named once, until it has.
-    pub(super) fn overdue(&mut self, revoked: u64) -> Result<usize, DeskError> {
-        let late = self.tx.late(List::Krl, revoked, OVERDUE_MAX)?;
+    pub(super) fn overdue(&mut self, list: List, revoked: u64) -> Result<usize, DeskError> {
+        let late = self.tx.late(list, revoked, OVERDUE_MAX)?;
         let policy = std::sync::Arc::clone(self.memory.in_force());
         let enrolled = |by: &PrincipalId| {
             policy.principal(by).is_some_and(|one| one.kind == PrincipalKind::Service)
@@ -96,30 +95,41 @@ impl Batch<'_, '_> {
 }
 
 impl Memory {
-    /// Hosts are to report the revocation of entry `seq`, written at `at`.
-    pub(super) fn expect_landing(&mut self, at: Timestamp, seq: u64) {
+    /// Hosts are to report the revocation of entry `seq`, written at `at`, which takes credentials of
+    /// these `kinds` back.
+    pub(super) fn expect_landing(
+        &mut self,
+        at: Timestamp,
+        seq: u64,
+        kinds: impl IntoIterator<Item = Kind>,
+    ) {
         if self.has_targets {
-            self.agenda.expect_landing(at.plus(LANDING_MAX_SECONDS), seq);
+            let at = at.plus(LANDING_MAX_SECONDS);
+            kinds.into_iter().for_each(|kind| self.agenda.expect_landing(at, list_of(kind), seq));
         }
     }
 
-    /// After a start: looks once at whether the newest revocation has landed everywhere.
+    /// After a start: looks once at whether the newest revocation on each list has landed everywhere.
     pub(super) fn plan_landing(&mut self, store: &impl Anchored) -> Result<(), DeskError> {
         self.has_targets = store.read().has_targets()?;
         if !self.has_targets {
             return Ok(());
         }
-        if let Some((at, seq)) = store.read().newest_revocation()? {
-            self.expect_landing(at, seq);
+        for kind in [Kind::Ssh, Kind::X509, Kind::Jwt] {
+            if let Some((at, seq)) = store.read().newest_revocation(kind)? {
+                self.expect_landing(at, seq, [kind]);
+            }
         }
         Ok(())
     }
 }
 
-impl Agenda {
-    /// Looks at whether the revocation of entry `seq` has landed at `at`. What was revoked in the
-    /// same second before it is on the same lists.
-    fn expect_landing(&mut self, at: Timestamp, seq: u64) {
-        self.replace(at, Task::Landing(seq));
+/// The list on which a credential of this kind is taken back.
+#[must_use]
+pub const fn list_of(kind: Kind) -> List {
+    match kind {
+        Kind::Ssh => List::Krl,
+        Kind::X509 => List::Crl,
+        Kind::Jwt => List::Deny,
     }
 }

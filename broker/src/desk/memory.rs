@@ -205,7 +205,12 @@ impl Memory {
         if let Body::Revoked(revoked) = &entry.body {
             self.live.ended(revoked.link.grant);
             self.take_back(store, revoked, entry.time.second())?;
-            self.expect_landing(entry.time.second(), entry.seq);
+            let request = self.request(store, revoked.link.grant)?;
+            let kinds: BTreeSet<Kind> = request
+                .into_iter()
+                .flat_map(|request| request.credentials().map(|issued| issued.kind))
+                .collect();
+            self.expect_landing(entry.time.second(), entry.seq, kinds);
             if revoked.decision.context.lane == Some(Lane::Emergency) {
                 let request = self.request(store, revoked.link.grant)?;
                 let scope = request.map(|request| request.asked().ask.scope.clone());

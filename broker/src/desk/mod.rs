@@ -50,7 +50,7 @@ use crate::store::{Reader, RevokedX509, TokenRow};
 pub use self::brought::{Incoming, Parts, PolicyBundle, Receipt, Text};
 pub use self::error::DeskError;
 pub use self::found::found;
-pub use self::landing::LANDING_MAX_SECONDS;
+pub use self::landing::{LANDING_MAX_SECONDS, list_of};
 pub use self::outage::Probed;
 pub use self::reread::read_policy;
 pub use self::tokens::Vouched;

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use breakglass_ledger::entry::{Body, Entry};
 use breakglass_ledger::policy::Policy;
 use breakglass_ledger::principal::{PrincipalId, PrincipalKind};
-use breakglass_ledger::statement::{Canary, Kind, List};
+use breakglass_ledger::statement::{Canary, List};
 use breakglass_ledger::time::Timestamp;
 use breakglass_proto::v1;
 
 use super::limits::TARGETS_SHOWN_MAX;
 use super::service::Service;
+use crate::desk::list_of;
 use crate::store::{LandingRow, Reader, Record, StoreError};
 
 /// A grant's revocation.
@@ -146,13 +147,4 @@ pub(super) fn is_enrolled(policy: &Policy, by: &PrincipalId) -> bool {
 /// A count on the wire.
 pub(super) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// The list on which a credential of this kind is taken back.
-const fn list_of(kind: Kind) -> List {
-    match kind {
-        Kind::Ssh => List::Krl,
-        Kind::X509 => List::Crl,
-        Kind::Jwt => List::Deny,
-    }
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use breakglass_ledger::entry::{Applied, Body, ConfigChange, Entry, Overdue, Signed};
 use breakglass_ledger::principal::{PrincipalId, TargetId};
-use breakglass_ledger::statement::{Canary, List};
+use breakglass_ledger::statement::{Canary, Kind, List};
 use breakglass_ledger::time::Timestamp;
 
 use super::derive::{number, word};
@@ -197,15 +197,19 @@ impl Read {
         Ok(select.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    /// The newest `revoked` entry of a grant that is not closed, and its second.
+    /// The newest `revoked` entry of a grant that is not closed and has a credential of this kind, and
+    /// its second.
     ///
     /// # Errors
     ///
     /// [`StoreError::Corrupt`]; [`StoreError::Database`].
-    pub fn newest_revocation(&self) -> Result<Option<(Timestamp, u64)>, StoreError> {
-        let mut select = self.connection()?.prepare_cached(
-            "SELECT id FROM request WHERE state = ?1 ORDER BY ended DESC, seq DESC LIMIT 1",
-        )?;
+    pub fn newest_revocation(&self, kind: Kind) -> Result<Option<(Timestamp, u64)>, StoreError> {
+        let (first, other) = (is_of(kind, "request.serial"), is_of(kind, "further.serial"));
+        let mut select = self.connection()?.prepare_cached(&format!(
+            "SELECT id FROM request WHERE state = ?1 AND ({first} OR EXISTS (
+                 SELECT 1 FROM further WHERE further.request = request.seq AND {other}))
+             ORDER BY ended DESC, request.seq DESC LIMIT 1",
+        ))?;
         let newest = select
             .query_row([State::Ended.number()], |row| row.get::<_, [u8; 16]>(0))
             .optional()?;
@@ -217,6 +221,18 @@ impl Read {
             }
         }
         Ok(None)
+    }
+}
+
+/// The condition that the serial in this column is of a credential of this `kind`. By a look-up of each,
+/// because these tables keep what is closed.
+pub(super) fn is_of(kind: Kind, column: &str) -> String {
+    match kind {
+        Kind::Ssh => format!(
+            "({column} NOT IN (SELECT seq FROM x509) AND {column} NOT IN (SELECT seq FROM token))"
+        ),
+        Kind::X509 => format!("{column} IN (SELECT seq FROM x509)"),
+        Kind::Jwt => format!("{column} IN (SELECT seq FROM token)"),
     }
 }
 
@@ -234,11 +250,14 @@ pub(super) fn record(connection: &Connection, entry: &Entry) -> Result<(), Store
         return see(connection, entry, signed, body.matched > 0);
     }
     if let Body::Config(config) = &entry.body
-        && let ConfigChange::Overdue(Overdue { entry, target, version: _ }) = &config.what
+        && let ConfigChange::Overdue(Overdue { entry, target, version }) = &config.what
     {
-        let mut update = connection
-            .prepare_cached("UPDATE target SET overdue = ?3 WHERE name = ?1 AND list = ?2")?;
-        update.execute((target.as_str(), list_number(List::Krl), entry))?;
+        // The list is the one that was last reported in this version: a target goes by one.
+        let mut update = connection.prepare_cached(
+            "UPDATE target SET overdue = ?2 WHERE name = ?1 AND overdue IS NULL
+             AND (SELECT version FROM landing WHERE landing.seq = target.seq) = ?3",
+        )?;
+        update.execute((target.as_str(), entry, version))?;
     }
     Ok(())
 }

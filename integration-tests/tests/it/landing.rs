@@ -2,11 +2,12 @@
 
 use breakglass_broker::desk::{DeskError, LANDING_MAX_SECONDS};
 use breakglass_integration_tests::desk::House;
+use breakglass_integration_tests::grant::tls_scope;
 use breakglass_integration_tests::hosts::files_with_hosts;
 use breakglass_ledger::audit::{Code, Verdict};
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::{Body, ConfigChange, Entry, Overdue};
-use breakglass_ledger::statement::Canary;
+use breakglass_ledger::statement::{Canary, Kind};
 use breakglass_rules::{Refusal, ReportRefusal, STRANGERS_MAX, TARGETS_MAX, USE_WINDOW_SECONDS};
 
 fn refusal(error: DeskError) -> Refusal {
@@ -185,6 +186,48 @@ fn a_target_that_does_not_report_in_time_is_named_once_until_it_does() {
     assert_eq!(overdue(&house).len(), 3);
     assert_eq!(house.audit().findings, []);
     house.desk().reader().unwrap().rebuild_and_compare().unwrap();
+}
+
+/// Two hosts and a scope with certificates of both kinds.
+fn house_of_both() -> House {
+    let mut files = files_with_hosts(&["db-1", "db-2"]);
+    files.scopes.extend_from_slice(format!("\n{}", tls_scope("both")).as_bytes());
+    House::with(files)
+}
+
+/// A target that goes by the X.509 list alone is late with what is on that list, and with nothing else;
+/// one that goes by the KRL is not late with a certificate that only TLS servers know.
+#[test]
+fn a_target_is_late_with_what_is_on_its_own_list() {
+    for restarts in [false, true] {
+        let mut house = house_of_both();
+        house.applied_crl("db-1", "db-1.postgresql", Canary::Untried).unwrap();
+        house.applied_newest("db-2", Canary::Untried).unwrap();
+        let (of_ssh, _) = house.grant_of("both", 900, 1, &[Kind::Ssh]);
+        house.give_back(of_ssh).unwrap();
+        let pass = |house: &mut House| {
+            if restarts {
+                house.restart();
+            }
+            house.pass(LANDING_MAX_SECONDS);
+            overdue(house).into_iter().map(|late| late.target.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(pass(&mut house), ["db-2"]);
+        house.applied_newest("db-2", Canary::Untried).unwrap();
+        let (of_tls, _) = house.grant_of("both", 900, 2, &[Kind::X509]);
+        house.give_back(of_tls).unwrap();
+        assert_eq!(pass(&mut house), ["db-2", "db-1.postgresql"]);
+        house.applied_crl("db-1", "db-1.postgresql", Canary::Untried).unwrap();
+        let (of_both, _) = house.grant_of("both", 900, 3, &[Kind::Ssh, Kind::X509]);
+        house.give_back(of_both).unwrap();
+        let named = pass(&mut house);
+        assert_eq!(named[2..], ["db-2", "db-1.postgresql"]);
+        house.applied_crl("db-1", "db-1.postgresql", Canary::Untried).unwrap();
+        house.applied_newest("db-2", Canary::Untried).unwrap();
+        assert_eq!(pass(&mut house).len(), 4);
+        assert_eq!(house.audit().findings, []);
+        house.desk().reader().unwrap().rebuild_and_compare().unwrap();
+    }
 }
 
 #[test]
