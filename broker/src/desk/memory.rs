@@ -309,11 +309,11 @@ impl Memory {
         at: Timestamp,
     ) -> Result<(), DeskError> {
         self.lists_changed = true;
-        // Serials of every kind: one is given once, and hosts know only their own.
-        self.revoked.extend(revoked.serials());
         let Some(request) = self.request(store, revoked.link.grant)?.cloned() else {
             return Ok(());
         };
+        let of_ssh = request.credentials().filter(|one| one.kind == Kind::Ssh);
+        self.revoked.extend(of_ssh.map(|one| one.serial));
         self.tokens.revoked(&request, revoked);
         let of_tls = request.credentials().filter(|one| one.kind == Kind::X509);
         let serials: Vec<u64> = of_tls.map(|one| one.serial).collect();

@@ -18,7 +18,7 @@ use super::derive;
 use super::error::StoreError;
 use super::read::PAGE_ROWS_MAX;
 use super::readers::Reader;
-use super::standing::State;
+use super::requests;
 use super::tokens::{self, TokenRow};
 use super::write::STATEMENT_KEPT_SECONDS;
 use super::x509::{self, RevokedX509};
@@ -26,7 +26,7 @@ use super::x509::{self, RevokedX509};
 /// What the newest entries say.
 #[derive(Debug)]
 pub struct Recent {
-    /// Serials that belong on the revocation list, of grants that began lately; ascending.
+    /// Serials that belong on the KRL, of grants that began lately; ascending.
     pub revoked: Vec<u64>,
     /// X.509 certificates of theirs that belong on the list.
     pub x509: Vec<RevokedX509>,
@@ -50,14 +50,7 @@ impl Reader {
         if !self.derive_recent(&again, from, stop)? {
             return Ok(None);
         }
-        let mut select = again.prepare(
-            "SELECT serial FROM request WHERE state = ?1 AND serial IS NOT NULL
-             UNION ALL SELECT further.serial FROM further JOIN request
-             ON request.seq = further.request WHERE state = ?1",
-        )?;
-        let serials = select.query_map([State::Ended.number()], |row| row.get(0))?;
-        let mut revoked: Vec<u64> = serials.collect::<Result<_, _>>()?;
-        revoked.sort_unstable();
+        let revoked = requests::revoked_in(&again)?;
         let x509 = x509::revoked_in(&again, Timestamp::from_unix_seconds(0))?;
         let tokens = tokens::tokens_in(&again, Timestamp::from_unix_seconds(0))?;
         let contradiction = self.contradiction(&again, from).err();

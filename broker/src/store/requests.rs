@@ -1,14 +1,16 @@
 //! Reading what is derived: which requests there are, how they stand, what is due.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::principal::{PrincipalId, ScopeId};
+use breakglass_ledger::statement::Kind;
 use breakglass_ledger::time::Timestamp;
 
 use super::cursor::Cursor;
 use super::error::StoreError;
+use super::landing::is_of;
 use super::read::{PAGE_ROWS_MAX, Read};
 use super::standing::{Due, Raw, RequestRow, State, id};
 
@@ -266,21 +268,26 @@ impl Read {
         select.query_map(key, |row| row.get(0))?.map(|row| id(row?)).collect()
     }
 
-    /// Serials of credentials that are revoked and could still be taken for good by a host whose
-    /// clock is behind, ascending: what revocation lists hold. Of every kind: a serial is given once.
+    /// Serials of SSH certificates that are revoked and could still be taken for good by a host whose
+    /// clock is behind, ascending: what the KRL holds.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
     pub fn revoked_serials(&self) -> Result<Vec<u64>, StoreError> {
-        let mut select = self.connection()?.prepare_cached(
-            "SELECT serial FROM request WHERE state = 3 AND state < 4 AND serial IS NOT NULL
-             UNION ALL SELECT further.serial FROM request JOIN further
-             ON further.request = request.seq WHERE state = 3 AND state < 4",
-        )?;
-        let mut serials =
-            select.query_map((), |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
-        serials.sort_unstable();
-        Ok(serials)
+        revoked_in(self.connection()?)
     }
+}
+
+/// The revoked serials in `connection` that belong on the KRL, ascending.
+pub(super) fn revoked_in(connection: &Connection) -> Result<Vec<u64>, StoreError> {
+    let (first, other) = (is_of(Kind::Ssh, "request.serial"), is_of(Kind::Ssh, "further.serial"));
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT serial FROM request WHERE state = 3 AND state < 4 AND serial IS NOT NULL AND {first}
+         UNION ALL SELECT further.serial FROM request JOIN further
+         ON further.request = request.seq WHERE state = 3 AND state < 4 AND {other}",
+    ))?;
+    let mut serials = select.query_map((), |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
+    serials.sort_unstable();
+    Ok(serials)
 }

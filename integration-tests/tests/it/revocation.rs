@@ -11,10 +11,11 @@ use breakglass_broker::crl::Entries;
 use breakglass_broker::krl;
 use breakglass_broker::publish::Published;
 use breakglass_integration_tests::desk::House;
-use breakglass_integration_tests::grant::{Grant, Hosted, files_with, now, scope};
+use breakglass_integration_tests::grant::{Grant, Hosted, files_with, now, scope, tls_scope};
 use breakglass_integration_tests::sshd::said;
 use breakglass_integration_tests::wait::{nap, until};
 use breakglass_ledger::entry::{Body, Entry};
+use breakglass_ledger::statement::Kind;
 use proptest::prelude::*;
 
 const IN: &str = "exit 0";
@@ -218,6 +219,30 @@ fn revoked_by_ssh_keygen(list: &Path, grants: &[(Grant, PathBuf)]) -> BTreeSet<u
     assert_eq!(output.status.success(), !revoked.contains(&true), "{told}");
     let found = grants.iter().zip(revoked).filter(|(_, is_revoked)| *is_revoked);
     found.map(|((grant, _), _)| grant.serial).collect()
+}
+
+/// The KRL names SSH certificates and nothing else, the CRL X.509 certificates, also after a start, which
+/// reads them from the store.
+#[test]
+fn each_list_names_the_credentials_of_its_kind_alone() {
+    let mut house = House::today(files_with(&tls_scope("both")));
+    let (both, serials) = house.grant_of("both", 900, 1, &[Kind::Ssh, Kind::X509]);
+    let (tls, alone) = house.grant_of("both", 900, 2, &[Kind::X509]);
+    house.give_back(both).unwrap();
+    house.give_back(tls).unwrap();
+    for restarts in [false, true] {
+        if restarts {
+            house.restart();
+        }
+        house.publish();
+        let (krl, crl) = (house.revoked(), house.revoked().with_file_name("crl.pem"));
+        assert_eq!(listed_by_ssh_keygen(&krl), BTreeSet::from([serials[0]]));
+        let mut openssl = Command::new("openssl");
+        let text = said(openssl.args(["crl", "-noout", "-text", "-in"]).arg(crl));
+        let numbers = text.lines().filter_map(|line| line.trim().strip_prefix("Serial Number: "));
+        let seqs = numbers.map(|hex| u128::from_str_radix(hex, 16).unwrap() >> 64);
+        assert_eq!(seqs.collect::<Vec<_>>(), [serials[1].into(), alone[0].into()]);
+    }
 }
 
 /// Every serial that `ssh-keygen -Ql` prints, ranges spelled out.
