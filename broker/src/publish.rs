@@ -26,6 +26,7 @@
 //! these is ever in place, not for a moment. Holds no key.
 
 mod error;
+mod kept;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};

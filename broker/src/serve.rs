@@ -148,6 +148,7 @@ pub async fn start(
         .with(public.documents());
     let first = desk.lists();
     publisher.publish(&first)?;
+    desk.published(publisher.kept()?)?;
 
     let (stop, stopping) = watch::channel(false);
     let mut doors = JoinSet::new();

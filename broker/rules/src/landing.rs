@@ -36,7 +36,7 @@ pub const USE_AHEAD_SECONDS: u64 = 300;
 pub struct Landing {
     /// Version of the newest list of this kind that was published; `None` if none ever is.
     pub newest: Option<u64>,
-    /// SHA-256 of the list of the reported version, if that was published since the start.
+    /// SHA-256 of the list of the reported version, if that was published since the start, or lay there then.
     pub published: Option<Digest>,
     /// What the target last reported of this list.
     pub reported: Option<Reported>,

@@ -286,10 +286,11 @@ impl Memory {
         }
     }
 
-    /// This list for TLS servers is published: as PEM, which is the file that they read.
+    /// This list for TLS servers is published: as PEM, which is the file that they read. Under its own
+    /// version, which is an older one while its key is away.
     pub(super) fn note_crl(&mut self, lists: &SignedList) {
         if let Some(crl) = &lists.crl {
-            self.lists.note(List::Crl, lists.version, crl.pem.as_bytes());
+            self.lists.note_pem(crl.number.version(), &crl.pem);
         }
     }
 

@@ -88,6 +88,8 @@ pub(crate) enum Job {
     Probed(Probed, Reply<()>),
     /// What became of notices.
     Notified(Vec<Notified>, Reply<()>),
+    /// Lists that were published before the start.
+    Published(Vec<SignedList>),
     /// Serials that belong on the revocation list and are missing there.
     Enlist(Vec<u64>, Vec<RevokedX509>, Vec<TokenRow>, Reply<Receipt>),
     /// A service takes a token back.
@@ -223,6 +225,16 @@ impl Desk {
     #[must_use]
     pub fn checkpoint(&self) -> Arc<str> {
         self.shared.checkpoint()
+    }
+
+    /// These lists were published before the start: hosts may still report that one of them is in force.
+    /// To be called before the doors open, with lists whose signatures were checked.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError::Busy`] or [`DeskError::Stopped`].
+    pub fn published(&self, lists: Vec<SignedList>) -> Result<(), DeskError> {
+        self.push(Job::Published(lists))
     }
 
     /// A read-only view of the ledger.

@@ -13,22 +13,38 @@ const REMEMBERED_MAX: usize = 4096;
 /// nothing changed, and a host may report what it took some hours ago.
 const SIGNED_MAX: usize = 64;
 
-/// The digests of the lists published since the start.
+/// Ends a list in PEM (RFC 7468, 5).
+const PEM_ENDS: &str = "-----END X509 CRL-----\n";
+
+/// The digests of the lists published since the start, and of those that lay there then.
 #[derive(Debug, Default)]
 pub(super) struct Lists(BTreeMap<List, BTreeMap<u64, Vec<Digest>>>);
 
 impl Lists {
     /// A list is published under this version.
     pub(super) fn note(&mut self, list: List, version: u64, bytes: &[u8]) {
+        let digest = Digest::of(bytes);
         let versions = self.0.entry(list).or_default();
         let signed = versions.entry(version).or_default();
+        if signed.contains(&digest) {
+            return;
+        }
         if signed.len() >= SIGNED_MAX {
             signed.remove(0);
         }
-        signed.push(Digest::of(bytes));
+        signed.push(digest);
         while versions.len() > REMEMBERED_MAX {
             versions.pop_first();
         }
+    }
+
+    /// A list for TLS servers is published, as PEM: one block for each authority that is trusted. A
+    /// server may keep each in a file of its own, and its host then names one of them.
+    pub(super) fn note_pem(&mut self, version: u64, pem: &str) {
+        for block in pem.split_inclusive(PEM_ENDS) {
+            self.note(List::Crl, version, block.as_bytes());
+        }
+        self.note(List::Crl, version, pem.as_bytes());
     }
 
     /// The newest version of `list`.
@@ -60,6 +76,20 @@ mod tests {
         assert_eq!(lists.digest(List::Krl, 1, of(1)), None);
         assert_eq!(lists.digest(List::Krl, 2, of(1)), Some(of(2)));
         assert_eq!(lists.digest(List::Crl, 2, of(2)), None);
+    }
+
+    #[test]
+    fn of_two_authorities_either_list_and_both_together_are_known() {
+        let (one, other) = (format!("1\n{PEM_ENDS}"), format!("2\n{PEM_ENDS}"));
+        let mut lists = Lists::default();
+        lists.note_pem(7, &format!("{one}{other}"));
+        let both = format!("{one}{other}");
+        for known in [&one, &other, &both] {
+            let digest = Digest::of(known.as_bytes());
+            assert_eq!(lists.digest(List::Crl, 7, digest), Some(digest));
+        }
+        let swapped = Digest::of(format!("{other}{one}").as_bytes());
+        assert_ne!(lists.digest(List::Crl, 7, swapped), Some(swapped));
     }
 
     #[test]

@@ -282,6 +282,10 @@ fn decide(batch: &mut Batch<'_, '_>, job: &Job) -> Result<Option<Outcome>, DeskE
         Job::Notified(notices, _) => {
             return batch.notified(notices).map(|()| Some(Outcome::Noted));
         }
+        Job::Published(lists) => {
+            lists.iter().for_each(|list| batch.memory.note_lists(list));
+            return Ok(None);
+        }
         Job::Stop => return Ok(None),
     };
     match said {
@@ -306,7 +310,7 @@ fn answer(job: Job, outcome: Option<Outcome>, checkpoint: &Arc<str>) {
         }
         (Job::Sweep(reply), Some(Outcome::Swept(swept))) => reply(Ok(swept)),
         (Job::Notified(_, reply) | Job::Probed(_, reply), Some(Outcome::Noted)) => reply(Ok(())),
-        (Job::Stop, _) => {}
+        (Job::Stop | Job::Published(_), _) => {}
         // Outcomes are made in the jobs' order, one of its kind for each.
         (job, _) => fail(job, DeskError::Stopped),
     }
@@ -321,7 +325,7 @@ fn fail(job: Job, error: DeskError) {
         | Job::TakeBack { reply, .. } => reply(Err(error)),
         Job::Sweep(reply) => reply(Err(error)),
         Job::Notified(_, reply) | Job::Probed(_, reply) => reply(Err(error)),
-        Job::Stop => {}
+        Job::Stop | Job::Published(_) => {}
     }
 }
 

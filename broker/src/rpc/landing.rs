@@ -124,8 +124,9 @@ impl Newest {
     /// Those of now.
     pub(super) fn at(service: &Service) -> Self {
         let signed = service.desk.lists();
-        let put_up = |is: bool| if is { signed.version } else { 0 };
-        let (crl, deny) = (put_up(signed.crl.is_some()), put_up(signed.deny.is_some()));
+        // While its key is away, the one for TLS servers is an older one.
+        let crl = signed.crl.as_ref().map_or(0, |crl| crl.number.version());
+        let deny = if signed.deny.is_some() { signed.version } else { 0 };
         Self { krl: signed.version, crl, deny }
     }
 

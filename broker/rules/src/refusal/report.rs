@@ -65,7 +65,7 @@ pub enum ReportRefusal {
     },
     /// The list is not the one that was published under its number.
     #[error(
-        "the {list} {version} reported is not the one published since this broker started; fetch \
+        "the {list} {version} reported is none that this broker knows to have published; fetch \
          the newest, {newest}, and report that; if it stays so, the host is shown other lists"
     )]
     ListMismatch {
