@@ -57,6 +57,8 @@ pub(super) trait Look {
         list: List,
         seq: u64,
     ) -> Result<bool, DeskError>;
+    /// The grant that entry `seq` is about, if it is about one.
+    fn grant(&mut self, seq: u64) -> Result<Option<RequestId>, DeskError>;
     /// The entries of a request up to `before`, exclusive.
     fn history(&mut self, id: RequestId, before: u64) -> Result<Vec<Entry>, DeskError>;
 }

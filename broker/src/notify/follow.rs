@@ -151,6 +151,11 @@ impl Look for Lookup<'_> {
         Ok(before.is_some_and(|row| row.canary == Canary::Accepted))
     }
 
+    fn grant(&mut self, seq: u64) -> Result<Option<RequestId>, DeskError> {
+        let Some(record) = self.reader.entry(seq)? else { return Ok(None) };
+        Ok(record.parse()?.grant().map(|link| link.grant))
+    }
+
     fn history(&mut self, id: RequestId, before: u64) -> Result<Vec<Entry>, DeskError> {
         let records = self.reader.grant_entries(id)?;
         let earlier = records.iter().filter(|record| record.seq < before);

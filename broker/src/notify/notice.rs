@@ -37,7 +37,7 @@ impl Notice {
     pub(super) fn request(&self) -> Option<RequestId> {
         match self.about.as_ref() {
             About::Request(facts) => Some(facts.id),
-            About::Outage(_) | About::Target(_) | About::Nothing => None,
+            About::Outage(_) | About::Target(..) | About::Nothing => None,
         }
     }
 }
@@ -187,8 +187,8 @@ pub(super) enum About {
     Request(Asked),
     /// A watched dependency.
     Outage(DependencyId),
-    /// A target of a host.
-    Target(TargetId),
+    /// A target of a host, and the grant whose end has not come there.
+    Target(TargetId, Option<RequestId>),
     /// Nothing: a test.
     Nothing,
 }

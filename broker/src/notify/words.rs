@@ -29,8 +29,10 @@ impl Message {
                 let what = if notice.topic == Topic::OutageEnded { "is over" } else { "has begun" };
                 (format!("An outage of {dependency} {what}"), vec![])
             }
-            About::Target(target) => {
-                (alarm_title(&notice.topic), vec![("target", target.to_string())])
+            About::Target(target, grant) => {
+                let grant = grant.map(|id| ("request", id.to_string()));
+                let facts = [("target", target.to_string())].into_iter().chain(grant);
+                (alarm_title(&notice.topic), facts.collect())
             }
             About::Nothing => ("A test of breakglassd: this channel works".to_owned(), vec![]),
         };

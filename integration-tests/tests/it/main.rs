@@ -21,6 +21,7 @@ mod intruder;
 mod json;
 mod judged;
 mod jwt;
+mod landed;
 mod landing;
 mod lessons;
 mod locks;

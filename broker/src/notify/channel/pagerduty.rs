@@ -50,7 +50,7 @@ fn body(notice: &Notice, routing_key: &str) -> Value {
         About::Request(asked) => asked.id.to_string(),
         About::Outage(dependency) => format!("outage:{dependency}"),
         // Each kind of alarm of a host is an incident of its own.
-        About::Target(target) => format!("{}:{target}", notice.topic.name()),
+        About::Target(target, _) => format!("{}:{target}", notice.topic.name()),
         About::Nothing => format!("test:{}", notice.id),
     };
     let (action, severity) = action(&notice.topic);

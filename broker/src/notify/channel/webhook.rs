@@ -84,7 +84,10 @@ fn body(notice: &Notice) -> Value {
             "lapses_at": asked.lapses.to_string(),
         }),
         About::Outage(dependency) => json!({ "dependency": dependency.as_str() }),
-        About::Target(target) => json!({ "target": target.as_str() }),
+        About::Target(target, None) => json!({ "target": target.as_str() }),
+        About::Target(target, Some(request)) => {
+            json!({ "target": target.as_str(), "request": request.to_string() })
+        }
         About::Nothing => json!({}),
     };
     if let (Value::Object(data), Value::Object(facts)) = (&mut data, facts) {

@@ -85,7 +85,11 @@ pub(super) fn alarmed(entry: &Entry, look: &mut dyn Look) -> Result<Vec<Step>, D
     }
     let policy = look.in_force();
     let people = recipients::guardians(&policy, &alarm.target);
-    let about = Arc::new(About::Target(alarm.target.clone()));
+    let grant = match alarm.what {
+        Wrong::Overdue { revoked } => look.grant(revoked)?,
+        Wrong::Accepted { .. } | Wrong::Unlogged { .. } => None,
+    };
+    let about = Arc::new(About::Target(alarm.target.clone(), grant));
     let at = entry.time.second();
     let at = (entry.seq, at, at.plus(NEWS_SECONDS));
     Ok(notices(at, &about, &policy, &policy, &people, &Topic::Alarm(alarm)))

@@ -46,6 +46,11 @@ impl Look for Shelf<'_> {
         Ok(last.and_then(Alarm::of).is_some_and(|alarm| alarm.target == *target))
     }
 
+    fn grant(&mut self, seq: u64) -> Result<Option<RequestId>, DeskError> {
+        let found = self.2.iter().find(|entry| entry.seq == seq);
+        Ok(found.and_then(Entry::grant).map(|link| link.grant))
+    }
+
     fn history(&mut self, id: RequestId, before: u64) -> Result<Vec<Entry>, DeskError> {
         let of = |entry: &&Entry| entry.grant().is_some_and(|link| link.grant == id);
         Ok(self.2.iter().filter(of).filter(|entry| entry.seq < before).cloned().collect())
