@@ -255,10 +255,10 @@ async fn a_request_without_a_key_is_for_tokens_of_a_scope_that_says_so() {
     bench.expect("a scope without", ask("cluster", &[Kind::Jwt]), told).await;
     bench.expect("beside SSH", ask("gateway", &[Kind::Ssh, Kind::Jwt]), told).await;
     let asked = bench.good(ask("gateway", &[Kind::Jwt])).await;
-    let request = match Entry::parse(&asked.entry).unwrap().body {
-        Body::Requested(requested) => requested.signed.digest(),
-        other => panic!("{other:?}"),
+    let Body::Requested(requested) = Entry::parse(&asked.entry).unwrap().body else {
+        panic!("not a request")
     };
+    let request = requested.signed.digest();
     // Bound to nothing, it is collected by the key that asked.
     let told = Written(Code::PermissionDenied, "not-the-subject-key");
     let adas = signed(&Person::named("ada"), &collecting(&bench, request, Kind::Jwt));
