@@ -21,6 +21,7 @@ mod intruder;
 mod json;
 mod judged;
 mod jwt;
+mod kubectl;
 mod landed;
 mod landing;
 mod lessons;
