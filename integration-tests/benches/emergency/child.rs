@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use breakglass_broker::clock::{Clock as _, SystemClock};
+use breakglass_broker::config::Config;
 use breakglass_broker::desk::{Desk, Parts};
 use breakglass_broker::entropy::SystemEntropy;
-use breakglass_broker::mint::Mint;
+use breakglass_broker::mint::{Custody, Mint};
 use breakglass_broker::notify::{self, Board};
 use breakglass_broker::probe::{self, Watch};
 use breakglass_broker::rpc::{Limits, serve};
+use breakglass_broker::serve::{Options, start};
 use breakglass_broker::store::{GuardPolicy, Store};
 use breakglass_broker::sweep;
 use tokio::net::TcpListener;
@@ -31,6 +33,8 @@ pub(crate) enum Role {
     /// The same, with people to be told by two channels that are down: one refuses, one hangs; and
     /// with dependencies to watch.
     Laden,
+    /// The whole daemon, as `breakglassd serve` starts it, with the limits of [`Limits::roomy`].
+    Daemon,
     /// The same wire, TLS and messages, with nothing behind them.
     Echo,
 }
@@ -105,6 +109,9 @@ pub(crate) fn asked() -> Option<String> {
 pub(crate) fn play(role: &str) {
     let state = PathBuf::from(std::env::var_os(STATE).expect("a state directory"));
     let runtime = Runtime::new().expect("a runtime");
+    if role == "Daemon" {
+        return runtime.block_on(daemon(state));
+    }
     let (stop, stopping) = watch::channel(false);
     runtime.block_on(async move {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
@@ -133,6 +140,20 @@ pub(crate) fn play(role: &str) {
             drop(tokio::time::timeout(STOPPING, work).await);
         }
     });
+}
+
+/// Is the daemon until its input ends.
+async fn daemon(state: PathBuf) {
+    let mut config = Config::for_state(state);
+    config.listen = ([127, 0, 0, 1], 0).into();
+    config.web = ([127, 0, 0, 1], 0).into();
+    config.limits = Limits::roomy();
+    let started = start(&config, &Options::default(), &Custody::default()).await;
+    let running = started.expect("the daemon starts");
+    println!("{}", running.rpc.port());
+    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]).ok());
+    drop(ended.await);
+    running.stop().await;
 }
 
 /// Tells people by channels that are down: nobody listens at the one, the other never answers.

@@ -18,6 +18,7 @@ mod cast;
 mod child;
 mod dead;
 mod decide;
+mod due;
 mod echo;
 mod filling;
 mod growth;
@@ -52,11 +53,12 @@ pub(crate) enum Extent {
 /// A part of the report, by the name it is asked for, in the order it is measured.
 type Section = (&'static str, fn(Extent, &mut Report));
 
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 10] = [
     ("parts", parts::measure),
     ("decide", decide::measure),
     ("acts", acts::measure),
     ("quiet", quiet::measure),
+    ("due", due::measure),
     ("issue", issue::measure),
     ("lists", lists::measure),
     ("principals", principals::measure),
@@ -106,7 +108,7 @@ fn main() -> ExitCode {
 
 fn usage(why: &str) -> ExitCode {
     eprintln!(
-        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|issue|lists|principals|proof|growth]…"
+        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|due|issue|lists|principals|proof|growth]…"
     );
     ExitCode::SUCCESS
 }
