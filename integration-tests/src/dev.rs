@@ -17,6 +17,9 @@ use crate::wait::until;
 /// Longest that one client may take, `demo` included, on a machine that is busy otherwise.
 pub const LONG: Duration = Duration::from_secs(180);
 
+/// Who signs the tokens of a throw-away broker.
+pub const ISSUER: &str = "https://breakglass-dev.invalid";
+
 /// A throw-away broker and the directory that it keeps everything in.
 pub struct Dev {
     /// The broker; `None` while it is down.
@@ -76,9 +79,16 @@ impl Dev {
         // Until it is back, nobody else is given its ports.
         let _kept = [rpc, web].map(keep_port);
         let done = meanwhile(self);
+        // As `dev` serves: without an issuer it would mint no tokens.
+        let config = self.path("breakglassd.toml");
+        let state = self.path("broker/state");
+        let text = format!(
+            "state = \"{}\"\nlisten = \"{rpc}\"\nweb = \"{web}\"\n[jwt]\nissuer = \"{ISSUER}\"\n",
+            state.display()
+        );
+        std::fs::write(&config, text).expect("written");
         let mut serve = breakglassd();
-        serve.arg("serve").arg("--state").arg(self.path("broker/state"));
-        serve.args(["--listen", &rpc.to_string(), "--web", &web.to_string()]);
+        serve.arg("serve").arg("--config").arg(config);
         self.daemon = Some(Daemon::start(&mut serve).expect("the broker is back"));
         done
     }

@@ -35,6 +35,7 @@ mod policy_tools;
 mod rejudging;
 mod reproductions;
 mod revocation;
+mod rotation;
 mod runbooks;
 mod security_keys;
 mod sshd;
