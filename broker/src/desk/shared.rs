@@ -31,7 +31,7 @@ pub(super) struct Shared {
     checkpoint: RwLock<Arc<str>>,
     lists: RwLock<Arc<SignedList>>,
     certificates: Certificates,
-    ocsp: Option<OcspSigner>,
+    ocsp: Vec<OcspSigner>,
     tokens: RwLock<Shown>,
     listeners: RwLock<Vec<Listener>>,
     /// Keys that are not in files.
@@ -138,8 +138,8 @@ impl Shared {
         &self.certificates
     }
 
-    pub(super) const fn ocsp(&self) -> Option<&OcspSigner> {
-        self.ocsp.as_ref()
+    pub(super) fn ocsp(&self) -> &[OcspSigner] {
+        &self.ocsp
     }
 
     pub(super) fn report(&self, part: Revoking, works: bool) {

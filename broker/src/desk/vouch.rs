@@ -78,16 +78,22 @@ impl Certificates {
 }
 
 impl Desk {
-    /// The authority whose certificates can be asked for; `None` if this broker has none.
-    #[must_use]
-    pub fn x509_issuer(&self) -> Option<&Issuer> {
-        self.shared.ocsp().map(OcspSigner::issuer)
+    /// The authorities whose certificates can be asked for, the one of now first.
+    pub fn x509_issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.shared.ocsp().iter().map(OcspSigner::issuer)
     }
 
-    /// How the certificate `number` stands now, as of the newest durable entry.
+    /// How the certificate `number` of `issuer` stands now, as of the newest durable entry.
     #[must_use]
-    pub fn standing(&self, number: SerialNumber) -> Standing {
-        self.shared.certificates().standing(number, self.shared.now())
+    pub fn standing(&self, issuer: &Issuer, number: SerialNumber) -> Standing {
+        let signer = self.signer(issuer).filter(|signer| signer.signed_then(number));
+        signer.map_or(Standing::Unknown, |_| {
+            self.shared.certificates().standing(number, self.shared.now())
+        })
+    }
+
+    fn signer(&self, issuer: &Issuer) -> Option<&OcspSigner> {
+        self.shared.ocsp().iter().find(|signer| signer.issuer() == issuer)
     }
 
     /// Grows with every revocation, before anybody is told of it: answers of before are void.
@@ -108,18 +114,19 @@ impl Desk {
             && signed_at.is_some_and(|at| self.shared.now().since(at) <= STALE_SECONDS)
     }
 
-    /// Signs an answer about certificates of [`x509_issuer`](Self::x509_issuer).
+    /// Signs an answer about certificates of `issuer`, one of [`x509_issuers`](Self::x509_issuers).
     ///
     /// # Errors
     ///
     /// [`DeskError::Mint`] if it could not be signed, or there is no such authority.
     pub fn answer(
         &self,
+        issuer: &Issuer,
         answers: &[Answer],
         nonce: Option<&[u8]>,
         at: Timestamp,
     ) -> Result<Vec<u8>, DeskError> {
-        let signer = self.shared.ocsp().ok_or(crate::mint::MintError::NoX509)?;
+        let signer = self.signer(issuer).ok_or(crate::mint::MintError::NoX509)?;
         Ok(signer.sign(answers, nonce, at)?)
     }
 }

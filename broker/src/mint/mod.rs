@@ -63,7 +63,7 @@ pub struct Mint {
     x509: Option<Arc<x509::Authority>>,
     jwt: Option<jwt::SigningKey>,
     /// Authorities before `x509`, oldest first, each with the entry before which all it signed is.
-    older_x509: Vec<(u64, x509::Authority)>,
+    older_x509: Vec<(u64, Arc<x509::Authority>)>,
     /// Our keys in SSH's form: never the subject of a certificate.
     own: Vec<PublicKey>,
     public: PublicParts,
@@ -229,7 +229,7 @@ impl Mint {
             own.push(key);
             public.others.push(other);
             if let (Private::X509Ca(authority), Stage::Old { until }) = (kept.private, kept.stage) {
-                older_x509.push((until, authority));
+                older_x509.push((until, Arc::new(authority)));
             }
         }
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
@@ -323,11 +323,19 @@ impl Mint {
         Ok(SignedList { crl, ..self.krl(revoked, version, generated)? })
     }
 
-    /// Who answers for single X.509 certificates, beside and not behind whoever decides; `None` if this
-    /// broker has no X.509 authority.
+    /// Who answers for single X.509 certificates, beside and not behind whoever decides: the authority of
+    /// now, then those of before that are still held, from the oldest on; none if this broker has no X.509
+    /// authority.
     #[must_use]
-    pub fn ocsp(&self) -> Option<OcspSigner> {
-        self.x509.clone().map(OcspSigner::of)
+    pub fn ocsp(&self) -> Vec<OcspSigner> {
+        let mut from = 0;
+        let mut older = Vec::new();
+        for (until, authority) in &self.older_x509 {
+            older.push(OcspSigner::of(Arc::clone(authority), from..*until));
+            from = *until;
+        }
+        let current = self.x509.clone().map(|authority| OcspSigner::of(authority, from..u64::MAX));
+        current.into_iter().chain(older).collect()
     }
 
     /// Makes and signs the list of tokens that are `denied`, each by its `jti`.

@@ -24,19 +24,20 @@ const KEPT_MAX: usize = 16_384;
 
 /// What is known of certificates, and who signs: the desk.
 pub(super) trait Knows: Send + Sync {
-    /// The authority that can be asked about.
-    fn issuer(&self) -> Option<&Issuer>;
-    /// How a certificate stands.
-    fn standing(&self, number: SerialNumber) -> Standing;
+    /// The authorities that can be asked about.
+    fn issuers(&self) -> Vec<&Issuer>;
+    /// How a certificate of one of them stands.
+    fn standing(&self, issuer: &Issuer, number: SerialNumber) -> Standing;
     /// Whether that may be told.
     fn vouches(&self) -> bool;
     /// Grows with every revocation.
     fn revocations(&self) -> u64;
     /// Now.
     fn now(&self) -> Timestamp;
-    /// A signed answer.
+    /// An answer signed by one of them.
     fn sign(
         &self,
+        issuer: &Issuer,
         answers: &[Answer],
         nonce: Option<&[u8]>,
         at: Timestamp,
@@ -44,12 +45,12 @@ pub(super) trait Knows: Send + Sync {
 }
 
 impl Knows for Arc<Desk> {
-    fn issuer(&self) -> Option<&Issuer> {
-        self.x509_issuer()
+    fn issuers(&self) -> Vec<&Issuer> {
+        self.x509_issuers().collect()
     }
 
-    fn standing(&self, number: SerialNumber) -> Standing {
-        Desk::standing(self, number)
+    fn standing(&self, issuer: &Issuer, number: SerialNumber) -> Standing {
+        Desk::standing(self, issuer, number)
     }
 
     fn vouches(&self) -> bool {
@@ -66,11 +67,12 @@ impl Knows for Arc<Desk> {
 
     fn sign(
         &self,
+        issuer: &Issuer,
         answers: &[Answer],
         nonce: Option<&[u8]>,
         at: Timestamp,
     ) -> Result<Vec<u8>, DeskError> {
-        self.answer(answers, nonce, at)
+        self.answer(issuer, answers, nonce, at)
     }
 }
 
@@ -100,10 +102,10 @@ struct Kept {
 }
 
 impl Responder {
-    /// Answers for the authority that `knows` has; `None` if it has none.
+    /// Answers for the authorities that `knows` has; `None` if it has none.
     pub(super) fn of(knows: Box<dyn Knows>) -> Option<Self> {
-        knows.issuer()?;
-        Some(Self {
+        let has_one = !knows.issuers().is_empty();
+        has_one.then(|| Self {
             knows,
             signatures: Throttle::new(SIGNATURES),
             kept: Mutex::default(),
@@ -124,10 +126,10 @@ impl Responder {
 
     fn answer(&self, der: &[u8]) -> Result<Reply, Refused> {
         let request = ocsp::read(der).map_err(|_| Refused::Malformed)?;
-        let issuer = self.knows.issuer().ok_or(Refused::Unauthorized)?;
-        if !request.asked.iter().all(|asked| issuer.is_of(asked)) {
-            return Err(Refused::Unauthorized);
-        }
+        // One answer has one signer: who asks about certificates of two authorities asks twice.
+        let is_asked = |issuer: &&Issuer| request.asked.iter().all(|asked| issuer.is_of(asked));
+        let issuers = self.knows.issuers();
+        let issuer = issuers.into_iter().find(is_asked).ok_or(Refused::Unauthorized)?;
         if !self.knows.vouches() {
             return Err(Refused::Later);
         }
@@ -141,11 +143,12 @@ impl Responder {
         self.signatures.count(()).map_err(|_| Refused::Later)?;
         let standing = |asked: CertId| {
             let number = asked.serial();
-            let standing = number.map_or(Standing::Unknown, |number| self.knows.standing(number));
+            let standing =
+                number.map_or(Standing::Unknown, |number| self.knows.standing(issuer, number));
             Answer { asked, standing }
         };
         let answers: Vec<_> = request.asked.into_iter().map(standing).collect();
-        let der = self.sign(&answers, request.nonce.as_deref(), now)?;
+        let der = self.sign(issuer, &answers, request.nonce.as_deref(), now)?;
         // What was never issued is not kept: there is no end to it.
         let is_known = answers.iter().all(|one| one.standing != Standing::Unknown);
         let is_shared = request.nonce.is_none() && is_known;
@@ -158,11 +161,12 @@ impl Responder {
 
     fn sign(
         &self,
+        issuer: &Issuer,
         answers: &[Answer],
         nonce: Option<&[u8]>,
         now: Timestamp,
     ) -> Result<Vec<u8>, Refused> {
-        let signed = self.knows.sign(answers, nonce, now);
+        let signed = self.knows.sign(issuer, answers, nonce, now);
         let failed = self.failing.swap(signed.is_err(), Ordering::SeqCst);
         match &signed {
             Err(error) if !failed => crate::report::fault("signing an answer (OCSP)", error),

@@ -130,6 +130,7 @@ fn two_x509_authorities_are_trusted_each_with_its_list_and_then_one() {
     let mut stage = Stage::new();
     let (_, kept) = stage.grant("orders-db", "x509", "kept");
     let (back, given_back) = stage.grant("orders-db", "x509", "given back");
+    let before = stage.page("/v1/x509/ca.pem", "before.pem");
     stage.steps(&["prepare", "x509-ca"]);
     stage.steps(&["switch", "x509-ca", "--now"]);
     let (_, newer) = stage.grant("orders-db", "x509", "newer");
@@ -149,6 +150,28 @@ fn two_x509_authorities_are_trusted_each_with_its_list_and_then_one() {
     let verdict = |shown: &Shown| shown.verdict(&authorities, Some(&list), &[]);
     // X509_V_ERR_CERT_REVOKED.
     assert_eq!([&kept, &given_back, &newer].map(verdict), [0, 23, 0]);
+    let current = stage.page("/v1/x509/ca.pem", "current.pem");
+    let asked = |shown: &Shown, authority: &Path| {
+        let web = stage.dev.daemon.as_ref().unwrap().web;
+        let mut openssl = Command::new("openssl");
+        openssl.args(["ocsp", "-url", &format!("http://{web}/v1/x509/ocsp"), "-issuer"]);
+        openssl.arg(authority).arg("-CAfile").arg(authority);
+        heard(openssl.arg("-cert").arg(&shown.certificate).env("no_proxy", "*"))
+    };
+    // The bundle's first is the one of now; the tool reads the first of a file.
+    for (shown, authority, standing) in [
+        (&kept, &before, ": good"),
+        (&given_back, &before, ": revoked"),
+        (&newer, &current, ": good"),
+        (&kept, &current, ": unknown"),
+        (&newer, &before, ": unknown"),
+    ] {
+        let told = asked(shown, authority);
+        assert!(
+            told.contains("Response verify OK") && told.contains(standing),
+            "{standing}: {told}"
+        );
+    }
     stage.steps(&["retire", "x509-ca", "--force", "a drill"]);
     let (authorities, list) =
         (stage.page("/v1/x509/ca.pem", "one.pem"), stage.page("/v1/x509/crl.pem", "list.pem"));

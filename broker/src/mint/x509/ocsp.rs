@@ -1,10 +1,12 @@
 //! Answers about single certificates, signed by their authority itself.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use breakglass_ledger::time::Timestamp;
 
 use super::Authority;
+use crate::crl::SerialNumber;
 use crate::mint::MintError;
 use crate::ocsp::{self, Answer, Issuer};
 
@@ -13,12 +15,21 @@ use crate::ocsp::{self, Answer, Issuer};
 pub struct OcspSigner {
     authority: Arc<Authority>,
     issuer: Issuer,
+    seqs: Range<u64>,
 }
 
 impl OcspSigner {
-    pub(in crate::mint) fn of(authority: Arc<Authority>) -> Self {
+    /// For the authority that signed what the entries `seqs` issued.
+    pub(in crate::mint) fn of(authority: Arc<Authority>, seqs: Range<u64>) -> Self {
         let issuer = Issuer::of(authority.subject(), authority.point());
-        Self { authority, issuer }
+        Self { authority, issuer, seqs }
+    }
+
+    /// Whether the certificate `number` was issued while this authority signed: another one's certificate
+    /// is unknown to it, however that stands.
+    #[must_use]
+    pub fn signed_then(&self, number: SerialNumber) -> bool {
+        self.seqs.contains(&number.seq())
     }
 
     /// Whose certificates it answers for.

@@ -12,6 +12,7 @@ const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_348_800);
 /// A desk of which everything can be set.
 pub(in crate::web) struct Known {
     issuer: Issuer,
+    older: Issuer,
     standings: Mutex<HashMap<SerialNumber, Standing>>,
     pub(in crate::web) vouches: AtomicBool,
     pub(in crate::web) signs: AtomicBool,
@@ -24,6 +25,7 @@ impl Known {
     pub(in crate::web) fn new() -> Arc<Self> {
         Arc::new(Self {
             issuer: Issuer::of(b"name", b"key"),
+            older: Issuer::of(b"name", b"older key"),
             standings: Mutex::new(HashMap::from([(number(), Standing::Good)])),
             vouches: AtomicBool::new(true),
             signs: AtomicBool::new(true),
@@ -48,11 +50,14 @@ impl Known {
 }
 
 impl Knows for Arc<Known> {
-    fn issuer(&self) -> Option<&Issuer> {
-        Some(&self.issuer)
+    fn issuers(&self) -> Vec<&Issuer> {
+        vec![&self.issuer, &self.older]
     }
 
-    fn standing(&self, number: SerialNumber) -> Standing {
+    fn standing(&self, issuer: &Issuer, number: SerialNumber) -> Standing {
+        if *issuer == self.older {
+            return Standing::Unknown;
+        }
         self.standings.lock().unwrap().get(&number).copied().unwrap_or(Standing::Unknown)
     }
 
@@ -70,6 +75,7 @@ impl Knows for Arc<Known> {
 
     fn sign(
         &self,
+        issuer: &Issuer,
         answers: &[Answer],
         nonce: Option<&[u8]>,
         at: Timestamp,
@@ -78,7 +84,7 @@ impl Knows for Arc<Known> {
         if !self.signs.load(Ordering::SeqCst) {
             return Err(MintError::OcspMismatch.into());
         }
-        let tbs = ocsp::write(self.issuer.key_hash(), answers, nonce, at).unwrap();
+        let tbs = ocsp::write(issuer.key_hash(), answers, nonce, at).unwrap();
         Ok(ocsp::assemble(&tbs, &[0x30, 0]).unwrap())
     }
 }
@@ -129,6 +135,20 @@ fn several_are_answered_in_their_order_and_too_many_not_at_all() {
     assert_eq!(standings(&ask(vec![serial(); QUESTIONS_MAX])).len(), QUESTIONS_MAX);
     assert!(refused(&ask(vec![serial(); QUESTIONS_MAX + 1]), Refused::Malformed));
     assert!(refused(&responder.reply(b"nonsense"), Refused::Malformed));
+}
+
+/// While two authorities are trusted each answers for its own, with its own name, and one question is not
+/// about both.
+#[test]
+fn an_older_authority_answers_for_itself_and_not_for_the_other() {
+    let (known, responder) = desk();
+    let older = Question { issuer: [b"name", b"older key"], ..Question::plain() };
+    let reply = responder.reply(&older.der());
+    assert_eq!(standings(&reply), [Standing::Unknown], "the number is one of the newer's");
+    assert_eq!(said(&reply).responder, known.older.key_hash());
+    let reply = responder.reply(&Question::plain().der());
+    assert_eq!(standings(&reply), [Standing::Good]);
+    assert_eq!(said(&reply).responder, known.issuer.key_hash());
 }
 
 #[test]
