@@ -9,6 +9,7 @@ mod agent;
 mod canary;
 mod config;
 mod fetch;
+mod following;
 mod install;
 mod krl;
 mod list;

@@ -3,6 +3,7 @@
 //! What is served is public and signed, so there is no TLS, no cookie and no log-in here; nothing a
 //! caller sends changes anything, not even the one question that may be posted (`ocsp`). It is answered from snapshots in memory, never from the database.
 
+mod held;
 mod ocsp;
 mod page;
 mod responder;
@@ -18,15 +19,16 @@ use crate::crowd::Rate;
 use crate::desk::Desk;
 use crate::http::{self, Crowd};
 
-/// A fetch takes milliseconds, so a fleet that polls every minute needs few connections; a fleet of a
-/// few thousand hosts may sit behind one gateway, each fetching two files a minute.
+/// Each host that follows a list holds one connection for it, and hundreds of hosts may sit behind one
+/// gateway. At a revocation they all come at once, for the list, its signature and the next question;
+/// what does not fit is dropped and comes again.
 const CROWD: Crowd =
-    Crowd { connections: 512, connections_per_address: 64, connects: Rate::new(100, 400) };
+    Crowd { connections: 768, connections_per_address: 384, connects: Rate::new(400, 2000) };
 
 /// Answers at `listener` until `stop` turns true, or whoever could turn it is gone. Answers on
 /// their way are finished as long as the runtime lives.
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stop: watch::Receiver<bool>) {
-    let router = routes::router(routes::Shown::of(desk));
+    let router = routes::router(routes::Shown::of(desk, stop.clone()));
     http::serve(listener, None, router, CROWD, stop).await;
 }
 

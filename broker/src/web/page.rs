@@ -10,6 +10,7 @@ pub(super) struct Page {
     kind: &'static str,
     keep: Keep,
     list_version: Option<u64>,
+    tag: String,
 }
 
 /// How long a cache may use a page without asking.
@@ -27,7 +28,9 @@ const LIST_VERSION: HeaderName = HeaderName::from_static("breakglass-list-versio
 impl Page {
     /// `body`, of media type `kind`.
     pub(super) fn new(body: impl Into<Vec<u8>>, kind: &'static str, keep: Keep) -> Self {
-        Self { body: body.into(), kind, keep, list_version: None }
+        let body = body.into();
+        let tag = format!("\"{}\"", Digest::of(&body));
+        Self { body, kind, keep, list_version: None, tag }
     }
 
     /// The same, as part of revocation list number `version`.
@@ -35,14 +38,16 @@ impl Page {
         Self { list_version: Some(version), ..self }
     }
 
-    /// The whole page, or 304 without body if `asked` names it in `If-None-Match` (RFC 9110,
-    /// 13.1.2).
+    /// Whether `asked` names it in `If-None-Match` (RFC 9110, 13.1.2).
+    pub(super) fn is_known(&self, asked: &HeaderMap) -> bool {
+        asked.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+            value.to_str().is_ok_and(|tags| tags.split(',').any(|one| names(one.trim(), &self.tag)))
+        })
+    }
+
+    /// The whole page, or 304 without body to whoever has it.
     pub(super) fn answer(self, asked: &HeaderMap) -> Response<Body> {
-        let tag = format!("\"{}\"", Digest::of(&self.body));
-        let unchanged = asked.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-            value.to_str().is_ok_and(|tags| tags.split(',').any(|one| names(one.trim(), &tag)))
-        });
-        let mut answer = if unchanged {
+        let mut answer = if self.is_known(asked) {
             plain(StatusCode::NOT_MODIFIED, Body::empty())
         } else {
             plain(StatusCode::OK, Body::from(self.body))
@@ -50,7 +55,7 @@ impl Page {
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.keep.directive()));
-        if let Ok(tag) = HeaderValue::try_from(tag) {
+        if let Ok(tag) = HeaderValue::try_from(self.tag) {
             headers.insert(header::ETAG, tag);
         }
         if let Some(version) = self.list_version {

@@ -7,7 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use breakglass_ledger::time::Timestamp;
+use tokio::sync::watch;
 
+use super::held::{Held, PREFERENCE_APPLIED};
 use super::ocsp::{self, Counter};
 use super::page::{Keep, Page, say};
 use super::responder::Responder;
@@ -34,6 +36,7 @@ pub(super) struct Shown {
     documents: Option<Documents>,
     shelf: Shelf,
     ocsp: Option<Counter>,
+    held: Option<Held>,
     newest: Box<dyn Fn() -> Newest + Send + Sync>,
 }
 
@@ -52,12 +55,13 @@ pub(super) struct Newest {
 }
 
 impl Shown {
-    /// What `desk` shows to everybody.
-    pub(super) fn of(desk: Arc<Desk>) -> Self {
+    /// What `desk` shows to everybody; nobody is kept waiting once `stop` is true.
+    pub(super) fn of(desk: Arc<Desk>, stop: watch::Receiver<bool>) -> Self {
         let public = desk.public();
         let (ssh_ca, tls_ca) = (public.ssh_ca_lines(""), public.tls_cas_pem());
         let (x509_ca, documents) = (public.x509_cas_pem(), public.documents());
         let ocsp = Responder::of(Box::new(Arc::clone(&desk))).map(Counter::of);
+        let held = Some(Held::of(&desk, stop));
         let newest = move || Newest {
             list: desk.lists(),
             checkpoint: desk.checkpoint(),
@@ -66,13 +70,13 @@ impl Shown {
             now: desk.now(),
         };
         let shown = Self::new(ssh_ca.trim_end(), tls_ca, Box::new(newest));
-        Self { x509_ca, documents, ocsp, ..shown }
+        Self { x509_ca, documents, ocsp, held, ..shown }
     }
 
     fn new(ssh_ca: &str, tls_ca: String, newest: Box<dyn Fn() -> Newest + Send + Sync>) -> Self {
         let ssh_ca = format!("{ssh_ca}\n");
-        let (x509_ca, documents, ocsp) = (None, None, None);
-        Self { ssh_ca, tls_ca, x509_ca, documents, shelf: Shelf::default(), ocsp, newest }
+        let (x509_ca, documents, ocsp, held) = (None, None, None, None);
+        Self { ssh_ca, tls_ca, x509_ca, documents, shelf: Shelf::default(), ocsp, held, newest }
     }
 
     fn page(&self, path: &str, version: Option<u64>) -> Option<Page> {
@@ -201,8 +205,21 @@ async fn answer(State(shown): State<Arc<Shown>>, request: Request<Body>) -> Resp
     if request.uri().path() == "/healthz" {
         return shown.health();
     }
-    match shown.page(request.uri().path(), version) {
-        Some(page) => page.answer(request.headers()),
+    let (path, asked) = (request.uri().path(), request.headers());
+    let page = || shown.page(path, version);
+    let (page, waited) = match &shown.held {
+        Some(held) if version.is_none() => held.page(path, asked, page).await,
+        Some(_) | None => (page(), None),
+    };
+    match page {
+        Some(page) => {
+            let mut answer = page.answer(asked);
+            let applied = waited.and_then(|wait| format!("wait={wait}").parse().ok());
+            if let Some(applied) = applied {
+                answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
+            }
+            answer
+        }
         None => say(StatusCode::NOT_FOUND, "no such page, or no longer this version of a list\n"),
     }
 }
@@ -226,6 +243,10 @@ fn has_body(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tests_held.rs"]
+mod tests_held;
 
 #[cfg(test)]
 pub(super) use tests::sample;

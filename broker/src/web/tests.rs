@@ -54,7 +54,7 @@ pub(in crate::web) fn sample() -> Shown {
     Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest))
 }
 
-fn numbered(version: u64) -> Arc<SignedList> {
+pub(super) fn numbered(version: u64) -> Arc<SignedList> {
     let (krl, signature) = (format!("krl {version}").into(), format!("signature {version}"));
     let deny = SignedDeny { json: format!("deny {version}"), signature: format!("sig {version}") };
     Arc::new(SignedList { version, krl, signature, crl: Some(crl(version, NOW)), deny: Some(deny) })

@@ -7,7 +7,8 @@ use breakglass_ledger::statement::{Canary, List};
 
 use super::canary::Canaries;
 use super::config::HostConfig;
-use super::fetch::{self, Answer, Page};
+use super::fetch::{self, Answer, Page, Question};
+use super::following::{Asked, Following, Heard};
 use super::krl::LIST_MAX;
 use super::list::{Checked, ListError, Place};
 use super::reporter::{self, About};
@@ -34,8 +35,6 @@ pub struct Agent {
     reports: Reports,
     /// The list in place.
     held: Option<Checked>,
-    /// What names the page that was fetched last.
-    etag: Option<String>,
     /// Sessions ended and not yet reported.
     ended: u64,
     /// What was last said about lists, so that it is said once.
@@ -63,7 +62,6 @@ impl Agent {
             canaries: Canaries::open(&config.state_dir),
             reports: Reports::open(config.state_dir.join("reports.json")),
             held,
-            etag: None,
             ended: 0,
             trouble: None,
             looked: None,
@@ -89,16 +87,20 @@ impl Agent {
         reporter::start(&self.config, about, &self.reports, &self.told.0)?;
         let version = self.held.as_ref().map_or(0, |held| held.krl.version);
         out.say(&format!("{}: serving, list {version} in place", self.config.target));
+        let place = self.place.clone();
+        let lists = Following::start(&self.config, move |asked| newest(&place, asked))?;
         loop {
-            let begun = Instant::now();
-            self.turn(out);
-            std::thread::park_timeout(self.config.every.saturating_sub(begun.elapsed()));
+            self.turn(&lists, out);
         }
     }
 
     /// One round of everything.
-    fn turn(&mut self, out: &mut Output) {
-        let fresh = self.fetch(out);
+    fn turn(&mut self, lists: &Following<Checked>, out: &mut Output) {
+        let fresh = lists.next(SESSIONS_EVERY).is_some_and(|heard| {
+            let (is_taken, fresh) = self.take(heard, out);
+            lists.taken(is_taken);
+            fresh
+        });
         let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= SESSIONS_EVERY);
         if fresh || is_due {
             self.watch_sessions(out);
@@ -112,13 +114,12 @@ impl Agent {
         }
     }
 
-    /// Fetches a newer list and puts it in place; whether there was one.
-    fn fetch(&mut self, out: &mut Output) -> bool {
-        let (fresh, trouble) = match self.newest() {
+    /// Puts a newer list in place; whether it was one that could be, and whether it is new here.
+    fn take(&mut self, heard: Result<Option<Checked>, String>, out: &mut Output) -> (bool, bool) {
+        let (fresh, trouble) = match heard {
             Ok(None) => (false, None),
-            Ok(Some((list, etag))) => match self.place.put(&list) {
+            Ok(Some(list)) => match self.place.put(&list) {
                 Ok(fresh) => {
-                    self.etag = etag;
                     let is_news = fresh || self.held.is_none();
                     self.held = Some(list);
                     (is_news, None)
@@ -127,41 +128,15 @@ impl Agent {
             },
             Err(why) => (false, Some(why)),
         };
-        if trouble.is_none() {
+        let is_taken = trouble.is_none();
+        if is_taken {
             self.note_reached();
         }
         if trouble != self.trouble {
             self.say_trouble(trouble.as_deref(), out);
             self.trouble = trouble;
         }
-        fresh
-    }
-
-    /// The newest list that a broker shows, if it is not the one fetched last.
-    fn newest(&self) -> Result<Option<(Checked, Option<String>)>, String> {
-        let mut failed = String::new();
-        for address in &self.config.web {
-            match self.newest_of(address) {
-                Ok(newest) => return Ok(newest),
-                Err(why) => failed = why,
-            }
-        }
-        Err(failed)
-    }
-
-    fn newest_of(&self, address: &str) -> Result<Option<(Checked, Option<String>)>, String> {
-        let list = fetch::get(address, "/v1/ssh/krl", self.etag.as_deref(), LIST_MAX)?;
-        let Answer::Page(Page { body, etag, version }) = list else { return Ok(None) };
-        let path = version.map_or_else(
-            || "/v1/ssh/krl.sig".to_owned(),
-            |version| format!("/v1/ssh/krl.sig?version={version}"),
-        );
-        let Answer::Page(signature) = fetch::get(address, &path, None, LIST_MAX)? else {
-            return Err(format!("http://{address}{path}: nothing came"));
-        };
-        let signature = String::from_utf8_lossy(&signature.body).into_owned();
-        let checked = self.place.check(&body, &signature).map_err(|error| error.to_string())?;
-        Ok(Some((checked, etag)))
+        (is_taken, fresh)
     }
 
     /// Sees who came, and ends what is over: revoked, or past its own end.
@@ -231,6 +206,27 @@ impl Agent {
         // If this cannot be written either, what is said on stderr is there still.
         let _ = write_private(&path, format!("{state}\n").as_bytes());
     }
+}
+
+/// The newest list of a broker, if it is not the one that is known: with its signature, and checked.
+fn newest(place: &Place, asked: Asked<'_>) -> Result<Heard<Checked>, String> {
+    let Asked { address, known, wait } = asked;
+    let question = Question { address, path: "/v1/ssh/krl", known, wait, limit: LIST_MAX };
+    let Page { body, etag, version } = match fetch::get(question)? {
+        Answer::Page(page) => page,
+        Answer::Unchanged { held } => return Ok(Heard::Unchanged { held }),
+    };
+    let path = version.map_or_else(
+        || "/v1/ssh/krl.sig".to_owned(),
+        |version| format!("/v1/ssh/krl.sig?version={version}"),
+    );
+    let question = Question { path: &path, known: None, wait: Duration::ZERO, ..question };
+    let Answer::Page(signature) = fetch::get(question)? else {
+        return Err(format!("http://{address}{path}: nothing came"));
+    };
+    let signature = String::from_utf8_lossy(&signature.body).into_owned();
+    let checked = place.check(&body, &signature).map_err(|error| error.to_string())?;
+    Ok(Heard::New(checked, etag))
 }
 
 pub(super) fn cannot(error: &ListError) -> Failure {

@@ -13,9 +13,9 @@ use super::trusted::Trusted;
 use crate::config::{Config, ConfigError, ConfigFile, read_toml};
 use crate::state::read_bounded;
 
-/// How often the broker is looked at unless the file says otherwise: a look is one short question,
-/// and this is most of the time from a revocation to its being in force.
-const EVERY_MILLISECONDS: u64 = 250;
+/// The pause between questions to a broker that is away or does not keep them, unless the file says
+/// otherwise. One that keeps them answers at the revocation.
+const EVERY_MILLISECONDS: u64 = 1000;
 
 /// Neither so often that looking is all that is done, nor so seldom that a revocation waits.
 const EVERY: std::ops::RangeInclusive<u64> = 20..=60_000;
@@ -45,7 +45,7 @@ pub struct HostConfig {
     pub dir: PathBuf,
     /// What the agent remembers.
     pub state_dir: PathBuf,
-    /// How often the broker is looked at.
+    /// The pause between questions that the broker does not keep until there is news.
     pub every: Duration,
     /// If the broker was not reached for this long, `principals` answers nobody; `None`: it goes on
     /// answering by the list that is there.

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The same as before.
-    Unchanged,
+    /// The same as before; and whether the server kept the question until it knew.
+    Unchanged {
+        /// `Preference-Applied` (RFC 7240, 3): there is no need to pause before the next question.
+        held: bool,
+    },
     /// This.
     Page(Page),
 }
@@ -25,29 +28,35 @@ pub(super) struct Page {
     pub(super) version: Option<u64>,
 }
 
-/// The page at `path` of the server at `address`, if it is not the one that `known` names.
+/// A question: where, for what, and what is known already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    /// The server, `host:port`.
+    pub(super) address: &'a str,
+    /// The page.
+    pub(super) path: &'a str,
+    /// What names the page that is known.
+    pub(super) known: Option<&'a str>,
+    /// How long the server may keep the question while there is none but the known one.
+    pub(super) wait: Duration,
+    /// Most bytes of a page.
+    pub(super) limit: usize,
+}
+
+/// The page that is asked for, if it is not the one that is known.
 ///
 /// # Errors
 ///
 /// A sentence on what is wrong: nobody there, another status, or a page that is cut off.
-pub(super) fn get(
-    address: &str,
-    path: &str,
-    known: Option<&str>,
-    limit: usize,
-) -> Result<Answer, String> {
+pub(super) fn get(question: Question<'_>) -> Result<Answer, String> {
+    let Question { address, path, .. } = question;
     let failed = |why: String| format!("http://{address}{path}: {why}");
-    let answer =
-        exchange(address, path, known, limit).map_err(|error| failed(error.to_string()))?;
+    let answer = exchange(question).map_err(|error| failed(error.to_string()))?;
     read(&answer).map_err(|why| failed(why.to_owned()))
 }
 
-fn exchange(
-    address: &str,
-    path: &str,
-    known: Option<&str>,
-    limit: usize,
-) -> Result<Vec<u8>, std::io::Error> {
+fn exchange(question: Question<'_>) -> Result<Vec<u8>, std::io::Error> {
+    let Question { address, path, known, wait, limit } = question;
     let begun = Instant::now();
     let mut addresses = address.to_socket_addrs()?;
     let first = addresses.next().ok_or(ErrorKind::AddrNotAvailable)?;
@@ -57,16 +66,21 @@ fn exchange(
     let mut asked = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n");
     if let Some(known) = known {
         asked.push_str(&format!("If-None-Match: {known}\r\n"));
+        // RFC 7240, 4.3; a server that does not know it answers at once.
+        if !wait.is_zero() {
+            asked.push_str(&format!("Prefer: wait={}\r\n", wait.as_secs()));
+        }
     }
     asked.push_str("\r\n");
     stream.write_all(asked.as_bytes())?;
     let (mut answer, mut part) = (Vec::new(), [0; 16 * 1024]);
     loop {
-        let left = WHOLE.saturating_sub(begun.elapsed());
+        let left = WHOLE.saturating_add(wait).saturating_sub(begun.elapsed());
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
-        stream.set_read_timeout(Some(left.min(WITHIN)))?;
+        let patience = if answer.is_empty() { WITHIN.saturating_add(wait) } else { WITHIN };
+        stream.set_read_timeout(Some(left.min(patience)))?;
         let length = stream.read(&mut part)?;
         if length == 0 {
             return Ok(answer);
@@ -91,7 +105,10 @@ fn read(answer: &[u8]) -> Result<Answer, &'static str> {
         })
     };
     match status {
-        "304" => return Ok(Answer::Unchanged),
+        "304" => {
+            let applied = header("preference-applied").unwrap_or_default();
+            return Ok(Answer::Unchanged { held: applied.starts_with("wait=") });
+        }
         "200" => {}
         _ => return Err("the server answers with another status than 200 or 304"),
     }
@@ -122,7 +139,10 @@ mod tests {
         let expected =
             Page { body: b"krl".to_vec(), etag: Some("\"a\"".to_owned()), version: Some(7) };
         assert_eq!(read(page), Ok(Answer::Page(expected)));
-        assert_eq!(read(b"HTTP/1.1 304 Not Modified\r\n\r\n"), Ok(Answer::Unchanged));
+        let none = b"HTTP/1.1 304 Not Modified\r\n\r\n";
+        assert_eq!(read(none), Ok(Answer::Unchanged { held: false }));
+        let none = b"HTTP/1.1 304 Not Modified\r\nPreference-Applied: wait=10\r\n\r\n";
+        assert_eq!(read(none), Ok(Answer::Unchanged { held: true }));
         assert!(read(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nkrl").is_err());
         assert!(read(b"HTTP/1.1 503 No\r\n\r\n").is_err());
         assert!(read(b"").is_err());

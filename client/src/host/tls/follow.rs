@@ -18,7 +18,8 @@ use super::postgresql::{self, Session};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::host::config::HostConfig;
-use crate::host::fetch::{self, Answer};
+use crate::host::fetch::{self, Answer, Question};
+use crate::host::following::{Following, Heard};
 use crate::host::reporter::{self, About};
 use crate::host::reports::{Applied, Reports, Used};
 use crate::host::targets::{Server, TlsTarget};
@@ -26,6 +27,9 @@ use crate::state::{private_dir, write_private};
 
 /// How often the server is asked who is there, and its log is read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a reload is done.
+const RELOADING: Duration = Duration::from_millis(20);
 
 /// How often it is looked whether somebody changed the files.
 const MEND_EVERY: Duration = Duration::from_secs(10);
@@ -48,9 +52,17 @@ pub(in crate::host) fn start(
     let about = About { target: target.name.clone(), list: List::Crl };
     reporter::start(config, about, &reports, told)?;
     let follower = Follower::open(config, target, reports, told.clone())?;
+    let pages = Following::start(config, |asked| {
+        let (address, known, wait) = (asked.address, asked.known, asked.wait);
+        let question = Question { address, path: PATH, known, wait, limit: LIST_MAX };
+        Ok(match fetch::get(question)? {
+            Answer::Page(page) => Heard::New(page.body, page.etag),
+            Answer::Unchanged { held } => Heard::Unchanged { held },
+        })
+    })?;
     std::thread::Builder::new()
         .name(target.name.to_string())
-        .spawn(move || follower.run())
+        .spawn(move || follower.run(&pages))
         .map(drop)
         .map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))
 }
@@ -64,8 +76,8 @@ struct Follower {
     told: Sender<String>,
     /// The lists in place, one for each authority.
     held: Vec<Crl>,
-    /// What names the page that was fetched last.
-    etag: Option<String>,
+    /// What was in the way of the newest list, when the broker was last heard.
+    unheard: Option<String>,
     reload: Reload,
     log: Option<Log>,
     open: BTreeSet<Session>,
@@ -103,7 +115,7 @@ impl Follower {
             memory,
             reports,
             told,
-            etag: None,
+            unheard: None,
             reload: Reload::default(),
             open: BTreeSet::new(),
             ended: 0,
@@ -116,22 +128,27 @@ impl Follower {
         })
     }
 
-    fn run(mut self) {
+    fn run(mut self, pages: &Following<Vec<u8>>) {
         self.say(&format!("serving, list {} in place", self.version()));
         self.write_state();
         loop {
-            let begun = Instant::now();
-            self.turn();
-            std::thread::park_timeout(self.config.every.saturating_sub(begun.elapsed()));
+            self.turn(pages);
         }
     }
 
     /// One round of everything.
-    fn turn(&mut self) {
+    fn turn(&mut self, pages: &Following<Vec<u8>>) {
         let mut troubles = Vec::new();
         let before = self.held.clone();
-        if let Err(why) = self.fetch().and_then(|()| self.mend()) {
-            troubles.push(why);
+        let within = if self.reload.is_waiting() { RELOADING } else { LOOK_EVERY };
+        if let Some(heard) = pages.next(within) {
+            let taken = heard.and_then(|page| page.map_or(Ok(()), |page| self.take(&page)));
+            pages.taken(taken.is_ok());
+            self.unheard = taken.err();
+        }
+        match self.mend() {
+            Ok(()) => troubles.extend(self.unheard.clone()),
+            Err(why) => troubles.push(why),
         }
         let is_fresh = before != self.held;
         let in_force = self.bring_into_force();
@@ -155,22 +172,9 @@ impl Follower {
         }
     }
 
-    /// Fetches a newer list and puts it in place.
-    fn fetch(&mut self) -> Result<(), String> {
-        let mut failed = String::new();
-        for address in self.config.web.clone() {
-            let page = fetch::get(&address, PATH, self.etag.as_deref(), LIST_MAX);
-            match page.and_then(|page| self.take(page)) {
-                Ok(()) => return Ok(()),
-                Err(why) => failed = why,
-            }
-        }
-        Err(failed)
-    }
-
-    fn take(&mut self, answer: Answer) -> Result<(), String> {
-        let Answer::Page(page) = answer else { return Ok(()) };
-        let lists = self.check(&page.body).map_err(|error| error.to_string())?;
+    /// Puts the lists of a page in place.
+    fn take(&mut self, page: &[u8]) -> Result<(), String> {
+        let lists = self.check(page).map_err(|error| error.to_string())?;
         let mut all = self.held.clone();
         all.retain(|held| lists.iter().all(|list| list.hash != held.hash));
         all.extend(lists);
@@ -180,7 +184,6 @@ impl Follower {
             self.place.put(&all, &self.config.x509).map_err(|error| error.to_string())?;
             self.held = all;
         }
-        self.etag = page.etag;
         Ok(())
     }
 

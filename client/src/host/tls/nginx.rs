@@ -37,6 +37,12 @@ pub(super) struct Reload {
 }
 
 impl Reload {
+    /// Whether workers of before are still to go, and soon.
+    pub(super) fn is_waiting(&self) -> bool {
+        let since = self.waiting.as_ref().map(|(_, since, _)| since.elapsed());
+        since.is_some_and(|since| since < GONE_WITHIN)
+    }
+
     /// Whether the file of this digest is what every worker goes by. Reloads if need be.
     ///
     /// # Errors
