@@ -23,6 +23,7 @@ mod echo;
 mod filling;
 mod growth;
 mod issue;
+mod landing;
 mod lists;
 mod load;
 mod measure;
@@ -53,7 +54,7 @@ pub(crate) enum Extent {
 /// A part of the report, by the name it is asked for, in the order it is measured.
 type Section = (&'static str, fn(Extent, &mut Report));
 
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     ("parts", parts::measure),
     ("decide", decide::measure),
     ("acts", acts::measure),
@@ -61,6 +62,7 @@ const SECTIONS: [Section; 10] = [
     ("due", due::measure),
     ("issue", issue::measure),
     ("lists", lists::measure),
+    ("landing", landing::measure),
     ("principals", principals::measure),
     ("proof", proof::measure),
     ("growth", growth::measure),
@@ -108,7 +110,8 @@ fn main() -> ExitCode {
 
 fn usage(why: &str) -> ExitCode {
     eprintln!(
-        "{why}\nusage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|due|issue|lists|principals|proof|growth]…"
+        "{why}
+usage: [--quick|--full] [--json FILE] [parts|decide|acts|quiet|due|issue|lists|landing|principals|proof|growth]…"
     );
     ExitCode::SUCCESS
 }

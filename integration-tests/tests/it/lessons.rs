@@ -182,9 +182,14 @@ fn a_restart_keeps_the_pins_and_a_mismatch_refuses() {
 fn there_is_no_delete_and_every_end_revokes() {
     for file in sources("broker/src/store") {
         let text = production(&file).to_uppercase();
-        for word in ["DELETE FROM ENTRY", "UPDATE ENTRY", "REPLACE INTO ENTRY", "DROP TABLE"] {
+        for word in ["DELETE FROM ENTRY", "UPDATE ENTRY", "REPLACE INTO ENTRY"] {
             assert!(!text.contains(word), "{}: {word}", file.display());
         }
+        // An older file's derived tables are derived again from its entries, in the transaction that drops
+        // them; nothing else drops a table, and which are of the record stands in one place.
+        let drops = text.matches("DROP TABLE").count();
+        let is_upgrade = file.ends_with("store/upgrade.rs");
+        assert!(drops == 0 || is_upgrade && drops == 1, "{}: DROP TABLE", file.display());
         for grants in ["DELETE FROM REQUEST", "DELETE FROM GRANT_ENTRY"] {
             assert!(!text.contains(grants), "{}: {grants}", file.display());
         }
