@@ -62,6 +62,13 @@ impl Postgres {
         heard(psql.args(["-d", "postgres", "-Atc", sql])).trim().to_owned()
     }
 
+    /// Where its administrator connects, who sees every setting.
+    #[must_use]
+    pub fn administrator(&self) -> String {
+        let data = self.site.path("data");
+        format!("host={} port={} dbname=postgres user=postgres", data.display(), self.port)
+    }
+
     /// Where to connect, and as whom.
     #[must_use]
     pub fn target(&self) -> String {

@@ -1,5 +1,6 @@
 //! PostgreSQL with client certificates: what the running server says of itself, asked with `psql`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,6 +124,11 @@ fn revocation(settings: &Settings) -> Vec<Finding> {
 fn in_directory(dir: &Path, authorities: &[Authority]) -> Vec<Finding> {
     let about = "ssl_crl_dir";
     if let Err(error) = std::fs::read_dir(dir) {
+        if error.kind() == ErrorKind::NotFound {
+            let said = format!("{} is missing: no certificate is taken", dir.display());
+            let remedy = "make it, and let `breakglass host run` keep the lists in it";
+            return vec![Finding::fault(about, said, remedy)];
+        }
         return vec![Finding::not_tried(about, format!("{}: {error}", dir.display()))];
     }
     let mut lists: Vec<List> = Vec::new();

@@ -10,6 +10,7 @@ mod crash;
 mod delegation;
 mod desk;
 mod doctor;
+mod doctor_postgresql;
 mod eligibility;
 mod emergency;
 mod erasure;
