@@ -72,7 +72,9 @@ pub(super) const AWS: &str = "\
 Examples:
   In ~/.aws/config, all on one line; the SDKs run it whenever the session they have is over:
     [profile emergency]
-    credential_process = breakglass aws --scope aws --role ARN --trust-anchor ARN --profile ARN
+    credential_process = breakglass aws --role ARN --trust-anchor ARN --profile ARN
+  That is by certificate, with IAM Roles Anywhere; by token, with an OIDC provider of the account:
+    credential_process = breakglass aws --role ARN --region eu-west-1
   It never asks for a grant: without one it ends with code 6. A session lives 15 minutes at least,
   and breakglass cannot end it: put `aws:TokenIssueTime` into a deny on the role when a grant is
   revoked.";

@@ -94,16 +94,32 @@ pub struct AwsArgs {
     /// The role
     #[arg(long, value_name = "ARN")]
     pub role: Arn,
-    /// IAM Roles Anywhere: the trust anchor that holds the broker's X.509 authority
-    #[arg(long, value_name = "ARN")]
-    pub trust_anchor: Arn,
-    /// IAM Roles Anywhere: the profile that names the role
-    #[arg(long, value_name = "ARN")]
-    pub profile: Arn,
+    /// By certificate, IAM Roles Anywhere: the trust anchor that holds the broker's X.509 authority
+    #[arg(long, value_name = "ARN", requires = "profile")]
+    pub trust_anchor: Option<Arn>,
+    /// By certificate, IAM Roles Anywhere: the profile that names the role
+    #[arg(long, value_name = "ARN", requires = "trust_anchor")]
+    pub profile: Option<Arn>,
+    /// By token, AssumeRoleWithWebIdentity: the region whose STS is asked
+    #[arg(long, value_name = "REGION", value_parser = region,
+        required_unless_present_any = ["trust_anchor", "endpoint"], conflicts_with = "trust_anchor")]
+    pub region: Option<String>,
     /// Another address of the service, a VPC endpoint for example
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub endpoint: Option<String>,
 }
+
+/// A region's name is part of an address.
+fn region(text: &str) -> Result<String, &'static str> {
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=REGION_MAX).contains(&text.len()) && text.bytes().all(is_name) {
+        return Ok(text.to_owned());
+    }
+    Err("a region is 1 to 32 of a-z 0-9 -, such as eu-west-1")
+}
+
+/// The longest today has 14 characters.
+const REGION_MAX: usize = 32;
 
 /// Which grant's token.
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small sums; a panic fails the test")]
 
 mod audit;
+mod aws;
 mod broken_parts;
 mod chain;
 mod chain_wire;
