@@ -32,8 +32,8 @@ pub enum HouseError {
     /// `init` has not been here.
     #[error("{} is not a state directory; make one with `breakglassd init`", .0.display())]
     NotFounded(PathBuf),
-    /// Another `init` is under way.
-    #[error("another init is at work in {}; let it end, then look what it said", .0.display())]
+    /// Another `init`, `keys` or `rotate` is under way.
+    #[error("another init, keys or rotate is at work in {}; let it end, then look what it said", .0.display())]
     Busy(PathBuf),
     /// The keys cannot be used.
     #[error("the keys cannot be opened")]

@@ -117,6 +117,8 @@ pub fn run(
     role: KeyRole,
     step: &Step,
 ) -> Result<String, RotateError> {
+    // Nor does `breakglassd keys` encrypt meanwhile what is moved here.
+    let _alone = house::alone(state)?;
     let parts = open(state, custody)?;
     let now = SystemClock.now().second();
     let done = match step {

@@ -71,6 +71,8 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
     let runtime = Runtime::new().expect("a runtime");
     let minted = runtime.block_on(mint(server.port, &ca, messages, come.plus(AFTER)));
     drop(server);
+    let end = come.plus(AFTER).unix_seconds() as f64;
+    assert!(minted.iter().any(|(begun, _)| *begun > end - 1.0), "there was too little to mint");
     let seen = lists.end();
     let revoked = revoked(&state, before);
     let on_time = revoked.iter().filter(|(_, at)| at.floor() >= come.unix_seconds() as f64);
@@ -142,7 +144,7 @@ async fn mint(port: u16, ca: &str, emergencies: Vec<Messages>, end: Timestamp) -
                     return minted;
                 }
             }
-            panic!("there was too little to mint");
+            minted
         })
     });
     let mut all = Vec::new();

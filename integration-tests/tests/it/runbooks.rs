@@ -80,6 +80,14 @@ fn keys_are_kept_as_their_runbook_says() {
 }
 
 #[test]
+fn a_key_is_replaced_as_its_runbook_says() {
+    let mut place = Rehearsal::new();
+    // Its steps need a stopped daemon.
+    broker(&place).stop();
+    rehearse(&mut place, "rotation.md");
+}
+
+#[test]
 fn every_runbook_is_in_the_index_and_rehearsed() {
     let index = fs::read_to_string(runbooks().join("README.md")).unwrap();
     let this = include_str!("runbooks.rs");
