@@ -11,11 +11,12 @@ use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::hosts::files_with_hosts;
 use breakglass_integration_tests::nginx::Nginx;
 use breakglass_integration_tests::postgres::Postgres;
-use breakglass_integration_tests::record::rows;
+use breakglass_integration_tests::record::{Exported, rows};
 use breakglass_integration_tests::site::Site;
 use breakglass_integration_tests::sshd::said;
 use breakglass_integration_tests::tls_site::Shown as Certified;
 use breakglass_integration_tests::wait::{SOON, until};
+use breakglass_ledger::audit::{Code, Verdict};
 use breakglass_ledger::entry::{Body, Entry};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
@@ -389,4 +390,92 @@ fn the_ledger_says_that_the_x509_list_is_in_force() {
         assert!(statement.contains(line), "{line}: {statement}");
     }
     assert!(statement.contains(&format!("\ndigest: sha256:{digest}\n")), "{statement}");
+}
+
+/// Whoever has the authority's key signs past the broker: no list names what they sign, but the server's
+/// sessions do, and the ledger knows no such number.
+#[test]
+fn a_certificate_that_the_ledger_does_not_know_is_found_where_it_is_used() {
+    const UNKNOWN: u64 = 4_711;
+    let site = Site::under(files_with_hosts(&["db-1"]));
+    let daemon = site.serve();
+    let pins = Pins::of(&site, &daemon);
+    let told = Told::new("db-1", &pins);
+    let ca = site.state().join("x509-ca.pem");
+    let list = fs::read_to_string(site.state().join("lists/current/crl.pem")).unwrap();
+    let postgres = Postgres::start(&fs::read_to_string(&ca).unwrap(), &list);
+    let stolen = past_the_broker(&site, told.dir.path(), UNKNOWN);
+    told.write(
+        &pins,
+        &format!(
+            "x509-ca = \"{}\"\n[[target]]\nkind = \"postgresql\"\nssl-crl-dir = \"{}\"\nconnection = \"{}\"\n",
+            ca.display(),
+            postgres.site.path("crls").display(),
+            postgres.administrator(),
+        ),
+    );
+    let _agent = told.run();
+    let mut session = postgres.psql(&stolen, "select pg_sleep(300)").spawn().unwrap();
+    until("the ledger says that nobody was given it", SOON, || {
+        rows(&site.ledger()).iter().find_map(|bytes| {
+            let Body::Reconciled(seen) = Entry::parse(bytes).unwrap().body else { return None };
+            let (target, unlogged) = (seen.target.as_str(), &seen.unlogged);
+            assert_eq!((target, unlogged.as_slice()), ("db-1.postgresql", &[UNKNOWN][..]));
+            Some(())
+        })
+    });
+    let _ = (session.kill(), session.wait());
+    let trust = site.trust();
+    daemon.stop();
+    let report = Exported::at_rest(&site).verify(&trust);
+    assert_eq!(report.verdict, Verdict::Suspect);
+    let found: Vec<_> = report.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(found, [Code::UnloggedCredential]);
+}
+
+/// A certificate by the authority's key as it lies in the state directory, made by the stock tool.
+fn past_the_broker(site: &Site, dir: &Path, seq: u64) -> Certified {
+    let keys = site.state().join("keys");
+    let shown = Certified { certificate: dir.join("past.crt"), key: dir.join("past.key") };
+    let openssl = |words: &[&str]| {
+        let mut openssl = Command::new("openssl");
+        said(openssl.args(words).current_dir(dir))
+    };
+    openssl(&[
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=bg-req-0192f0c1-sam",
+        "-keyout",
+        "past.key",
+        "-out",
+        "past.csr",
+    ]);
+    fs::write(dir.join("past.ext"), "extendedKeyUsage = clientAuth\n").unwrap();
+    let (ca, key) = (keys.join("x509-ca.crt"), keys.join("x509-ca.pem"));
+    let serial = format!("0x{seq:016x}0123456789abcdef");
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        "past.csr",
+        "-CA",
+        ca.to_str().unwrap(),
+        "-CAkey",
+        key.to_str().unwrap(),
+        "-set_serial",
+        &serial,
+        "-days",
+        "1",
+        "-extfile",
+        "past.ext",
+        "-out",
+        "past.crt",
+    ]);
+    shown
 }
