@@ -119,27 +119,28 @@ fn nobody_collects_again_with_another_key() {
 /// file, whatever it looks like, and no message of the wire has a place for one.
 #[test]
 fn nothing_that_is_sent_says_where_to_write() {
-    let dev = Dev::start();
+    let mut dev = Dev::start();
     let aim = dev.path("aim");
     fs::create_dir(&aim).unwrap();
-    // Lists have their version in their name.
-    let names = || -> BTreeSet<String> {
+    // Of a daemon that is stopped, so that none of them is about to be replaced. Lists have their version in
+    // their name.
+    let names = |dev: &Dev| -> BTreeSet<String> {
         let all = below(&dev.path("broker/state"));
         all.iter().map(|path| path.replace(|c: char| c.is_ascii_digit(), "")).collect()
     };
-    let ask = |reason: &str| {
+    let ask = |dev: &Dev, reason: &str| {
         let asked = ["request", "solo", "--incident", "INC-1", "--ttl", "10m", "--reason", reason];
         let id = dev.done("sam", &asked);
         dev.done("sam", &["collect", &id, "--out", "taken"]);
         dev.done("sam", &["drop", &id, "--reason", reason]);
     };
-    ask("customers");
-    let before = names();
+    ask(&dev, "customers");
+    let before = dev.while_stopped(names);
     let aim_text = aim.display().to_string();
     for form in
         ["AIM/a", "file://AIM/b", "|tee AIM/c", "$(touch AIM/d)", "`touch AIM/e`", "../aim/f"]
     {
-        ask(&form.replace("AIM", &aim_text));
+        ask(&dev, &form.replace("AIM", &aim_text));
     }
     // People say by which channel they are told; only channels of the configuration exist.
     let file = dev.path("broker/policy/people.toml");
@@ -150,9 +151,9 @@ fn nothing_that_is_sent_says_where_to_write() {
     fs::write(&file, changed).unwrap();
     dev.done("pia", &["policy", "sign", "broker/policy", "--yes"]);
     dev.done("pia", &["policy", "push", "broker/policy", "--yes"]);
-    ask("customers again");
+    ask(&dev, "customers again");
     assert_eq!(below(&aim), BTreeSet::new());
-    assert_eq!(names(), before, "files of the same names as before");
+    assert_eq!(dev.while_stopped(names), before, "files of the same names as before");
     for file in fs::read_dir(root().join("proto/breakglass/v1")).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         let fields = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
