@@ -16,6 +16,7 @@ use breakglass_rules::{Pending, Request, World};
 
 use super::DeskError;
 use super::agenda::Agenda;
+use super::folded::Folded;
 use super::live::Live;
 use super::published::Lists;
 use super::recall::{self, Recall};
@@ -26,9 +27,6 @@ use crate::crl::{Entries, KEPT_SECONDS, Line};
 use crate::deny;
 use crate::mint::{MintError, SignedList};
 use crate::store::{Anchored, RevokedX509};
-
-/// Requests kept folded. One takes about 2 KiB; beyond this they are folded from the ledger again.
-const REQUESTS_MAX: usize = 16_384;
 
 /// Heads kept with their root, so that a recent `seen` line costs no reads. 72 bytes each.
 const ROOTS_MAX: usize = 65_536;
@@ -41,7 +39,7 @@ pub(super) struct Memory {
     in_force: Arc<Policy>,
     rules: Arc<Rules>,
     policies: HashMap<Digest, Arc<Policy>>,
-    requests: HashMap<RequestId, Request>,
+    requests: Folded,
     roots: BTreeMap<u64, Digest>,
     recall: Recall,
     revoked: BTreeSet<u64>,
@@ -78,7 +76,7 @@ impl Memory {
             policies: HashMap::from([(newest.digest, Arc::clone(&in_force))]),
             rules: Arc::new(compile(&in_force)),
             in_force,
-            requests: HashMap::new(),
+            requests: Folded::default(),
             roots: BTreeMap::new(),
             world: Arc::new(read_world(store)?),
             recall: Recall::since(store.head()),
@@ -145,12 +143,17 @@ impl Memory {
         store: &impl Anchored,
         id: RequestId,
     ) -> Result<Option<&Request>, DeskError> {
-        if !self.requests.contains_key(&id) {
+        if !self.requests.holds(id) {
             let Some(request) = fold(store, id)? else { return Ok(None) };
             self.nothing_hidden(store, &request)?;
-            self.keep(request);
+            self.requests.keep(request.id(), request);
         }
-        Ok(self.requests.get(&id))
+        Ok(self.requests.get(id))
+    }
+
+    /// Whether the request is in memory.
+    pub(super) fn holds(&self, id: RequestId) -> bool {
+        self.requests.holds(id)
     }
 
     /// A request that waits may have been denied, or collected, in an entry that the database hides;
@@ -221,12 +224,13 @@ impl Memory {
         if let Body::Requested(_) = &entry.body {
             let request = Request::begin_hashed(entry, digest).map_err(unreadable)?;
             self.agenda.expect_answers(&self.in_force, request.asked());
-            self.keep(request);
+            self.requests.keep(request.id(), request);
             return Ok(());
         }
         // Not in memory: the next command folds it from the ledger, this entry included.
-        if let Some(request) = self.requests.remove(&link.grant) {
-            self.keep(request.apply_hashed(entry, digest).map_err(unreadable)?);
+        if let Some(request) = self.requests.take(link.grant) {
+            let request = request.apply_hashed(entry, digest).map_err(unreadable)?;
+            self.requests.keep(link.grant, request);
         }
         if let Body::Issued(issued) = &entry.body {
             if issued.kind == Kind::X509 {
@@ -252,7 +256,7 @@ impl Memory {
                 self.lists_changed |= self.revoked.remove(&serial);
             }
         }
-        self.requests.remove(&id);
+        self.requests.take(id);
         Ok(began)
     }
 
@@ -347,13 +351,6 @@ impl Memory {
     /// The lists were not signed: they are still to be.
     pub(super) const fn lists_failed(&mut self) {
         self.lists_changed = true;
-    }
-
-    fn keep(&mut self, request: Request) {
-        if self.requests.len() >= REQUESTS_MAX {
-            self.requests.clear();
-        }
-        self.requests.insert(request.id(), request);
     }
 }
 

@@ -11,6 +11,8 @@ mod brought;
 mod clockwork;
 mod enforce;
 mod error;
+mod folded;
+mod foresight;
 mod found;
 mod history;
 mod known;

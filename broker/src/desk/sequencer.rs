@@ -1,13 +1,14 @@
 //! The one thread that decides: takes what is waiting, one transaction for all of it, then answers.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use breakglass_ledger::note::Checkpoint;
 use breakglass_ledger::statement::Kind;
 use breakglass_ledger::time::Timestamp;
 
 use super::batch::{Batch, Draft};
+use super::foresight::Foresight;
 use super::memory::Memory;
 use super::shared::Shared;
 use super::{DeskError, Job, Parts, Receipt, Revoking, Swept};
@@ -34,6 +35,7 @@ pub(super) struct Sequencer {
     believed: Timestamp,
     /// A transaction failed and `memory` may hold what never became durable: read again first.
     stale: bool,
+    foresight: Foresight,
     shared: Arc<Shared>,
 }
 
@@ -78,17 +80,26 @@ impl Sequencer {
         shared.show_next_due(durable.next_due()?.into_iter().chain(memory.next_due()).min());
         drop(durable);
         let (believed, shown) = (clock.now().second(), Arc::clone(&shared));
-        let stale = false;
+        let (stale, foresight) = (false, Foresight::new());
         let sequencer =
-            Self { store, mint, clock, entropy, memory, believed, stale, shared: shown };
+            Self { store, mint, clock, entropy, memory, believed, stale, foresight, shared: shown };
         Ok((sequencer, shared))
     }
 
-    /// Works until it is told to stop, and then on until the queue is empty.
+    /// Works until it is told to stop, and then on until the queue is empty. While nobody waits, looks
+    /// ahead.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         let mut stopping = false;
         loop {
-            let first = if stopping { jobs.try_recv().ok() } else { jobs.recv().ok() };
+            let first = match jobs.try_recv() {
+                Ok(job) => Some(job),
+                Err(TryRecvError::Empty) if !stopping && self.foresight.has_work() => {
+                    self.foresee();
+                    continue;
+                }
+                Err(TryRecvError::Empty) if !stopping => jobs.recv().ok(),
+                Err(_) => None,
+            };
             let Some(first) = first else { break };
             let rest = std::iter::from_fn(|| jobs.try_recv().ok());
             let batch: Vec<Job> =
@@ -106,6 +117,10 @@ impl Sequencer {
                 let head = self.store.head();
                 self.show(head, committed.checkpoint, committed.next_due);
                 self.keep_fresh(head);
+                // The clock knocks every few seconds, if nothing is due.
+                if jobs.iter().any(|job| matches!(job, Job::Sweep(_))) {
+                    self.foresight.look(head.time.second().max(self.believed));
+                }
                 let checkpoint = self.shared.checkpoint();
                 for (job, outcome) in jobs.into_iter().zip(committed.outcomes) {
                     answer(job, outcome, &checkpoint);
@@ -131,11 +146,24 @@ impl Sequencer {
         }
     }
 
+    /// Folds some of what comes due soon.
+    fn foresee(&mut self) {
+        let Self { store, memory, foresight, stale, .. } = self;
+        if *stale {
+            return foresight.rest();
+        }
+        let seen = checked(store).and_then(|durable| foresight.bite(memory, &durable));
+        if let Err(error) = seen {
+            crate::report::fault("reading ahead", &error);
+            foresight.rest();
+        }
+    }
+
     fn transact(&mut self, jobs: &[Job]) -> Result<Committed, DeskError> {
         if self.stale {
             self.recover()?;
         }
-        let Self { store, mint, clock, entropy, memory, believed, stale: _, shared } = self;
+        let Self { store, mint, clock, entropy, memory, believed, shared, .. } = self;
         store.write(|tx| {
             let before = tx.size();
             let can_revoke = shared.can_revoke();
@@ -239,7 +267,7 @@ impl Sequencer {
         let published = std::mem::take(&mut self.memory.lists);
         self.memory = Memory::load(&durable, self.mint.public().origin.clone())?;
         self.memory.lists = published;
-        self.stale = false;
+        (self.stale, self.foresight) = (false, Foresight::new());
         let checkpoint = durable.newest_checkpoint().map(str::to_owned);
         let (request_due, head) = (durable.next_due()?, durable.head());
         self.shared.show_tokens(&mut self.memory.tokens, head.time.second(), true);
@@ -352,76 +380,4 @@ fn sign_lists(
 }
 
 #[cfg(test)]
-mod tests {
-    use breakglass_ledger::bytes::{Digest, Salt};
-    use breakglass_ledger::entry::{Anchor, Body, Entry};
-    use breakglass_ledger::note::SignedCheckpoint;
-    use breakglass_ledger::policy::sample;
-    use breakglass_ledger::statement::{Act, ActKind, Statement};
-    use breakglass_ledger::time::Moment;
-
-    use super::*;
-    use crate::clock::FakeClock;
-    use crate::desk::{PolicyBundle, found};
-    use crate::entropy::SeededEntropy;
-    use crate::mint::SamplePerson;
-    use crate::store::StoreError;
-
-    /// A sequencer over a fresh ledger under the sample policy.
-    fn sequencer(dir: &std::path::Path) -> Sequencer {
-        let entropy = Arc::new(SeededEntropy::new(3));
-        let clock = Arc::new(FakeClock::at(Moment::from_unix_millis(1_795_341_600_000)));
-        let people = ["pia", "sam", "ada", "bob", "eve"];
-        let keys = people.map(|name| {
-            SamplePerson::create(&dir.join(name), name, entropy.as_ref()).expect("a key")
-        });
-        let listed: Vec<_> =
-            people.into_iter().zip(keys.iter().map(SamplePerson::public)).collect();
-        let files = sample(&listed);
-        Mint::create(dir, "test", entropy.as_ref(), clock.now().second()).expect("keys");
-        let mint = Mint::open(dir, "test").expect("keys");
-        let mut store = Store::create(&dir.join("ledger"), &mint.public().log).expect("a ledger");
-        let act = Act::Policy(files.manifest(1, Digest::ZERO));
-        let log = mint.public().origin.clone();
-        let nonce = Salt::from_bytes([1; 16]);
-        let manifest = Statement::compose(&log, None, act, None, nonce).expect("composes");
-        let signed = keys[0].sign(&ActKind::Policy.namespace(), manifest.text().as_bytes());
-        let bundle = PolicyBundle { signatures: vec![signed.expect("signs")], files };
-        found(&mut store, &mint, clock.as_ref(), entropy.as_ref(), &manifest, &bundle)
-            .expect("founded");
-        Sequencer::open(Parts { store, mint, clock, entropy }).expect("opens").0
-    }
-
-    /// The outcome of a commit can be unknown. Found durable after all, it was remembered and not
-    /// shown: a revocation in it stayed off the list until the next entry.
-    #[test]
-    fn what_turns_out_to_be_durable_is_shown_without_waiting_for_the_next_entry() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut sequencer = sequencer(dir.path());
-        let shown = sequencer.shared.checkpoint();
-        let note = SignedCheckpoint::parse(&shown).expect("a note");
-        let (checkpoint, cosignatures) = note.to_parts();
-        let Sequencer { store, mint, clock, .. } = &mut sequencer;
-        let newest = store.write(|tx| {
-            let entry = Entry {
-                seq: tx.size(),
-                time: clock.now(),
-                prev: tx.hash(),
-                salt: Salt::from_bytes([2; 16]),
-                log: mint.public().origin.clone(),
-                body: Body::Anchor(Anchor { checkpoint, cosignatures }),
-            };
-            tx.append(&entry)?;
-            let Head { size, root, .. } = tx.head();
-            let origin = mint.public().origin.clone();
-            let note =
-                mint.sign_checkpoint(&Checkpoint { origin, size, root }).expect("a checkpoint");
-            tx.put_checkpoint(&note)?;
-            Ok::<_, StoreError>(note)
-        });
-        sequencer.stale = true;
-        sequencer.transact(&[]).expect("goes on");
-        assert_eq!(*sequencer.shared.checkpoint(), *newest.expect("durable"));
-        assert_eq!(sequencer.shared.lists().version, 3);
-    }
-}
+mod tests;

@@ -137,14 +137,15 @@ impl Read {
     ) -> Result<Vec<(RequestId, Due, Timestamp)>, StoreError> {
         let limit = limit.min(PAGE_ROWS_MAX);
         let mut agenda = Vec::new();
-        for (due, state) in Due::ALL {
+        for due in Due::EACH {
             let mut select = self.connection()?.prepare_cached(
                 "SELECT id, due FROM request WHERE state = ?1 AND state < 4 AND due <= ?2
                  ORDER BY due, seq LIMIT ?3",
             )?;
-            let rows = select.query_map((state.number(), now.unix_seconds(), limit), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+            let rows = select
+                .query_map((due.state().number(), now.unix_seconds(), limit), |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
             for row in rows {
                 let (bytes, at) = row?;
                 agenda.push((id(bytes)?, due, Timestamp::from_unix_seconds(at)));
@@ -162,15 +163,30 @@ impl Read {
     /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
     pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut next: Option<u64> = None;
-        for (_, state) in Due::ALL {
+        for due in Due::EACH {
             let mut select = self.connection()?.prepare_cached(
                 "SELECT due FROM request WHERE state = ?1 AND state < 4 AND due IS NOT NULL
                  ORDER BY due LIMIT 1",
             )?;
-            let due = select.query_row([state.number()], |row| row.get(0)).optional()?;
+            let due = select.query_row([due.state().number()], |row| row.get(0)).optional()?;
             next = [next, due].into_iter().flatten().min();
         }
         Ok(next.map(Timestamp::from_unix_seconds))
+    }
+
+    /// For which requests the clock does `what`, the first whose time comes first, after `after`; at most
+    /// `limit` and [`PAGE_ROWS_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if a row holds what it cannot hold; [`StoreError::Database`].
+    pub fn due_after(
+        &self,
+        what: Due,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        self.page(what.state(), after, limit)
     }
 
     /// Requests without a credential yet, the first to lapse first, after `after`; at most `limit`

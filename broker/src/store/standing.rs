@@ -57,9 +57,17 @@ pub enum Due {
 }
 
 impl Due {
-    /// What the clock does in which state.
-    pub(super) const ALL: [(Self, State); 3] =
-        [(Self::Lapse, State::Open), (Self::Expire, State::Live), (Self::Close, State::Ended)];
+    /// All that the clock does.
+    pub const EACH: [Self; 3] = [Self::Lapse, Self::Expire, Self::Close];
+
+    /// In which state of a request it is done.
+    pub(super) const fn state(self) -> State {
+        match self {
+            Self::Lapse => State::Open,
+            Self::Expire => State::Live,
+            Self::Close => State::Ended,
+        }
+    }
 }
 
 /// One request, as derived from its entries.
