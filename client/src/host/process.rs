@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirEntryExt;
 use std::path::PathBuf;
 
 /// One process: its number may be given to another, the time of its start may not.
@@ -23,12 +24,28 @@ pub(super) struct Seen {
     pub(super) name: String,
 }
 
-/// Every process there is.
-pub(super) fn all() -> HashMap<i32, Seen> {
+/// The number of every process there is, and what names its entry in `/proc`: when the number is given
+/// to another process, that one has another entry. Costs a small part of reading what is in it.
+pub(super) fn entries() -> impl Iterator<Item = (i32, u64)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.ino())))
+}
+
+/// Every process there is.
+pub(super) fn all() -> impl Iterator<Item = Seen> {
     // Whoever ended meanwhile is not there any more.
-    pids.filter_map(|pid| look(pid).map(|seen| (pid, seen))).collect()
+    entries().filter_map(|(pid, _)| look(pid))
+}
+
+/// Processes as they are during one look, each read when it is first asked for.
+#[derive(Debug, Default)]
+pub(super) struct Table(HashMap<i32, Option<Seen>>);
+
+impl Table {
+    /// The process of this number, if there is one.
+    pub(super) fn get(&mut self, pid: i32) -> Option<&Seen> {
+        self.0.entry(pid).or_insert_with(|| look(pid)).as_ref()
+    }
 }
 
 /// The process of this number, if there is one.
@@ -64,10 +81,11 @@ pub(super) fn auth_info(pid: i32) -> Option<PathBuf> {
 
 /// The process of `sshd` that serves the session in which `pid` runs: the nearest one above it that
 /// is `sshd`, but never the one that listens.
-pub(super) fn session_of(pid: i32, all: &HashMap<i32, Seen>) -> Option<Process> {
-    let mut seen = all.get(&pid)?;
+pub(super) fn session_of(pid: i32, table: &mut Table) -> Option<Process> {
+    let mut parent = table.get(pid)?.parent;
     for _ in 0..DEPTH_MAX {
-        seen = all.get(&seen.parent)?;
+        let seen = table.get(parent)?;
+        parent = seen.parent;
         if matches!(seen.name.as_str(), "sshd" | "sshd-session") {
             let line = fs::read(format!("/proc/{}/cmdline", seen.process.pid)).ok()?;
             let listens = String::from_utf8_lossy(&line).contains("[listener]");
@@ -96,8 +114,20 @@ mod tests {
     #[test]
     fn we_are_among_all_and_nobody_else_has_our_start() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        let us = all().remove(&pid).unwrap().process;
+        let us = all().find(|seen| seen.process.pid == pid).unwrap().process;
         assert!(is_alive(us));
         assert!(!is_alive(Process { started: us.started + 1, ..us }));
+    }
+
+    #[test]
+    fn an_entry_is_named_the_same_as_long_as_the_process_lives() {
+        let named = |pid| entries().find(|(one, _)| *one == pid);
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let before = named(pid).unwrap();
+        assert_eq!(named(pid), Some(before));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(named(pid), None);
     }
 }

@@ -8,14 +8,15 @@
 //! process that serves it from when it was first seen, whatever is shown afterwards; and what is ended
 //! is always what stands above the process that showed it, so that nobody ends another's session.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use breakglass_ledger::time::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use ssh_key::Certificate;
 
-use super::process::{self, Process};
+use super::process::{self, Process, Table};
 use super::trusted::Trusted;
 use crate::state::read_bounded;
 
@@ -24,6 +25,10 @@ const AUTH_INFO_MAX: u64 = 64 * 1024;
 
 /// Most sessions remembered. A host with more is no host that people log in to one by one.
 const SESSIONS_MAX: usize = 16_384;
+
+/// How often everything is looked at anew, whatever was known of it. In between only those processes are
+/// read that are new or may still turn out to be in a session: reading all takes some milliseconds.
+const ANEW_EVERY: Duration = Duration::from_secs(10);
 
 /// Times that a session is asked to end before it is made to.
 const ASKED_MAX: u32 = 3;
@@ -47,41 +52,74 @@ pub(super) struct Session {
 pub(super) struct Sessions {
     authority: Trusted,
     open: BTreeMap<Process, Session>,
-    /// Processes that were looked at, by what they were then.
-    looked: HashSet<(Process, String)>,
+    /// Processes that were looked at, by their number.
+    looked: HashMap<i32, Looked>,
+    /// When everything was looked at last.
+    anew: Instant,
+}
+
+/// A process that was looked at.
+#[derive(Debug)]
+struct Looked {
+    /// What names its entry in `/proc`.
+    entry: u64,
+    /// Its name then; `None` if nothing more can come of it. Nobody gets into a session of `sshd` but
+    /// by being started in it, so who was outside once remains there.
+    open: Option<String>,
 }
 
 impl Sessions {
     /// Those under certificates of `authority`.
     pub(super) fn new(authority: Trusted) -> Self {
-        Self { authority, open: BTreeMap::new(), looked: HashSet::new() }
+        Self { authority, open: BTreeMap::new(), looked: HashMap::new(), anew: Instant::now() }
     }
 
     /// Looks at what runs now; answers the sessions that are new.
     pub(super) fn look(&mut self) -> Vec<Session> {
-        let all = process::all();
-        let now: HashSet<(Process, String)> =
-            all.values().map(|seen| (seen.process, seen.name.clone())).collect();
         self.open.retain(|server, _| process::is_alive(*server));
-        let mut fresh = Vec::new();
-        for (process, name) in now.difference(&self.looked) {
-            // It becomes another program in a moment, and is looked at then.
-            if name.starts_with("sshd") || self.open.len() >= SESSIONS_MAX {
-                continue;
-            }
-            let Some(server) = process::session_of(process.pid, &all) else { continue };
-            if let Some(known) = self.open.get_mut(&server) {
-                known.members.insert(*process);
-                continue;
-            }
-            let Some(path) = process::auth_info(process.pid) else { continue };
-            let Some(mut session) = self.read(&path) else { continue };
-            session.members.insert(*process);
-            fresh.push(session.clone());
-            self.open.insert(server, session);
+        if self.anew.elapsed() >= ANEW_EVERY {
+            self.looked.clear();
+            self.anew = Instant::now();
         }
-        self.looked = now;
+        let mut before = std::mem::take(&mut self.looked);
+        let (mut table, mut fresh) = (Table::default(), Vec::new());
+        for (pid, entry) in process::entries() {
+            let known = before.remove(&pid).filter(|known| known.entry == entry);
+            let looked = match known {
+                Some(known) if known.open.is_none() => known,
+                known => {
+                    let Some(name) = table.get(pid).map(|seen| seen.name.clone()) else { continue };
+                    let is_as_before =
+                        known.is_some_and(|known| known.open.as_ref() == Some(&name));
+                    let is_done = !is_as_before && self.meet(pid, &mut table, &mut fresh);
+                    Looked { entry, open: (!is_done).then_some(name) }
+                }
+            };
+            self.looked.insert(pid, looked);
+        }
         fresh
+    }
+
+    /// Finds the session of a process that is new, or became another program. Whether nothing more can
+    /// come of it.
+    fn meet(&mut self, pid: i32, table: &mut Table, fresh: &mut Vec<Session>) -> bool {
+        let Some(seen) = table.get(pid) else { return false };
+        let process = seen.process;
+        // It becomes another program in a moment, and is looked at then.
+        if seen.name.starts_with("sshd") || self.open.len() >= SESSIONS_MAX {
+            return false;
+        }
+        let Some(server) = process::session_of(pid, table) else { return true };
+        if let Some(known) = self.open.get_mut(&server) {
+            known.members.insert(process);
+            return true;
+        }
+        let shown = process::auth_info(pid).and_then(|path| self.read(&path));
+        let Some(mut session) = shown else { return false };
+        session.members.insert(process);
+        fresh.push(session.clone());
+        self.open.insert(server, session);
+        true
     }
 
     /// Ends the sessions of which `is_over`; answers how many have ended by that.
@@ -107,7 +145,7 @@ impl Sessions {
             if over.iter().all(|at| !self.open.contains_key(at)) {
                 break;
             }
-            std::thread::park_timeout(std::time::Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
         ended
     }

@@ -55,8 +55,9 @@ impl Reload {
         if let Some((of, since, before)) = &self.waiting
             && *of == file
         {
-            let now = workers(server)?;
-            if !now.is_empty() && !before.iter().any(|one| process::is_alive(*one)) {
+            // Those of before first: to find who is there now, every process is read.
+            let are_gone = !before.iter().any(|one| process::is_alive(*one));
+            if are_gone && !workers(server)?.is_empty() {
                 (self.in_force, self.waiting) = (Some(file), None);
                 return Ok(true);
             }
@@ -109,8 +110,7 @@ fn run(words: &[String]) -> Result<String, String> {
 
 fn workers(server: &Nginx) -> Result<BTreeSet<Process>, String> {
     let master = master(server)?.pid;
-    let all = process::all().into_values();
-    Ok(all.filter(|one| one.parent == master).map(|one| one.process).collect())
+    Ok(process::all().filter(|one| one.parent == master).map(|one| one.process).collect())
 }
 
 /// The process whose number is in the pid file, if it is one of nginx.
