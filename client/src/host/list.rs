@@ -9,7 +9,7 @@ use breakglass_ledger::sshsig::{SshSig, SshSigError};
 use breakglass_ledger::time::Timestamp;
 
 use super::krl::{Krl, KrlError, LIST_MAX};
-use super::replace::{ReplaceError, replace};
+use super::replace::{Piece, ReplaceError, replace_all, show};
 use super::trusted::Trusted;
 use crate::state::{StateError, read_bounded};
 
@@ -151,11 +151,14 @@ impl Place {
     ///
     /// [`ListError`]; what was in place still is.
     pub fn put(&self, list: &Checked) -> Result<bool, ListError> {
-        let (offered, before) = (list.krl.version, self.floor()?);
+        let held = self.held().ok().flatten();
+        // A crash of the machine may lose the rename of the one file and not that of the other.
+        let in_place = held.as_ref().map_or(0, |held| held.krl.version);
+        let (offered, before) = (list.krl.version, self.floor()?.max(in_place));
         if offered < before {
             return Err(ListError::Older { offered, before });
         }
-        if let Ok(Some(held)) = self.held()
+        if let Some(held) = held
             && held.krl.version == offered
         {
             return if held.bytes == list.bytes {
@@ -164,10 +167,19 @@ impl Place {
                 Err(ListError::Conflict(offered))
             };
         }
-        self.write("krl.sig", list.signature.as_bytes())?;
-        // Before the list: whoever is killed in between takes this list again, and none before it.
-        self.write("krl.version", format!("{offered}\n").as_bytes())?;
-        self.write("krl", &list.bytes)?;
+        let is_list = |bytes: &[u8]| Krl::read_of(bytes, &self.authority.wires()).is_ok();
+        let version = format!("{offered}\n");
+        // The list last: whoever is killed in between takes this list again, and none before it.
+        let pieces: [(&str, &[u8], &dyn Fn(&[u8]) -> bool); 3] = [
+            ("krl.sig", list.signature.as_bytes(), &|_| true),
+            ("krl.version", version.as_bytes(), &|_| true),
+            ("krl", &list.bytes, &is_list),
+        ];
+        let pieces = pieces.map(|(name, bytes, is_good)| {
+            let path = self.dir.join(name);
+            Piece { path, bytes, is_good }
+        });
+        replace_all(&pieces)?;
         Ok(true)
     }
 
@@ -177,7 +189,8 @@ impl Place {
     ///
     /// [`ListError`] if it cannot be written.
     pub fn touch(&self, now: Timestamp) -> Result<(), ListError> {
-        self.write("reached", format!("{}\n", now.unix_seconds()).as_bytes())
+        // What a crash of the machine makes of it at worst: that none was reached.
+        Ok(show(&self.dir.join("reached"), format!("{}\n", now.unix_seconds()).as_bytes())?)
     }
 
     /// When a broker was last reached; the beginning of time if never, or nobody can tell.
@@ -186,12 +199,5 @@ impl Place {
         let text = read_bounded(&self.dir.join("reached"), 32).ok().flatten().unwrap_or_default();
         let seconds = String::from_utf8_lossy(&text).trim().parse().unwrap_or(0);
         Timestamp::from_unix_seconds(seconds)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ListError> {
-        let is_list = name == "krl";
-        let is_good =
-            |bytes: &[u8]| !is_list || Krl::read_of(bytes, &self.authority.wires()).is_ok();
-        Ok(replace(&self.dir.join(name), bytes, is_good)?)
     }
 }

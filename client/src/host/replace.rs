@@ -21,6 +21,16 @@ pub enum ReplaceError {
     ReadBack(PathBuf),
 }
 
+/// A file that is to be replaced.
+pub(super) struct Piece<'a> {
+    /// Where.
+    pub(super) path: PathBuf,
+    /// By what.
+    pub(super) bytes: &'a [u8],
+    /// What is asked of the bytes as they are read back.
+    pub(super) is_good: &'a dyn Fn(&[u8]) -> bool,
+}
+
 /// Puts `bytes` at `path`, readable for everybody: written beside it, synced, read back, judged by
 /// `is_good`, renamed, so that a reader sees the old or the new one, whole.
 ///
@@ -30,31 +40,77 @@ pub enum ReplaceError {
 pub(super) fn replace(
     path: &Path,
     bytes: &[u8],
-    is_good: impl FnOnce(&[u8]) -> bool,
+    is_good: impl Fn(&[u8]) -> bool,
 ) -> Result<(), ReplaceError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = PathBuf::from(beside);
-    let failed = |why: io::Error| {
-        let _ = fs::remove_file(&beside);
-        ReplaceError::Write { path: path.to_owned(), why }
-    };
-    write(&beside, bytes).map_err(failed)?;
-    // Also what a full disk cut off without saying so is never put in place.
-    if !fs::read(&beside).is_ok_and(|written| written == bytes && is_good(&written)) {
-        let _ = fs::remove_file(&beside);
-        return Err(ReplaceError::ReadBack(path.to_owned()));
-    }
-    fs::rename(&beside, path).map_err(failed)?;
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+    replace_all(&[Piece { path: path.to_owned(), bytes, is_good: &is_good }])
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Puts `pieces` of one directory in place, in this order, none before all of them lie beside their
+/// places, synced and read back: so hardly anybody meets some of them, and the directory is synced
+/// once.
+///
+/// # Errors
+///
+/// [`ReplaceError`]; then the last of them is as it was, and almost always all are.
+pub(super) fn replace_all(pieces: &[Piece<'_>]) -> Result<(), ReplaceError> {
+    let done = prepare(pieces).and_then(|()| {
+        for piece in pieces {
+            fs::rename(beside(&piece.path), &piece.path).map_err(|why| failed(&piece.path, why))?;
+        }
+        let Some(last) = pieces.last() else { return Ok(()) };
+        let dir = last.path.parent().unwrap_or(Path::new("/"));
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(|why| failed(&last.path, why))
+    });
+    if done.is_err() {
+        // Whatever is left of them; what was renamed is not there any more.
+        pieces.iter().for_each(|piece| drop(fs::remove_file(beside(&piece.path))));
+    }
+    done
+}
+
+/// Puts `bytes` at `path` as a whole, without waiting for the disk: a crash of the machine may leave
+/// the old, the new or an empty file.
+///
+/// # Errors
+///
+/// [`ReplaceError`]; then `path` is as it was.
+pub(super) fn show(path: &Path, bytes: &[u8]) -> Result<(), ReplaceError> {
+    let beside = beside(path);
+    let written = write(&beside, bytes).and_then(|_| fs::rename(&beside, path));
+    written.map_err(|why| {
+        let _ = fs::remove_file(&beside);
+        failed(path, why)
+    })
+}
+
+/// Also what a full disk cut off without saying so is never put in place.
+fn prepare(pieces: &[Piece<'_>]) -> Result<(), ReplaceError> {
+    for Piece { path, bytes, is_good } in pieces {
+        let beside = beside(path);
+        let written = write(&beside, bytes).and_then(|file| file.sync_all());
+        written.map_err(|why| failed(path, why))?;
+        if !fs::read(&beside).is_ok_and(|written| written == *bytes && is_good(&written)) {
+            return Err(ReplaceError::ReadBack(path.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    PathBuf::from(beside)
+}
+
+fn failed(path: &Path, why: io::Error) -> ReplaceError {
+    ReplaceError::Write { path: path.to_owned(), why }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(path)?;
     // The process's umask may be narrower, and servers read it as somebody else.
     file.set_permissions(Permissions::from_mode(0o644))?;
     file.write_all(bytes)?;
-    file.sync_all()
+    Ok(file)
 }

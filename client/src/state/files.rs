@@ -28,12 +28,30 @@ pub fn private_dir(dir: &Path) -> Result<(), StateError> {
 ///
 /// [`StateError::Io`]; then `path` is as it was.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    put(path, bytes, File::sync_all)
+}
+
+/// The same without waiting for the disk: a reader sees the old or the new whole, and a crash of the
+/// machine may leave neither. For what is only shown, or means nothing more.
+///
+/// # Errors
+///
+/// [`StateError::Io`]; then `path` is as it was.
+pub fn write_shown(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    put(path, bytes, |_| Ok(()))
+}
+
+fn put(
+    path: &Path,
+    bytes: &[u8],
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), StateError> {
     let random: [u8; 8] = entropy::bytes().map_err(|_| StateError::NoEntropy)?;
     let beside = path.with_extension(format!("{}.tmp", HEXLOWER.encode(&random)));
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        settle(&file)?;
         fs::rename(&beside, path)
     };
     write().map_err(|error| {
