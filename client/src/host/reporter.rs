@@ -1,5 +1,9 @@
 //! Sends what waits to be reported, whenever a broker is there. A thread of its own: the list must not
 //! wait for a broker that does not answer.
+//!
+//! All hosts get a new list in the same moment, and behind one gateway they share what the broker allows
+//! one address. So each draws when it reports, first and again after it was turned away, and holds no
+//! connection while it has nothing to say.
 
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -11,6 +15,7 @@ use breakglass_ledger::time::Timestamp;
 use super::config::HostConfig;
 use super::reports::{Report, Reports};
 use crate::client::Client;
+use crate::entropy;
 use crate::failure::{Exit, Failure};
 use crate::output::{Format, Output};
 
@@ -20,6 +25,18 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Rest after a broker was not there: the first, and the longest.
 const REST: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(500)..=Duration::from_secs(15);
+
+/// From a list's being in force to its being reported. The least is what a list needs to reach everybody:
+/// no report is in its way. The rest spreads a hundred hosts so that each finds the broker free.
+const PAUSE: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(300)..=Duration::from_millis(1500);
+
+/// A connection that was not needed for so long is given up: the broker has seats for 128 of one
+/// address, and hosts need theirs for a moment.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How long is waited for something to report, once there is no connection.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Of what is reported.
 #[derive(Clone, Debug)]
@@ -63,7 +80,7 @@ fn run(config: &HostConfig, about: &About, reports: &Reports, told: &Sender<Stri
             // Nobody listens any more: the agent has ended, and so does the process.
             let _ = told.send(said);
         }
-        std::thread::park_timeout(rest);
+        std::thread::park_timeout(drawn(&(rest.checked_div(2).unwrap_or(rest)..=rest)));
         rest = rest.saturating_mul(2).min(*REST.end());
     }
 }
@@ -80,7 +97,7 @@ fn send_all(
 ) -> Result<(), Failure> {
     let mut client = Client::open(config.client.clone(), ANSWER_WITHIN, true, out)?;
     loop {
-        let Some(report) = reports.next(Duration::from_secs(60)) else { continue };
+        let Some(report) = next(reports, &mut client) else { continue };
         let Some(act) = act(config, about, &report) else {
             reports.done(&report);
             continue;
@@ -100,6 +117,20 @@ fn send_all(
         }
         reports.done(&report);
     }
+}
+
+/// What is to be sent now, if anything is; the connection is given up meanwhile.
+fn next(reports: &Reports, client: &mut Client<'_>) -> Option<Report> {
+    let waiting = reports.next(IDLE).or_else(|| {
+        client.hang_up();
+        reports.next(QUIET)
+    });
+    if !matches!(waiting, Some(Report::Applied(_))) {
+        return waiting;
+    }
+    std::thread::park_timeout(drawn(&PAUSE));
+    // By now a newer list may be in force, and only that is reported.
+    reports.next(Duration::ZERO)
 }
 
 /// The act that says so; `None` if what was kept on disk says nothing.
@@ -123,4 +154,24 @@ fn act(config: &HostConfig, about: &About, report: &Report) -> Option<Act> {
             at: Timestamp::from_unix_seconds(used.at),
         }),
     })
+}
+
+/// A time of this range, by chance; the longest if there is none to be had.
+fn drawn(range: &std::ops::RangeInclusive<Duration>) -> Duration {
+    let spread = range.end().saturating_sub(*range.start());
+    let chance = entropy::bytes().map_or(u32::MAX, u32::from_be_bytes);
+    range.start().saturating_add(spread.mul_f64(f64::from(chance) / f64::from(u32::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_is_of_its_range_and_not_the_same_for_all() {
+        let drawn: Vec<Duration> = (0..64).map(|_| drawn(&PAUSE)).collect();
+        assert!(drawn.iter().all(|one| PAUSE.contains(one)));
+        let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
+        assert!(*most > least.saturating_add(Duration::from_millis(200)), "{drawn:?}");
+    }
 }

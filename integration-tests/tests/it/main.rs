@@ -18,6 +18,7 @@ mod erasure;
 mod faults;
 mod histories;
 mod host;
+mod host_crowd;
 mod host_tls;
 mod intruder;
 mod json;
