@@ -17,7 +17,7 @@ use crate::desk::Desk;
 use crate::krl::SignedList;
 
 /// Lists that hosts follow.
-const FOLLOWED: [&str; 4] =
+pub(super) const FOLLOWED: [&str; 4] =
     ["/v1/ssh/krl", "/v1/jwt/denied.json", "/v1/x509/crl.pem", "/v1/x509/crl.der"];
 
 /// Longest wait: well below what a connection may take as a whole, so that the answer still has time.

@@ -6,6 +6,7 @@
 mod held;
 mod ocsp;
 mod page;
+mod ready;
 mod responder;
 mod routes;
 mod shelf;

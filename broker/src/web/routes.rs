@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, 
 use breakglass_ledger::time::Timestamp;
 use tokio::sync::watch;
 
-use super::held::{Held, PREFERENCE_APPLIED};
+use super::held::{FOLLOWED, Held, PREFERENCE_APPLIED};
 use super::ocsp::{self, Counter};
 use super::page::{Keep, Page, say};
+use super::ready::Ready;
 use super::responder::Responder;
 use super::shelf::Shelf;
 use crate::desk::{Desk, STALE_SECONDS};
@@ -35,6 +36,7 @@ pub(super) struct Shown {
     x509_ca: Option<String>,
     documents: Option<Documents>,
     shelf: Shelf,
+    ready: Ready,
     ocsp: Option<Counter>,
     held: Option<Held>,
     newest: Box<dyn Fn() -> Newest + Send + Sync>,
@@ -76,11 +78,22 @@ impl Shown {
     fn new(ssh_ca: &str, tls_ca: String, newest: Box<dyn Fn() -> Newest + Send + Sync>) -> Self {
         let ssh_ca = format!("{ssh_ca}\n");
         let (x509_ca, documents, ocsp, held) = (None, None, None, None);
-        Self { ssh_ca, tls_ca, x509_ca, documents, shelf: Shelf::default(), ocsp, held, newest }
+        let (shelf, ready) = (Shelf::default(), Ready::default());
+        Self { ssh_ca, tls_ca, x509_ca, documents, shelf, ready, ocsp, held, newest }
     }
 
     fn page(&self, path: &str, version: Option<u64>) -> Option<Page> {
         let newest = (self.newest)();
+        match FOLLOWED.iter().find(|one| **one == path && version.is_none()) {
+            Some(followed) => {
+                let lists = Arc::clone(&newest.list);
+                self.ready.page(followed, lists, || self.made(path, version, newest))
+            }
+            None => self.made(path, version, newest),
+        }
+    }
+
+    fn made(&self, path: &str, version: Option<u64>, newest: Newest) -> Option<Page> {
         match path {
             "/v1/ssh/ca.pub" => Some(Page::new(self.ssh_ca.as_str(), TEXT, Keep::Minutes)),
             "/v1/tls/ca.pem" => {
@@ -90,6 +103,7 @@ impl Shown {
             "/v1/ssh/krl" => self.shelf.take(newest.list, version).map(|list| {
                 Page::new(list.krl.as_slice(), "application/octet-stream", Keep::Ask)
                     .of_list(list.version)
+                    .signed(&list.signature)
             }),
             "/v1/ssh/krl.sig" => self.shelf.take(newest.list, version).map(|list| {
                 Page::new(list.signature.as_str(), TEXT, Keep::Ask).of_list(list.version)
@@ -249,4 +263,4 @@ mod tests;
 mod tests_held;
 
 #[cfg(test)]
-pub(super) use tests::sample;
+pub(super) use tests::{numbered, sample};

@@ -54,7 +54,7 @@ pub(in crate::web) fn sample() -> Shown {
     Shown::new("ssh-ed25519 AAAA", "PEM\n".into(), Box::new(newest))
 }
 
-pub(super) fn numbered(version: u64) -> Arc<SignedList> {
+pub(in crate::web) fn numbered(version: u64) -> Arc<SignedList> {
     let (krl, signature) = (format!("krl {version}").into(), format!("signature {version}"));
     let deny = SignedDeny { json: format!("deny {version}"), signature: format!("sig {version}") };
     Arc::new(SignedList { version, krl, signature, crl: Some(crl(version, NOW)), deny: Some(deny) })
@@ -100,6 +100,20 @@ async fn a_list_and_its_signature_stay_together_while_the_next_comes_out() {
     assert_eq!((status, signature.as_str()), (StatusCode::OK, "signature 1"));
     assert_eq!(side.get("/v1/ssh/krl.sig").await.1, "signature 2");
     assert_eq!(side.get("/v1/ssh/krl?version=3").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_list_brings_its_signature_along() {
+    let side = Side::minting(true);
+    for (version, signature) in [(1, "c2lnbmF0dXJlIDE="), (2, "c2lnbmF0dXJlIDI=")] {
+        side.publish(version);
+        let list = side.ask(Request::get("/v1/ssh/krl")).await;
+        assert_eq!(list.headers()["breakglass-list-signature"], signature);
+        assert_eq!(list.headers()["breakglass-list-version"], version.to_string().as_str());
+    }
+    side.publish(3);
+    let older = side.ask(Request::get("/v1/ssh/krl?version=2")).await;
+    assert_eq!(older.headers()["breakglass-list-signature"], "c2lnbmF0dXJlIDI=");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use super::sessions::Sessions;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::state::{private_dir, write_private};
+use crate::state::{private_dir, write_shown};
 
 /// How often sessions are looked for while nothing else happens: reading every process's entry costs
 /// some milliseconds.
@@ -204,7 +204,7 @@ impl Agent {
         let state = serde_json::json!({ "version": version, "trouble": trouble });
         let path = self.config.state_dir.join("state.json");
         // If this cannot be written either, what is said on stderr is there still.
-        let _ = write_private(&path, format!("{state}\n").as_bytes());
+        let _ = write_shown(&path, format!("{state}\n").as_bytes());
     }
 }
 
@@ -212,21 +212,29 @@ impl Agent {
 fn newest(place: &Place, asked: Asked<'_>) -> Result<Heard<Checked>, String> {
     let Asked { address, known, wait } = asked;
     let question = Question { address, path: "/v1/ssh/krl", known, wait, limit: LIST_MAX };
-    let Page { body, etag, version } = match fetch::get(question)? {
+    let Page { body, etag, version, signature } = match fetch::get(question)? {
         Answer::Page(page) => page,
         Answer::Unchanged { held } => return Ok(Heard::Unchanged { held }),
     };
+    let signature = match signature {
+        Some(signature) => signature,
+        None => fetched(Question { known: None, wait: Duration::ZERO, ..question }, version)?,
+    };
+    let signature = String::from_utf8_lossy(&signature);
+    let checked = place.check(&body, &signature).map_err(|error| error.to_string())?;
+    Ok(Heard::New(checked, etag))
+}
+
+/// The signature of the list `version`, from a broker that does not send it along.
+fn fetched(question: Question<'_>, version: Option<u64>) -> Result<Vec<u8>, String> {
     let path = version.map_or_else(
         || "/v1/ssh/krl.sig".to_owned(),
         |version| format!("/v1/ssh/krl.sig?version={version}"),
     );
-    let question = Question { path: &path, known: None, wait: Duration::ZERO, ..question };
-    let Answer::Page(signature) = fetch::get(question)? else {
-        return Err(format!("http://{address}{path}: nothing came"));
+    let Answer::Page(signature) = fetch::get(Question { path: &path, ..question })? else {
+        return Err(format!("http://{}{path}: nothing came", question.address));
     };
-    let signature = String::from_utf8_lossy(&signature.body).into_owned();
-    let checked = place.check(&body, &signature).map_err(|error| error.to_string())?;
-    Ok(Heard::New(checked, etag))
+    Ok(signature.body)
 }
 
 pub(super) fn cannot(error: &ListError) -> Failure {

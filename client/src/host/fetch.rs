@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use data_encoding::BASE64;
+
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -26,6 +28,8 @@ pub(super) struct Page {
     pub(super) etag: Option<String>,
     /// The list's version, as the server says; not believed, only asked for again.
     pub(super) version: Option<u64>,
+    /// Its signature file, if the server sends it along.
+    pub(super) signature: Option<Vec<u8>>,
 }
 
 /// A question: where, for what, and what is known already.
@@ -117,7 +121,9 @@ fn read(answer: &[u8]) -> Result<Answer, &'static str> {
         return Err("the answer is cut off");
     }
     let version = header("breakglass-list-version").and_then(|text| text.parse().ok());
-    Ok(Answer::Page(Page { body: body.to_vec(), etag: header("etag"), version }))
+    let signature = header("breakglass-list-signature");
+    let signature = signature.and_then(|text| BASE64.decode(text.as_bytes()).ok());
+    Ok(Answer::Page(Page { body: body.to_vec(), etag: header("etag"), version, signature }))
 }
 
 /// For a connection, and for each part of an answer.
@@ -135,9 +141,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_whole_page_or_unchanged() {
-        let page = b"HTTP/1.1 200 OK\r\nETag: \"a\"\r\nBreakglass-List-Version: 7\r\nContent-Length: 3\r\n\r\nkrl";
-        let expected =
-            Page { body: b"krl".to_vec(), etag: Some("\"a\"".to_owned()), version: Some(7) };
+        let page = b"HTTP/1.1 200 OK\r\nETag: \"a\"\r\nBreakglass-List-Version: 7\r\n\
+            Breakglass-List-Signature: c2ln\r\nContent-Length: 3\r\n\r\nkrl";
+        let expected = Page {
+            body: b"krl".to_vec(),
+            etag: Some("\"a\"".to_owned()),
+            version: Some(7),
+            signature: Some(b"sig".to_vec()),
+        };
         assert_eq!(read(page), Ok(Answer::Page(expected)));
         let none = b"HTTP/1.1 304 Not Modified\r\n\r\n";
         assert_eq!(read(none), Ok(Answer::Unchanged { held: false }));
