@@ -14,6 +14,7 @@ use crate::config::{Config, Layout};
 use crate::crl::Number;
 use crate::desk::{Desk, DeskError, Revoking};
 use crate::house::{self, HouseError};
+use crate::init::write_trusted;
 use crate::mint::{Custody, KeyTokens, MintError, SignedList};
 use crate::notify::{Board, Channels, NotifyError};
 use crate::probe::{self, CaError};
@@ -126,6 +127,11 @@ pub async fn start(
     let channels = Channels::open(&config.notify)?;
     let mut parts =
         house::open(&config.state, custody, Arc::clone(&clock), guard, options.accept_clock)?;
+    // What interrupted `breakglassd rotate` may have left undone. The public pages say the same, so the
+    // daemon that cannot write them is of more use than none.
+    if let Err(error) = write_trusted(&Layout::of(&config.state), parts.mint.public()) {
+        crate::report::fault("writing the files for hosts and clients", &error);
+    }
     parts.mint.issue_as(config.jwt.as_ref().map(|jwt| jwt.issuer.clone()));
     let (names, addresses) = split_names(&config.names);
     let certificate_clock = Arc::clone(&clock);

@@ -1,6 +1,7 @@
 //! What people and hosts need to know of a new ledger, as files; nothing in them is secret.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use breakglass_ledger::audit::TrustFile;
 use breakglass_ledger::entry::Body;
@@ -11,7 +12,7 @@ use breakglass_ledger::statement::{Act, Statement};
 use super::InitError;
 use crate::config::Layout;
 use crate::deny;
-use crate::house;
+use crate::house::{self, HouseError};
 use crate::krl;
 use crate::mint::{Mint, PublicParts};
 use crate::store::{GuardPolicy, Store, StoreError};
@@ -33,24 +34,32 @@ pub(crate) fn write_papers(
     house::write_new(&layout.trust(), trust(public, files)?.as_bytes(), 0o644)?;
     let client = client_config(public, advertise);
     house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
-    write_trusted(layout, public)
+    Ok(write_trusted(layout, public)?)
 }
 
-/// What hosts and clients trust, as files: the keys that are next or old among them.
-pub(crate) fn write_trusted(layout: &Layout, public: &PublicParts) -> Result<(), InitError> {
-    house::write_new(&layout.ssh_ca(), ssh_ca(public).as_bytes(), 0o644)?;
+/// What hosts and clients trust, as files: the keys that are next or old among them. Files that say so
+/// already are left alone.
+pub(crate) fn write_trusted(layout: &Layout, public: &PublicParts) -> Result<(), HouseError> {
+    bring_up_to_date(&layout.ssh_ca(), &ssh_ca(public))?;
     if let Some(ca) = public.x509_cas_pem() {
-        house::write_new(&layout.x509_ca(), ca.as_bytes(), 0o644)?;
+        bring_up_to_date(&layout.x509_ca(), &ca)?;
     }
-    house::write_new(&layout.lists_allowed(), lists_allowed(public).as_bytes(), 0o644)?;
+    bring_up_to_date(&layout.lists_allowed(), &lists_allowed(public))?;
     // What else stands in it, addresses among it, is not ours to know.
     if let Ok(client) = std::fs::read_to_string(layout.client()) {
         let client = replaced(&client, TLS_CA_BEGINS, &public.tls_cas_pem());
         let x509 = public.x509_cas_pem().unwrap_or_default();
         let client = replaced(&client, X509_CA_BEGINS, &x509);
-        house::write_new(&layout.client(), client.as_bytes(), 0o644)?;
+        bring_up_to_date(&layout.client(), &client)?;
     }
     Ok(())
+}
+
+fn bring_up_to_date(path: &Path, text: &str) -> Result<(), HouseError> {
+    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    house::write_new(path, text.as_bytes(), 0o644)
 }
 
 /// `client` with `ca` between these marks, if it has them.

@@ -100,7 +100,8 @@ pub enum MintError {
     },
     /// A key is in a token, where its successor cannot be made ahead.
     #[error(
-        "the key {role} is in a PKCS#11 token, and `rotate` replaces keys in files alone; nothing was made"
+        "the key {role} is in a PKCS#11 token, and `rotate` replaces keys in files alone; nothing was made. \
+         Begin a new state directory with `breakglassd init`, its keys in the token, beside this one"
     )]
     InToken {
         /// Which key.

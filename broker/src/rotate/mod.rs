@@ -19,7 +19,7 @@ use crate::config::Layout;
 use crate::desk::{Desk, DeskError, Parts};
 use crate::entropy::SystemEntropy;
 use crate::house::{self, HouseError};
-use crate::init::{InitError, write_trusted};
+use crate::init::write_trusted;
 use crate::mint::{Custody, Mint, MintError, PublicParts, Stage};
 use crate::store::{GuardPolicy, StoreError};
 
@@ -69,7 +69,7 @@ pub enum RotateError {
     Store(#[from] StoreError),
     /// What hosts and clients are given could not be written.
     #[error("the files for hosts and clients could not be written; run the same step again")]
-    Papers(#[source] Box<InitError>),
+    Papers(#[source] HouseError),
     /// There is a next key already.
     #[error("there is a next key for {} already; go on with `rotate switch`", .0.name())]
     Prepared(KeyRole),
@@ -120,6 +120,8 @@ pub fn run(
     // Nor does `breakglassd keys` encrypt meanwhile what is moved here.
     let _alone = house::alone(state)?;
     let parts = open(state, custody)?;
+    // A step before may have been interrupted between the keys and these files; to repeat it is refused.
+    give_out(state, parts.mint.public())?;
     let now = SystemClock.now().second();
     let done = match step {
         Step::Prepare => prepare(state, custody, &parts, role, now)?,
@@ -127,10 +129,13 @@ pub fn run(
         Step::Retire { forced } => retire(state, &parts, role, now, forced.as_deref())?,
         Step::Abandon => abandon(state, &parts, role)?,
     };
-    let mint = house::existing_keys(state, custody)?;
-    let papers = write_trusted(&Layout::of(state), mint.public());
-    papers.map_err(|error| RotateError::Papers(Box::new(error)))?;
+    give_out(state, house::existing_keys(state, custody)?.public())?;
     Ok(done)
+}
+
+/// What hosts and clients trust from here on, as files.
+fn give_out(state: &Path, public: &PublicParts) -> Result<(), RotateError> {
+    write_trusted(&Layout::of(state), public).map_err(RotateError::Papers)
 }
 
 fn open(state: &Path, custody: &Custody) -> Result<Parts, RotateError> {
@@ -218,7 +223,7 @@ fn retire(
     let reader = parts.store.reader()?;
     // Of all before any is removed: what is refused has changed nothing.
     for (_, seq) in &old {
-        let until = if signs_credentials(role) { reader.outlived(*seq)? } else { None };
+        let until = reader.outlived(role, *seq)?;
         if let (Some(until), None) = (until.filter(|until| now < *until), forced) {
             return Err(RotateError::StillCounts { role, until });
         }
@@ -250,15 +255,6 @@ fn next(public: &PublicParts, role: KeyRole) -> Option<(Timestamp, String)> {
         Stage::Next { since } => Some((since, other.key.named().ok()?)),
         Stage::Old { .. } => None,
     })
-}
-
-/// Lists are signed anew under the new key, and so is the daemon's own certificate: nothing of theirs is
-/// left to wait for.
-const fn signs_credentials(role: KeyRole) -> bool {
-    match role {
-        KeyRole::SshCa | KeyRole::X509Ca | KeyRole::JwtKey => true,
-        KeyRole::Lists | KeyRole::TlsCa => false,
-    }
 }
 
 #[cfg(test)]

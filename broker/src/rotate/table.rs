@@ -7,7 +7,7 @@ use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::KeyRole;
 use breakglass_ledger::time::Timestamp;
 
-use super::{PUBLISHED_SECONDS, RotateError, open, signs_credentials};
+use super::{PUBLISHED_SECONDS, RotateError, open};
 use crate::house;
 use crate::mint::{Custody, OtherKey, PublicParts, RoleKey, Stage};
 use crate::store::Reader;
@@ -77,8 +77,7 @@ fn row(other: &OtherKey, reader: Option<&Reader>) -> Result<Row, RotateError> {
             what: "then rotate switch",
         },
         Stage::Old { until } => {
-            let reader = reader.filter(|_| signs_credentials(role));
-            let counts = reader.map(|reader| reader.outlived(until)).transpose()?.flatten();
+            let counts = reader.map(|reader| reader.outlived(role, until)).transpose()?.flatten();
             let mark = format!("until entry {until}");
             Row { role, stage: "old", key, mark, until: counts, what: "then rotate retire" }
         }

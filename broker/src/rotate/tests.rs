@@ -94,6 +94,25 @@ fn a_switch_that_only_the_ledger_knows_is_finished_by_the_next_start() {
     }
 }
 
+/// Killed after the keys and before the files for hosts and clients: to repeat the step is refused, so
+/// the files went on naming a key that is retired.
+#[test]
+fn files_that_an_interrupted_step_left_are_brought_up_to_date_by_the_next_one() {
+    let (_dir, state) = house();
+    let role = KeyRole::SshCa;
+    step(&state, role, &Step::Prepare).unwrap();
+    step(&state, role, &Step::Switch { now: true }).unwrap();
+    let Stage::Old { until } = public(&state).others_of(role).next().unwrap().stage else {
+        panic!("no old key")
+    };
+    Mint::remove_key(&state, role, Stage::Old { until }).unwrap();
+    let given = || std::fs::read_to_string(Layout::of(&state).ssh_ca()).unwrap().lines().count();
+    assert_eq!(given(), 2, "as it was left");
+    let again = step(&state, role, &Step::Retire { forced: None });
+    assert!(matches!(again, Err(RotateError::NoneOld(_))));
+    assert_eq!(given(), 1);
+}
+
 /// Whoever puts a key of their own into the directory, or restores an older one, is told.
 #[test]
 fn keys_that_the_ledger_does_not_name_are_not_used() {

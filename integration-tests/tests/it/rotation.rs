@@ -2,8 +2,10 @@
 //! then only what the new one signs. Daemon, client, sshd, openssl, PyJWT and joserfc are real.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use breakglass_integration_tests::agent::{Pins, Told};
 use breakglass_integration_tests::daemon::{Ended, breakglassd, run};
 use breakglass_integration_tests::dev::{Dev, ISSUER};
 use breakglass_integration_tests::sshd::{Lets, Sshd, said};
@@ -26,9 +28,7 @@ impl Stage {
 
     /// One step of `breakglassd rotate`, whoever has the state directory.
     fn rotate(dev: &Dev, words: &[&str]) -> Ended {
-        let mut rotate = breakglassd();
-        rotate.arg("rotate").args(words).arg("--state").arg(dev.path("broker/state"));
-        run(&mut rotate)
+        run(&mut rotating(dev, words))
     }
 
     /// The same with the daemon stopped before and started after; it has to be done.
@@ -115,6 +115,12 @@ fn two_ssh_authorities_are_trusted_until_nothing_of_the_old_one_counts_and_then_
     assert!(host.log_in(&kept.join("id"), "true").is_in(), "the others are not");
     stage.is_verified("meanwhile");
     let (_, last) = stage.grant("orders-db", "ssh", "last");
+    for step in
+        [&["prepare", "jwt-key"][..], &["switch", "jwt-key", "--now"], &["retire", "jwt-key"]]
+    {
+        // Certificates that still count are no tokens.
+        stage.steps(step);
+    }
     let still = stage.dev.while_stopped(|dev| Stage::rotate(dev, &["retire", "ssh-ca"]));
     assert_eq!(still.code, Some(1), "{still:?}");
     assert!(still.err.contains("counts until"), "{still:?}");
@@ -202,4 +208,222 @@ fn two_keys_of_tokens_are_published_until_the_old_ones_tokens_are_over_and_then_
     assert!(said[0].iter().all(|word| word != "ok"), "{said:?}");
     assert!(said[1].iter().all(|word| word == "ok"), "{said:?}");
     stage.is_verified("after");
+}
+
+/// Every step, killed at growing delays and repeated until it is done: no start and no step after it
+/// is stopped by what the killed one left, and the files for hosts say what the keys are.
+#[test]
+fn a_step_that_is_killed_at_any_moment_is_repeated_or_finished() {
+    let mut dev = Dev::start();
+    dev.while_stopped(|dev| {
+        for role in ["ssh-ca", "lists", "x509-ca"] {
+            for (verb, more, count) in
+                [("prepare", None, "2"), ("switch", Some("--now"), "2"), ("retire", None, "1")]
+            {
+                let words: Vec<&str> = [verb, role].into_iter().chain(more).collect();
+                is_done_in_spite_of_kills(dev, &words);
+                let status = Stage::rotate(dev, &["status"]);
+                assert_eq!(status.code, Some(0), "{words:?}: {status:?}");
+                let rows = status.out.lines().filter(|line| line.starts_with(role)).count();
+                assert_eq!(rows.to_string(), count, "{words:?}: {}", status.out);
+            }
+        }
+    });
+    let given = std::fs::read(dev.path("broker/state/ssh-ca.pub")).unwrap();
+    assert_eq!(keys_in(&given), keys_in(&dev.page("/v1/ssh/ca.pub")));
+    assert_eq!(keys_in(&given).len(), 1);
+    dev.done("ada", &["audit", "export", "--out", "after"]);
+    let words = ["audit", "verify", "after", "--trust", "broker/trust.toml"];
+    assert_eq!(dev.done("ada", &words), "verified");
+}
+
+/// Kills the step later and later, and lets it end at last.
+#[expect(clippy::disallowed_methods, reason = "when the kill comes is what is tried")]
+fn is_done_in_spite_of_kills(dev: &Dev, words: &[&str]) {
+    let mut delay = Duration::ZERO;
+    loop {
+        let mut child =
+            rotating(dev, words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(delay);
+        let has_ended = child.try_wait().unwrap().is_some();
+        // What has ended meanwhile cannot be killed, and is not to be.
+        let _ = child.kill();
+        child.wait().unwrap();
+        let status = Stage::rotate(dev, &["status"]);
+        assert_eq!(status.code, Some(0), "{words:?} killed after {delay:?}: {status:?}");
+        if has_ended {
+            return;
+        }
+        delay += STEP;
+    }
+}
+
+/// How much later the next kill comes.
+const STEP: Duration = Duration::from_millis(3);
+
+fn rotating(dev: &Dev, words: &[&str]) -> Command {
+    let mut rotate = breakglassd();
+    rotate.arg("rotate").args(words).arg("--state").arg(dev.path("broker/state"));
+    rotate
+}
+
+/// The keys alone: comments differ.
+fn keys_in(lines: &[u8]) -> Vec<String> {
+    let text = String::from_utf8(lines.to_vec()).unwrap();
+    let key = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    text.lines().map(key).collect()
+}
+
+/// Killed after the keys and before the files: the next start writes them.
+#[test]
+fn files_that_name_a_retired_key_are_mended_by_the_next_start() {
+    let mut stage = Stage::new();
+    let file = stage.dev.path("broker/state/ssh-ca.pub");
+    stage.steps(&["prepare", "ssh-ca"]);
+    stage.steps(&["switch", "ssh-ca", "--now"]);
+    let both = std::fs::read(&file).unwrap();
+    assert_eq!(keys_in(&both).len(), 2);
+    stage.steps(&["retire", "ssh-ca"]);
+    stage.dev.while_stopped(|_| std::fs::write(&file, &both).unwrap());
+    let given = std::fs::read(&file).unwrap();
+    assert_eq!(keys_in(&given), keys_in(&stage.dev.page("/v1/ssh/ca.pub")));
+    assert_eq!(keys_in(&given).len(), 1);
+}
+
+/// An unfinished key was taken for one, and then neither the daemon nor any step started.
+#[test]
+fn a_next_key_that_found_no_room_on_the_disk_is_none() {
+    let mut dev = Dev::start();
+    let told = dev.while_stopped(|dev| {
+        let script = r#"
+            mkdir -m 700 "$1/keys/next" && mount -t tmpfs -o size=4k,mode=700 none "$1/keys/next"
+            "$2" rotate prepare ssh-ca --state "$1"; echo "without room: $?"
+            "$2" rotate status --state "$1" && echo "it opens"
+            mount -o remount,size=1m "$1/keys/next"
+            "$2" rotate prepare ssh-ca --state "$1" && "$2" rotate abandon ssh-ca --state "$1"
+            echo "with room: $?""#;
+        let mut shell = Command::new("unshare");
+        shell.args(["--map-root-user", "--mount", "--", "sh", "-c", script, "sh"]);
+        run(shell.arg(dev.path("broker/state")).arg(breakglassd().get_program()))
+    });
+    // Never skipped: a machine that allows no mount namespace fails here and says so.
+    for line in ["without room: 1", "it opens", "with room: 0"] {
+        assert!(told.out.lines().any(|told| told == line), "{line}: {told:?}");
+    }
+    assert!(told.err.contains("No space left"), "{told:?}");
+}
+
+/// The agent of a host that believes `keys` about lists, in lines; it follows the broker of `stage`.
+fn agent(stage: &Stage, keys: &str) -> Told {
+    let made = std::fs::read_to_string(stage.dev.path("broker/state/client.toml")).unwrap();
+    let made: toml::Table = made.parse().unwrap();
+    let text = |key: &str| made[key].as_str().unwrap().to_owned();
+    let daemon = stage.dev.daemon.as_ref().unwrap();
+    let given = std::fs::read(stage.dev.path("broker/state/ssh-ca.pub")).unwrap();
+    let tls_ca = stage.dev.path("tls-ca.pem");
+    std::fs::write(&tls_ca, text("tls-ca")).unwrap();
+    let pins = Pins {
+        rpc: daemon.rpc,
+        web: daemon.web,
+        log: text("log"),
+        log_key: text("log-key"),
+        tls_ca,
+        ssh_ca: keys_in(&given).join("\\n"),
+        lists_key: keys.replace('\n', "\\n"),
+    };
+    Told::new("db-1", &pins)
+}
+
+/// What the state directory has for hosts about lists, as their agents are told it.
+fn allowed(stage: &Stage) -> String {
+    let given = std::fs::read_to_string(stage.dev.path("broker/state/lists.allowed")).unwrap();
+    let key = |line: &str| line.split(' ').skip(2).collect::<Vec<_>>().join(" ");
+    given.lines().map(key).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether the list of this host revokes the certificate in `dir`, as the stock tool reads it.
+fn revokes(host: &Told, dir: &Path) -> bool {
+    let mut asked = Command::new("ssh-keygen");
+    asked.args(["-Q", "-f"]).arg(host.list()).arg(dir.join("id-cert.pub"));
+    let told = asked.output().unwrap();
+    String::from_utf8_lossy(&told.stdout).contains(": REVOKED")
+}
+
+#[test]
+fn hosts_take_lists_by_two_keys_and_then_by_one_and_sshd_goes_by_them() {
+    let mut stage = Stage::new();
+    let first = allowed(&stage);
+    let mut before = agent(&stage, &first);
+    let mut running = before.run();
+    stage.steps(&["prepare", "lists"]);
+    let both = allowed(&stage);
+    assert_eq!(both.lines().count(), 2);
+    let overlap = agent(&stage, &both);
+    let _other = overlap.run();
+    let (id, old) = stage.grant("orders-db", "ssh", "old");
+    let host = Sshd::start(&Lets {
+        authorities: keys_in(&std::fs::read(stage.dev.path("broker/state/ssh-ca.pub")).unwrap()),
+        revoked: Some(until("a list is in place", SOON, || {
+            overlap.list().exists().then(|| overlap.list())
+        })),
+        principals: vec!["bg-orders".to_owned()],
+    });
+    assert!(host.log_in(&old.join("id"), "true").is_in());
+    stage.dev.done("sam", &["drop", &id]);
+    for told in [&before, &overlap] {
+        until("by the current key", SOON, || revokes(told, &old).then_some(()));
+    }
+    assert!(!host.log_in(&old.join("id"), "true").is_in());
+    stage.steps(&["switch", "lists", "--now"]);
+    let (id, new) = stage.grant("orders-db", "ssh", "new");
+    assert!(host.log_in(&new.join("id"), "true").is_in());
+    stage.dev.done("sam", &["drop", &id]);
+    until("by the key that was next", SOON, || revokes(&overlap, &new).then_some(()));
+    assert!(!host.log_in(&new.join("id"), "true").is_in());
+    until("who was not told says so", SOON, || before.log().contains("signed").then_some(()));
+    assert!(!revokes(&before, &new), "it keeps the list it has");
+    assert!(revokes(&before, &old) && running.is_running());
+    stage.steps(&["retire", "lists"]);
+    let last = allowed(&stage);
+    assert!(both.lines().nth(1) == Some(&*last), "only the new key is left: {last}");
+    drop(running);
+    before = agent(&stage, &last);
+    let _again = before.run();
+    until("told the new key, it takes it", SOON, || revokes(&before, &new).then_some(()));
+    stage.is_verified("after");
+}
+
+#[test]
+fn clients_that_were_given_both_authorities_reach_the_broker_before_and_after() {
+    let mut stage = Stage::new();
+    let give = |stage: &Stage, who: &str| {
+        let path = stage.dev.path(&format!("broker/config/{who}.toml"));
+        let own = std::fs::read_to_string(&path).unwrap();
+        let own: Vec<&str> = own.lines().take(3).collect();
+        let made = std::fs::read_to_string(stage.dev.path("broker/state/client.toml")).unwrap();
+        std::fs::write(&path, format!("{}\n{made}", own.join("\n"))).unwrap();
+    };
+    let reaches = |stage: &Stage, who: &str| stage.dev.says(who, &["grants"]);
+    stage.steps(&["prepare", "tls-ca"]);
+    give(&stage, "sam");
+    for who in ["sam", "ada"] {
+        let told = reaches(&stage, who);
+        assert_eq!(told.code, 0, "{who} before: {told:?}");
+    }
+    stage.steps(&["switch", "tls-ca", "--now"]);
+    assert_eq!(reaches(&stage, "sam").code, 0, "who has both");
+    let told = reaches(&stage, "ada");
+    assert_eq!(told.code, 8, "{told:?}");
+    assert!(
+        told.err.contains("its certificate is not from the CA in your configuration"),
+        "{told:?}"
+    );
+    stage.steps(&["retire", "tls-ca"]);
+    give(&stage, "ada");
+    for who in ["sam", "ada"] {
+        assert_eq!(reaches(&stage, who).code, 0, "{who} after");
+    }
+    let made = std::fs::read_to_string(stage.dev.path("broker/state/client.toml")).unwrap();
+    let made: toml::Table = made.parse().unwrap();
+    assert_eq!(made["tls-ca"].as_str().unwrap().matches("BEGIN CERTIFICATE").count(), 1);
 }

@@ -73,7 +73,7 @@ const HOUSES: &[House] = &[
             ("krl", &["crl", "deny", "sshwire"]),
             ("jwt", &["sshwire"]),
             ("publish", &["crl", "deny", "jwt", "krl"]),
-            ("store", &["crl"]),
+            ("store", &["crl", "deny"]),
             ("mint", &["crl", "deny", "entropy", "jwt", "krl", "ocsp", "sshwire"]),
             ("desk", &["clock", "crl", "deny", "entropy", "jwt", "mint", "store", "krl", "ocsp"]),
             ("sweep", &["clock", "desk"]),

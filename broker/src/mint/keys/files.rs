@@ -86,15 +86,29 @@ pub(super) fn write_certificate(path: &Path, der: &[u8]) -> Result<(), MintError
     write_new(path, &pem::encode(CERTIFICATE, der), 0o644)
 }
 
+/// Writes a file that is not there yet. Whoever reads sees all of it or none: it is written beside, and
+/// gets its name when it is durable. What a crash left beside is written over.
 pub(in crate::mint) fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), MintError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(UNFINISHED);
+    let beside = PathBuf::from(beside);
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("remove", &beside)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
-        .open(path)
+        .open(&beside)
         .map_err(failed("create", path))?;
     file.write_all(content).map_err(failed("write", path))?;
-    file.sync_all().map_err(failed("write", path))
+    file.sync_all().map_err(failed("write", path))?;
+    // A rename would replace what is there.
+    fs::hard_link(&beside, path).map_err(failed("create", path))?;
+    fs::remove_file(&beside).map_err(failed("remove", &beside))
 }
 
 pub(super) fn sync(dir: &Path) -> Result<(), MintError> {
@@ -123,6 +137,8 @@ pub(super) fn unusable(path: &Path) -> MintError {
     MintError::KeyFile { path: path.to_owned(), rule: "is not a key or certificate of its kind" }
 }
 
+/// Ending of a file that is being written: what has it is nothing yet.
+pub(super) const UNFINISHED: &str = ".new";
 /// PEM labels (RFC 7468, sections 5, 10 and 11).
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const ENCRYPTED_PRIVATE_KEY: &str = "ENCRYPTED PRIVATE KEY";

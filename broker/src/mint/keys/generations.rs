@@ -119,6 +119,7 @@ pub(in crate::mint) fn prepare(
         remove_file(&next.join(name))?;
         write_certificate(&next.join(name), &der)?;
     }
+    sync(&next)?;
     write_key(&path, &pkcs8, custody.passphrase(), entropy)?;
     sync(&next)
 }

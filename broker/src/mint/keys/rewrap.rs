@@ -12,7 +12,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use zeroize::Zeroizing;
 
 use super::files::{Stored, failed, read_any_key, read_key, read_whole, refuse_shared};
-use super::files::{sync, write_key, write_new};
+use super::files::{UNFINISHED, sync, write_key, write_new};
 use super::{DIRECTORY, encrypted};
 use crate::entropy::Entropy;
 use crate::mint::{MintError, Passphrase};
@@ -57,11 +57,14 @@ struct Rewrap<'a> {
 }
 
 impl Rewrap<'_> {
-    /// Everything in `old` into the new directory `fresh`, durable.
+    /// Everything in `old` into the new directory `fresh`, durable; what was never finished stays behind.
     fn copy(&self, old: &Path, fresh: &Path, depth: usize) -> Result<usize, MintError> {
         DirBuilder::new().mode(0o700).create(fresh).map_err(failed("create", fresh))?;
         let mut count = 0_usize;
         for (path, is_directory) in listed(old, depth)? {
+            if path.as_os_str().as_encoded_bytes().ends_with(UNFINISHED.as_bytes()) {
+                continue;
+            }
             let to = fresh.join(path.file_name().unwrap_or_default());
             let more = if is_directory {
                 self.copy(&path, &to, depth.saturating_add(1))?

@@ -108,6 +108,33 @@ impl Hsm {
     }
 }
 
+/// A key in a token has no file beside which the next one could lie.
+#[test]
+fn a_key_in_a_token_is_not_rotated_and_the_operator_is_told_what_to_do() {
+    let hsm = Hsm::new();
+    let site = hsm.founded();
+    let keys = || {
+        let listed = std::fs::read_dir(site.state().join("keys")).unwrap();
+        let mut names: Vec<_> = listed.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = keys();
+    for role in ["ssh-ca", "x509-ca", "jwt-key"] {
+        let mut prepare = breakglassd();
+        prepare.args(["rotate", "prepare", role, "--state"]).arg(site.state());
+        let told = run(&mut prepare);
+        assert_eq!(told.code, Some(1), "{told:?}");
+        for part in [role, "PKCS#11", "nothing was made", "breakglassd init"] {
+            assert!(told.err.contains(part), "{part}: {told:?}");
+        }
+        assert_eq!(keys(), before);
+    }
+    let mut prepare = breakglassd();
+    let told = run(prepare.args(["rotate", "prepare", "lists", "--state"]).arg(site.state()));
+    assert_eq!(told.code, Some(0), "that one is in a file: {told:?}");
+}
+
 /// What the stock tool says; whether it is content.
 pub(super) fn tool(program: &str, args: &[&str]) -> (bool, String) {
     let output = Command::new(program).args(args).output().unwrap();
