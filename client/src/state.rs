@@ -19,7 +19,9 @@ use breakglass_ledger::id::RequestId;
 use breakglass_ledger::note::Checkpoint;
 use breakglass_ledger::principal::Origin;
 
-pub use files::{StateError, private_dir, read_bounded, write_new, write_private, write_shown};
+pub use files::{
+    StateError, private_dir, read_bounded, swap, swap_private, swap_shown, write_new, write_private,
+};
 pub use holding::{CA_PEM, Holding, KEY_PEM, KINDS, credential_name};
 pub use subject_key::SubjectKey;
 

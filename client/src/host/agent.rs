@@ -17,7 +17,7 @@ use super::sessions::Sessions;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::state::{private_dir, write_shown};
+use crate::state::{private_dir, swap_shown};
 
 /// How often sessions are looked for while nothing else happens: reading every process's entry costs
 /// some milliseconds.
@@ -204,7 +204,7 @@ impl Agent {
         let state = serde_json::json!({ "version": version, "trouble": trouble });
         let path = self.config.state_dir.join("state.json");
         // If this cannot be written either, what is said on stderr is there still.
-        let _ = write_shown(&path, format!("{state}\n").as_bytes());
+        let _ = swap_shown(&path, format!("{state}\n").as_bytes());
     }
 }
 

@@ -177,7 +177,7 @@ impl Place {
         ];
         let pieces = pieces.map(|(name, bytes, is_good)| {
             let path = self.dir.join(name);
-            Piece { path, bytes, is_good }
+            Piece { path, bytes, is_good, is_ours: name != "krl" }
         });
         replace_all(&pieces)?;
         Ok(true)

@@ -32,8 +32,8 @@ const PAUSE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(300)..=Duration::from_millis(1500);
 
 /// A connection that was not needed for so long is given up: the broker has seats for 128 of one
-/// address, and hosts need theirs for a moment.
-const IDLE: Duration = Duration::from_secs(1);
+/// address, and lets in 20 new ones a second, which so long a rest does not hold up.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// How long is waited for something to report, once there is no connection.
 const QUIET: Duration = Duration::from_secs(60);

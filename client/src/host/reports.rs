@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{read_bounded, write_private};
+use crate::state::{read_bounded, swap_private, swap_shown};
 
 /// Uses kept: some days of a busy host.
 const USES_MAX: usize = 4096;
@@ -46,6 +46,12 @@ pub(super) struct Used {
 struct Waiting {
     applied: Option<Applied>,
     uses: VecDeque<Used>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.applied.is_none() && self.uses.is_empty()
+    }
 }
 
 /// One report, to be sent.
@@ -97,7 +103,7 @@ impl Reports {
     /// The next one to send; waits for one up to `long`.
     pub(super) fn next(&self, long: Duration) -> Option<Report> {
         let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_empty = |waiting: &mut Waiting| waiting.applied.is_none() && waiting.uses.is_empty();
+        let is_empty = |waiting: &mut Waiting| waiting.is_empty();
         let (waiting, _) = self
             .0
             .more
@@ -135,8 +141,10 @@ impl Reports {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut waiting);
         let bytes = serde_json::to_vec(&*waiting).unwrap_or_default();
+        // A crash that brings back what was sent has it sent once more, and known.
+        let keep = if waiting.is_empty() { swap_shown } else { swap_private };
         // On a full disk the queue lives in memory until there is room again.
-        let _ = write_private(&self.0.path, &bytes);
+        let _ = keep(&self.0.path, &bytes);
         drop(waiting);
         self.0.more.notify_all();
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::entropy;
 use crate::failure::{Exit, Failure};
@@ -28,36 +29,67 @@ pub fn private_dir(dir: &Path) -> Result<(), StateError> {
 ///
 /// [`StateError::Io`]; then `path` is as it was.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    put(path, bytes, File::sync_all)
-}
-
-/// The same without waiting for the disk: a reader sees the old or the new whole, and a crash of the
-/// machine may leave neither. For what is only shown, or means nothing more.
-///
-/// # Errors
-///
-/// [`StateError::Io`]; then `path` is as it was.
-pub fn write_shown(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    put(path, bytes, |_| Ok(()))
-}
-
-fn put(
-    path: &Path,
-    bytes: &[u8],
-    settle: impl FnOnce(&File) -> io::Result<()>,
-) -> Result<(), StateError> {
     let random: [u8; 8] = entropy::bytes().map_err(|_| StateError::NoEntropy)?;
     let beside = path.with_extension(format!("{}.tmp", HEXLOWER.encode(&random)));
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         file.write_all(bytes)?;
-        settle(&file)?;
+        file.sync_all()?;
         fs::rename(&beside, path)
     };
     write().map_err(|error| {
         let _ = fs::remove_file(&beside);
         at(path, error)
     })
+}
+
+/// The same for a file that one process alone writes and that is written often: the file of before stays
+/// beside it and is written over the next time. To make and delete a file each time costs more than all
+/// the rest.
+///
+/// # Errors
+///
+/// [`StateError::Io`]; then `path` is as it was.
+pub fn swap_private(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    swap_settled(path, bytes, File::sync_all)
+}
+
+/// The same without waiting for the disk: a crash of the machine may leave an empty file. For what is only
+/// shown, or means nothing more.
+///
+/// # Errors
+///
+/// [`StateError::Io`]; then `path` is as it was.
+pub fn swap_shown(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    swap_settled(path, bytes, |_| Ok(()))
+}
+
+fn swap_settled(
+    path: &Path,
+    bytes: &[u8],
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), StateError> {
+    let beside = path.with_extension("before");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let write = || {
+        let mut file = options.open(&beside)?;
+        file.write_all(bytes)?;
+        settle(&file)?;
+        swap(&beside, path)
+    };
+    write().map_err(|error| at(path, error))
+}
+
+/// Puts what is at `beside` at `path`, in one step; what was there is at `beside` then.
+///
+/// # Errors
+///
+/// What the system says; then both are as they were.
+pub fn swap(beside: &Path, path: &Path) -> io::Result<()> {
+    let swapped = renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE);
+    // Nothing is there yet, or the file system cannot: then nothing stays beside.
+    swapped.or_else(|_| fs::rename(beside, path))
 }
 
 /// Puts `bytes` into the new file `path`, mode 0600.

@@ -8,8 +8,8 @@ use breakglass_integration_tests::site::Site;
 use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_ledger::entry::{Body, Entry};
 
-/// A fortieth of what a deployment allows one address, for a twelfth of the hosts.
-const NARROW: &str = "[limits]\nconnections-per-address = 3\n\
+/// A twentieth of what a deployment allows one address.
+const NARROW: &str = "[limits]\nconnections-per-address = 6\n\
                       connects = { per-second = 1, burst = 3 }\n";
 
 /// More than have a seat, or may come at once.

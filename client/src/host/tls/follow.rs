@@ -23,7 +23,7 @@ use crate::host::following::{Following, Heard};
 use crate::host::reporter::{self, About};
 use crate::host::reports::{Applied, Reports, Used};
 use crate::host::targets::{Server, TlsTarget};
-use crate::state::{private_dir, write_shown};
+use crate::state::{private_dir, swap_shown};
 
 /// How often the server is asked who is there, and its log is read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -346,7 +346,7 @@ impl Follower {
         });
         let path = state_file(&self.config.state_dir, &self.target.name);
         // If this cannot be written either, what is said on stderr is there still.
-        let _ = write_shown(&path, format!("{state}\n").as_bytes());
+        let _ = swap_shown(&path, format!("{state}\n").as_bytes());
     }
 
     fn say(&self, what: &str) {

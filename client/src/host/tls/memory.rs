@@ -8,7 +8,7 @@ use breakglass_ledger::statement::Canary;
 use serde::{Deserialize, Serialize};
 
 use super::crl::{Crl, CrlError};
-use crate::state::{StateError, read_bounded, write_private};
+use crate::state::{StateError, read_bounded, swap_private};
 
 /// A number for each of a few authorities.
 const BYTES_MAX: u64 = 64 * 1024;
@@ -94,7 +94,7 @@ impl Memory {
 
     fn keep(&mut self, kept: Kept) -> Result<(), StateError> {
         if kept != self.kept {
-            write_private(&self.path, &serde_json::to_vec(&kept).unwrap_or_default())?;
+            swap_private(&self.path, &serde_json::to_vec(&kept).unwrap_or_default())?;
             self.kept = kept;
         }
         Ok(())
