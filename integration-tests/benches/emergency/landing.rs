@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 
 use breakglass_integration_tests::agent::{HostAgent, Pins, Told};
 use breakglass_integration_tests::dev::Dev;
+use breakglass_integration_tests::hosts::enrolled;
 use breakglass_integration_tests::nginx::Nginx;
+use breakglass_integration_tests::people::Person;
 use breakglass_integration_tests::postgres::Postgres;
 use breakglass_integration_tests::record::rows;
 use breakglass_integration_tests::sshd::{Lets, Sshd};
 use breakglass_integration_tests::tls_site::Shown;
 use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_ledger::entry::{Body, Entry};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::Extent;
 use crate::measure::{median, percentile, seconds};
@@ -38,9 +41,16 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The servers that are asked, each in its own rounds, so that none is in another's way.
 const SERVERS: [&str; 3] = ["sshd", "PostgreSQL", "nginx"];
 
+/// With so many hosts it is measured.
+const HOSTS: [usize; 3] = [1, 10, 100];
+
+/// Besides the list for `sshd`, of which each host reports: PostgreSQL and nginx on the first.
+const MORE_TARGETS: usize = 2;
+
 /// The broker, the servers of one host, and its agent.
 struct Stage {
     dev: Dev,
+    ledger: Connection,
     pins: Pins,
     sshd: Sshd,
     postgres: Postgres,
@@ -52,6 +62,16 @@ struct Stage {
 struct Host {
     told: Told,
     _agent: HostAgent,
+}
+
+/// Seconds from the start of the client that drops a grant.
+struct Taken {
+    /// Until the server has refused it.
+    refused: f64,
+    /// Until each host had the list.
+    placed: Vec<f64>,
+    /// Until the report of every target was in the ledger.
+    reported: f64,
 }
 
 /// What was collected for one grant.
@@ -67,20 +87,25 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
     report.part(SECTION, "one raw commit, one fsync and rename", Figure::Time(floor));
     let mut stage = Stage::open();
     let mut number = 0;
-    for hosts in [1, 10, 100] {
+    for hosts in HOSTS {
         stage.fill(hosts);
         let mut refused: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        let mut placed = Vec::new();
+        let (mut placed, mut reported) = (Vec::new(), Vec::new());
         for round in 0..rounds * SERVERS.len() {
             let server = SERVERS[round % SERVERS.len()];
             number += 1;
-            let (taken, places) = stage.round(server, number);
-            refused.entry(server).or_default().push(taken);
-            placed.extend(places);
+            let taken = stage.round(server, number);
+            refused.entry(server).or_default().push(taken.refused);
+            placed.extend(taken.placed);
+            reported.push(taken.reported);
         }
         tell(report, &format!("{hosts} agents: list in place"), &mut placed, floor);
         for (server, mut taken) in refused {
             tell(report, &format!("{hosts} agents: refused by {server}"), &mut taken, floor);
+        }
+        for (name, percent) in [("p50", 50), ("max", 100)] {
+            let figure = Figure::Time(percentile(&mut reported, percent));
+            report.part(SECTION, format!("{hosts} agents: all reports in, {name}"), figure);
         }
     }
 }
@@ -109,7 +134,10 @@ fn floor() -> f64 {
 
 impl Stage {
     fn open() -> Self {
-        let dev = Dev::start();
+        let mut dev = Dev::start();
+        enrol(&dev);
+        // As a real deployment serves: a throw-away broker has no limits for one address.
+        dev.while_stopped(|_| ());
         let text = |path: &str| String::from_utf8(dev.page(path)).expect("text");
         let (ca, list) = (text("/v1/x509/ca.pem"), text("/v1/x509/crl.pem"));
         let (postgres, nginx) = (Postgres::start(&ca, &list), Nginx::start(&ca, &list));
@@ -123,7 +151,10 @@ impl Stage {
             revoked: Some(first.told.list()),
             principals: vec!["bg-orders".to_owned()],
         });
-        Self { dev, pins, sshd, postgres, nginx, hosts: vec![first] }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let ledger = dev.path("broker/state/ledger/ledger.db");
+        let ledger = Connection::open_with_flags(ledger, flags).expect("a database");
+        Self { dev, ledger, pins, sshd, postgres, nginx, hosts: vec![first] }
     }
 
     /// More hosts, until there are so many, each with a list in place.
@@ -135,38 +166,47 @@ impl Stage {
         for host in &self.hosts {
             until("a list is in place", SOON, || host.told.list().exists().then_some(()));
         }
+        self.reported(0);
     }
 
-    /// A grant is taken back: how long until `server` refuses it, and until each host has the list.
-    fn round(&self, server: &str, number: usize) -> (f64, Vec<f64>) {
+    /// A grant is taken back: how long until `server` refuses it, each host has the list, and all say
+    /// that they have.
+    fn round(&self, server: &str, number: usize) -> Taken {
         let held = self.grant(number);
         until("it opens the server", SOON, || (!self.refuses(server, &held)).then_some(()));
         let before: Vec<u64> = self.hosts.iter().map(Host::inode).collect();
+        let size = self.size();
         let mut drop = self.dev.client("sam", &["drop", &held.id]);
         let begun = Instant::now();
         let mut dropping = drop.stdout(std::process::Stdio::null()).spawn().expect("starts");
-        let measured = std::thread::scope(|scope| {
-            let placed = scope.spawn(|| self.placed(&before, begun));
+        let hosts = &self.hosts;
+        let (refused, placed) = std::thread::scope(|scope| {
+            let placed = scope.spawn(|| placed(hosts, &before, begun));
             while !self.refuses(server, &held) {
                 assert!(begun.elapsed() < SOON, "{server} goes on letting in");
             }
             (begun.elapsed().as_secs_f64(), placed.join().expect("looked"))
         });
         assert!(dropping.wait().expect("ended").success(), "the grant was given back");
-        measured
+        self.reported(size);
+        Taken { refused, placed, reported: begun.elapsed().as_secs_f64() }
     }
 
-    /// Seconds until each host had another list than `before`.
-    fn placed(&self, before: &[u64], begun: Instant) -> Vec<f64> {
-        let mut open: Vec<_> = self.hosts.iter().zip(before).collect();
-        let mut placed = Vec::new();
-        while !open.is_empty() {
-            assert!(begun.elapsed() < SOON, "{} hosts have no new list", open.len());
-            open.retain(|(host, before)| host.inode() == **before);
-            placed.resize(self.hosts.len() - open.len(), begun.elapsed().as_secs_f64());
-            std::thread::park_timeout(LOOK);
-        }
-        placed
+    /// How many entries there are.
+    fn size(&self) -> i64 {
+        let count = "SELECT max(seq) + 1 FROM entry";
+        self.ledger.query_row(count, (), |row| row.get(0)).expect("a number")
+    }
+
+    /// Waits until every target has reported a list that was made when there were more entries.
+    fn reported(&self, size: i64) {
+        let count =
+            "SELECT count(DISTINCT list || target) FROM landing WHERE seq >= ?1 AND version > ?1";
+        let all = self.hosts.len() + MORE_TARGETS;
+        until("all have reported", SOON, || {
+            let known = self.ledger.query_row(count, [size], |row| row.get::<_, usize>(0));
+            (known.expect("a number") >= all).then_some(())
+        });
     }
 
     fn grant(&self, number: usize) -> Held {
@@ -195,6 +235,32 @@ impl Host {
     fn inode(&self) -> u64 {
         fs::metadata(self.told.list()).map_or(0, |file| file.ino())
     }
+}
+
+/// Seconds until each host had another list than `before`.
+fn placed(hosts: &[Host], before: &[u64], begun: Instant) -> Vec<f64> {
+    let mut open: Vec<_> = hosts.iter().zip(before).collect();
+    let mut placed = Vec::new();
+    while !open.is_empty() {
+        assert!(begun.elapsed() < SOON, "{} hosts have no new list", open.len());
+        open.retain(|(host, before)| host.inode() == **before);
+        placed.resize(hosts.len() - open.len(), begun.elapsed().as_secs_f64());
+        std::thread::park_timeout(LOOK);
+    }
+    placed
+}
+
+/// The policy names each host that will be there.
+fn enrol(dev: &Dev) {
+    let file = dev.path("broker/policy/people.toml");
+    let mut people = fs::read_to_string(&file).expect("a policy");
+    for number in 0..HOSTS.into_iter().max().unwrap_or_default() {
+        let host = format!("host-{number}");
+        people.push_str(&enrolled(&host, &Person::named(&host).key().to_openssh()));
+    }
+    fs::write(&file, people).expect("written");
+    dev.done("pia", &["policy", "sign", "broker/policy", "--yes"]);
+    dev.done("pia", &["policy", "push", "broker/policy", "--yes"]);
 }
 
 fn pins(dev: &Dev) -> Pins {
