@@ -17,7 +17,7 @@ use breakglass_ledger::time::Timestamp;
 pub use entries::Entries;
 pub use issuer::{Issuer, all_from_pem, from_pem, serial_of, to_pem};
 pub use read::read;
-pub use write::{Line, assemble, write};
+pub use write::{Line, write};
 
 /// Most revoked certificates in one list. At 51 bytes each that is 50 MiB, which every server that
 /// reads the file holds in memory.

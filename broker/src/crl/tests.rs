@@ -26,7 +26,7 @@ fn entries(lines: &[Line]) -> Entries {
 fn list(lines: &[Line]) -> Vec<u8> {
     let number = Number::new(70, NOW);
     let header = Header { issuer: ISSUER, key_id: &[7; 20], number, signed_at: NOW };
-    assemble(&write(&header, &entries(lines)).unwrap(), &[0x30, 0]).unwrap()
+    write(&header, &entries(lines), |_| Ok::<_, CrlError>(vec![0x30, 0])).unwrap()
 }
 
 #[test]
@@ -122,7 +122,8 @@ fn a_list_of_the_far_future_reads_back() {
     let header =
         Header { issuer: ISSUER, key_id: &[7; 20], number: Number::new(1, far), signed_at: far };
     let lines = [Line::new(serial(1), far.plus(5)).unwrap()];
-    let der = assemble(&write(&header, &entries(&lines)).unwrap(), &[0x30, 0]).unwrap();
+    let sign = |_: &[u8]| Ok::<_, CrlError>(vec![0x30, 0]);
+    let der = write(&header, &entries(&lines), sign).unwrap();
     let found = read(&der).unwrap();
     assert_eq!((found.this_update, found.next_update), (far.minus(60), far.plus(604_800)));
     assert_eq!(found.revoked, [(serial(1), far.plus(5))]);
@@ -147,4 +148,30 @@ fn a_list_in_pem_is_one_block_in_lines_of_64() {
             .unwrap();
         assert!(whole && (1..=64).contains(&last));
     }
+}
+
+/// A length takes more bytes from 128, 256 and 65,536 on.
+#[test]
+fn the_length_outside_is_right_however_long_the_signature_is() {
+    let number = Number::new(70, NOW);
+    let header = Header { issuer: ISSUER, key_id: &[7; 20], number, signed_at: NOW };
+    let mut widths = std::collections::BTreeSet::new();
+    let all = lines(2000);
+    let near = 65_536 / entries(&all[1000..1100]).der().len().div_ceil(100);
+    for count in [0, 1, 2].into_iter().chain(near - 12..near + 12) {
+        let entries = entries(&all[..count]);
+        for length in [0, 8, 40, 70, 72, 100, 150, 300] {
+            let mut shown = Vec::new();
+            let sign = |tbs: &[u8]| {
+                shown = tbs.to_vec();
+                Ok::<_, CrlError>(vec![9; length])
+            };
+            let der = write(&header, &entries, sign).unwrap();
+            let read = read(&der).unwrap();
+            assert_eq!((read.signed, read.signature), (&*shown, &*vec![9; length]));
+            assert_eq!(read.revoked.len(), count);
+            widths.insert(der[1]);
+        }
+    }
+    assert!(widths.is_superset(&[0x81, 0x82, 0x83].into()), "{widths:02x?}");
 }

@@ -1,11 +1,11 @@
-//! Revoked certificates → the bytes that are signed, and the list with its signature.
+//! Revoked certificates → their list, with its signature.
 
 use std::time::Duration;
 
 use breakglass_ledger::time::Timestamp;
 use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, OctetString, UintRef, UtcTime};
 use der::oid::ObjectIdentifier;
-use der::{Decode, Encode, Sequence, Tag};
+use der::{Decode, Encode, Length, Sequence, Tag};
 use x509_cert::Version;
 use x509_cert::crl::RevokedCert;
 use x509_cert::ext::Extension;
@@ -73,20 +73,18 @@ struct TbsCertList<'a> {
     extensions: Vec<Extension>,
 }
 
-/// `CertificateList` (RFC 5280, 5.1.1).
-#[derive(Sequence)]
-struct CertificateList<'a> {
-    tbs: AnyRef<'a>,
-    algorithm: AlgorithmIdentifierOwned,
-    signature: BitStringRef<'a>,
-}
-
-/// The bytes to sign of the list that says exactly `entries`.
+/// The list (`CertificateList`, RFC 5280, 5.1.1) that says exactly `entries`; `sign` makes the signature
+/// (ECDSA with SHA-256, DER) over what it is given. A long list is megabytes, so its entries are copied
+/// once, to where they stay.
 ///
 /// # Errors
 ///
-/// [`CrlError`] if a date does not fit.
-pub fn write(header: &Header<'_>, entries: &Entries) -> Result<Vec<u8>, CrlError> {
+/// [`CrlError`] if a date does not fit, or the list is too long; what `sign` says.
+pub fn write<E: From<CrlError>>(
+    header: &Header<'_>,
+    entries: &Entries,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+) -> Result<Vec<u8>, E> {
     let key_id = AuthorityKeyIdentifier {
         key_identifier: Some(OctetString::new(header.key_id).map_err(|_| CrlError::Encode)?),
         ..AuthorityKeyIdentifier::default()
@@ -106,22 +104,25 @@ pub fn write(header: &Header<'_>, entries: &Entries) -> Result<Vec<u8>, CrlError
             extension(NUMBER, encoded(&number)?)?,
         ],
     };
-    encoded(&tbs)
+    // What stands before it says how long everything is, and that depends on the signature: room for it.
+    let length = tbs.encoded_len().map_err(|_| CrlError::TooMany)?;
+    let length = usize::try_from(length).map_err(|_| CrlError::TooMany)?;
+    let head = outside(length.saturating_add(BEHIND_MAX))?.len();
+    let mut list = Vec::with_capacity(length.saturating_add(AROUND_MAX));
+    list.resize(head, 0);
+    tbs.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
+    let signature = sign(list.get(head..).unwrap_or_default())?;
+    let signature = BitStringRef::from_bytes(&signature).map_err(|_| CrlError::Encode)?;
+    ECDSA_SHA256.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
+    signature.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
+    list.splice(..head, outside(list.len().saturating_sub(head))?);
+    if list.len() > DER_MAX { Err(CrlError::TooMany.into()) } else { Ok(list) }
 }
 
-/// The list: what was signed, and the signature (ECDSA with SHA-256, DER).
-///
-/// # Errors
-///
-/// [`CrlError`] if `tbs` is not DER, or the list is too long.
-pub fn assemble(tbs: &[u8], signature: &[u8]) -> Result<Vec<u8>, CrlError> {
-    let list = CertificateList {
-        tbs: AnyRef::from_der(tbs).map_err(|_| CrlError::Encode)?,
-        algorithm: ECDSA_SHA256,
-        signature: BitStringRef::from_bytes(signature).map_err(|_| CrlError::Encode)?,
-    };
-    let der = encoded(&list)?;
-    if der.len() > DER_MAX { Err(CrlError::TooMany) } else { Ok(der) }
+/// Tag and length of a list with this many bytes of content.
+fn outside(content: usize) -> Result<Vec<u8>, CrlError> {
+    let content = Length::try_from(content).map_err(|_| CrlError::TooMany)?;
+    encoded(&der::Header::new(Tag::Sequence, content))
 }
 
 fn sequence(content: &[u8]) -> Result<AnyRef<'_>, CrlError> {
@@ -148,6 +149,10 @@ fn calendar(at: Timestamp) -> Result<Time, CrlError> {
     }
 }
 
+/// Behind what is signed: the algorithm, and a signature of the usual 70 to 72 bytes.
+const BEHIND_MAX: usize = 12 + 3 + 72;
+/// The same, and tag and length before it.
+const AROUND_MAX: usize = 128;
 /// ECDSA with SHA-256, without parameters (RFC 5758, 3.2).
 const ECDSA_SHA256: AlgorithmIdentifierOwned = AlgorithmIdentifierOwned {
     oid: ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"),

@@ -41,7 +41,7 @@ impl Lists {
     /// A list for TLS servers is published, as PEM: one block for each authority that is trusted. A
     /// server may keep each in a file of its own, and its host then names one of them.
     pub(super) fn note_pem(&mut self, version: u64, pem: &str) {
-        for block in pem.split_inclusive(PEM_ENDS) {
+        for block in pem.split_inclusive(PEM_ENDS).filter(|block| block.len() < pem.len()) {
             self.note(List::Crl, version, block.as_bytes());
         }
         self.note(List::Crl, version, pem.as_bytes());
