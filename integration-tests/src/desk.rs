@@ -8,6 +8,7 @@ use breakglass_broker::clock::{Clock, FakeClock};
 use breakglass_broker::desk::{
     Desk, DeskError, Incoming, Parts, PolicyBundle, Receipt, Swept, Text, found,
 };
+use breakglass_broker::jwt::Issuer;
 use breakglass_broker::mint::Mint;
 use breakglass_broker::store::{GuardPolicy, Store};
 use breakglass_ledger::audit::Report;
@@ -18,6 +19,7 @@ use breakglass_ledger::principal::Origin;
 use breakglass_ledger::statement::{Act, Seen, Statement, commitment};
 use breakglass_ledger::time::{Moment, Timestamp};
 
+use crate::dev::ISSUER;
 use crate::dice::Dice;
 use crate::evidence::{Evidence, trust};
 use crate::people::{Person, REASON, REASON_SALT, say};
@@ -127,7 +129,8 @@ impl House {
 
     /// Starts a desk over the files.
     pub fn start(&mut self) {
-        let mint = self.mint();
+        let mut mint = self.mint();
+        mint.issue_as(Some(Issuer::new(ISSUER).expect("an issuer")));
         let store = Store::open(&self.ledger(), &mint.public().log, GuardPolicy::Require)
             .expect("a ledger");
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.dice));

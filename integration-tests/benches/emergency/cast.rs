@@ -288,4 +288,8 @@ extensions = ["permit-pty"]
 
 [scope.x509]
 organizations = ["bg-root"]
+
+[scope.jwt]
+audience = "https://hosts.example.com"
+groups = ["bg-root"]
 "#;

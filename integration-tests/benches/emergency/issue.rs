@@ -27,14 +27,14 @@ const BATCH: usize = 256;
 /// Requests that wait at once: one for each responder, who has one open request for a scope.
 const ROUND: u64 = 256;
 
-/// What is signed: about what a certificate of either kind has.
+/// What is signed: about what a credential of any kind has.
 const SIGNED_BYTES: usize = 600;
 
 pub(crate) fn measure(extent: Extent, report: &mut Report) {
     let count = if extent == Extent::Quick { 1024 } else { 4096 };
     let budget = if extent == Extent::Quick { 0.3 } else { 1.0 };
     let row = rows::cost(&scratch(), BATCH, ENTRY_BYTES, budget).cpu;
-    for (kind, raw) in [(Kind::Ssh, ed25519()), (Kind::X509, p256())] {
+    for (kind, raw) in [(Kind::Ssh, ed25519()), (Kind::X509, p256()), (Kind::Jwt, p256())] {
         let (each_one, verified) = issued(kind, count);
         let raw = ("raw signatures of the key's type", Figure::Rate(1.0 / raw));
         let rate = |seconds: f64| Figure::Rate(1.0 / seconds);
