@@ -11,7 +11,7 @@ use breakglass_ledger::chain::entry_hash;
 use breakglass_ledger::entry::{Body, Entry, EntryError};
 use breakglass_ledger::id::RequestId;
 use breakglass_ledger::note::Checkpoint;
-use breakglass_ledger::statement::{Act, ActKind, Statement};
+use breakglass_ledger::statement::{Act, ActKind, Applied, Statement};
 use breakglass_proto::v1;
 
 use crate::failure::{Exit, Failure};
@@ -59,7 +59,7 @@ impl Receipt {
             return Err(ReceiptError::Position);
         }
         covered(&trust.open(&answer.checkpoint)?, &entry, kept)?;
-        carries(&entry.body, sent)?;
+        carries(&entry.body, sent, answer.repeated)?;
         leads_to(sent.act().kind(), &entry.body)?;
         let request = Some(answer.request_id.as_str()).filter(|id| !id.is_empty());
         let request = request.map(str::parse).transpose().map_err(|_| ReceiptError::RequestId)?;
@@ -95,8 +95,9 @@ fn covered(
 }
 
 /// Whether `body` carries what was said. Collecting again is answered with the first `issued`
-/// entry, whose statement is another one by the same subject key about the same request.
-fn carries(body: &Body, sent: &Statement) -> Result<(), ReceiptError> {
+/// entry, whose statement is another one by the same subject key about the same request; a report of
+/// what was reported before (`is_repeated`), with the entry of then.
+fn carries(body: &Body, sent: &Statement, is_repeated: bool) -> Result<(), ReceiptError> {
     let found = if let Body::Policy(policy) = body {
         policy.statement.as_str()
     } else {
@@ -108,8 +109,23 @@ fn carries(body: &Body, sent: &Statement) -> Result<(), ReceiptError> {
     let other = Statement::parse(found.as_bytes()).map_err(|_| ReceiptError::OtherStatement)?;
     match (sent.act(), other.act()) {
         (Act::Collect(mine), Act::Collect(theirs)) if mine == theirs => Ok(()),
+        (Act::Applied(mine), Act::Applied(theirs)) if is_repeated && same_list(mine, theirs) => {
+            Ok(())
+        }
+        // Of many strangers at one target only some are written down.
+        (Act::Use(mine), Act::Use(theirs))
+            if is_repeated && (&mine.by, &mine.target) == (&theirs.by, &theirs.target) =>
+        {
+            Ok(())
+        }
         _ => Err(ReceiptError::OtherStatement),
     }
+}
+
+/// Whether both are about the same list at the same target.
+fn same_list(mine: &Applied, theirs: &Applied) -> bool {
+    let what = |one: &Applied| (one.by.clone(), one.target.clone(), one.list, one.version);
+    what(mine) == what(theirs)
 }
 
 fn leads_to(act: ActKind, body: &Body) -> Result<(), ReceiptError> {
@@ -130,7 +146,8 @@ fn leads_to(act: ActKind, body: &Body) -> Result<(), ReceiptError> {
         ActKind::Review => &["reviewed"],
         ActKind::Escalate => &["escalated"],
         ActKind::Applied => &["applied"],
-        ActKind::Use => &["used"],
+        // The latter where the grant is closed, or nobody knows the credential.
+        ActKind::Use => &["used", "reconciled"],
         ActKind::Policy => &["policy"],
         ActKind::Session => &[],
     };

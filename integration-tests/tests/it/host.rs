@@ -207,6 +207,26 @@ fn while_the_broker_is_away_sessions_end_in_their_time_and_reports_wait() {
     assert_eq!([stage.uses(held.serial), stage.uses(long.serial)], [1, 1], "each once");
 }
 
+/// The broker answers the second use of a window with the entry of the first, signed over other words.
+#[test]
+fn a_second_log_in_under_a_credential_does_not_hold_up_what_is_reported_after_it() {
+    let stage = Stage::new();
+    let _agent = stage.told.run();
+    let host = stage.host();
+    let (held, other) = (stage.grant(3600, "one"), stage.grant(3600, "other"));
+    let _first = kept(host.ssh_with(&held.key, &[], &["sleep 600"]));
+    until("the first is reported", SOON, || (stage.uses(held.serial) == 1).then_some(()));
+    let _second = kept(host.ssh_with(&held.key, &[], &["sleep 600"]));
+    let queued = format!("\"serial\":{}", held.serial);
+    let queue = stage.told.path("state/reports.json");
+    until("the second is seen", SOON, || {
+        std::fs::read_to_string(&queue).unwrap_or_default().contains(&queued).then_some(())
+    });
+    let _other = kept(host.ssh_with(&other.key, &[], &["sleep 600"]));
+    until("the other is reported", SOON, || (stage.uses(other.serial) == 1).then_some(()));
+    assert_eq!(stage.uses(held.serial), 1, "once in a window");
+}
+
 /// What a liar shows to agents: the list and its signature.
 pub(super) type Shown = Arc<Mutex<(Vec<u8>, String)>>;
 
