@@ -11,7 +11,7 @@ use super::fetch::{self, Answer, Page, Question};
 use super::following::{Asked, Following, Heard};
 use super::krl::LIST_MAX;
 use super::list::{Checked, ListError, Place};
-use super::reporter::{self, About};
+use super::reporter::{self, About, PAUSE, drawn};
 use super::reports::{Applied, Reports, Used};
 use super::sessions::Sessions;
 use crate::clock;
@@ -39,6 +39,8 @@ pub struct Agent {
     ended: u64,
     /// What was last said about lists, so that it is said once.
     trouble: Option<String>,
+    /// When the list in place is to be tried and reported, if it was not yet.
+    due: Option<Instant>,
     looked: Option<Instant>,
     reached: Option<Instant>,
     told: (Sender<String>, Receiver<String>),
@@ -56,6 +58,9 @@ impl Agent {
         private_dir(&config.state_dir)?;
         // What cannot be read is fetched again, and is not what refuses a newer one.
         let held = place.held().ok().flatten();
+        // Nobody knows whether it was reported before this agent was started; the broker does.
+        let soon = Instant::now().checked_add(drawn(&PAUSE));
+        let due = soon.filter(|_| held.is_some());
         Ok(Self {
             place,
             sessions: Sessions::new(config.ssh_ca.clone()),
@@ -64,6 +69,7 @@ impl Agent {
             held,
             ended: 0,
             trouble: None,
+            due,
             looked: None,
             reached: None,
             told: channel(),
@@ -96,7 +102,9 @@ impl Agent {
 
     /// One round of everything.
     fn turn(&mut self, lists: &Following<Checked>, out: &mut Output) {
-        let fresh = lists.next(SESSIONS_EVERY).is_some_and(|heard| {
+        let until_due = self.due.map(|due| due.saturating_duration_since(Instant::now()));
+        let within = until_due.map_or(SESSIONS_EVERY, |left| left.min(SESSIONS_EVERY));
+        let fresh = lists.next(within).is_some_and(|heard| {
             let (is_taken, fresh) = self.take(heard, out);
             lists.taken(is_taken);
             fresh
@@ -107,6 +115,12 @@ impl Agent {
             self.looked = Some(Instant::now());
         }
         if fresh {
+            self.write_state(None);
+            // What is tried and said of it is in nobody's way who still waits for the list.
+            self.due = self.due.or_else(|| Instant::now().checked_add(drawn(&PAUSE)));
+        }
+        if self.due.is_some_and(|due| due <= Instant::now()) {
+            self.due = None;
             self.report_list(out);
         }
         for said in self.told.1.try_iter() {
@@ -158,11 +172,10 @@ impl Agent {
 
     /// Tries the canary and queues the report.
     fn report_list(&mut self, out: &mut Output) {
-        self.write_state(None);
         let Some(held) = &self.held else { return };
         let canary = self.canaries.attempt(&held.krl, &self.place.list());
         let made = held.krl.generated.unix_seconds().saturating_mul(1000);
-        let latency = clock::moment().unix_millis().saturating_sub(made);
+        let latency = self.place.since().saturating_sub(made);
         let version = held.krl.version;
         if canary == Canary::Accepted {
             out.say(&format!("list {version} is in place and a revoked certificate is accepted"));

@@ -1,7 +1,7 @@
 //! The list in place: checked before it is, replaced as a whole, never backwards.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use breakglass_ledger::bytes::Digest;
@@ -11,6 +11,7 @@ use breakglass_ledger::time::Timestamp;
 use super::krl::{Krl, KrlError, LIST_MAX};
 use super::replace::{Piece, ReplaceError, replace_all, show};
 use super::trusted::Trusted;
+use crate::clock;
 use crate::state::{StateError, read_bounded};
 
 /// Namespace of a list's signature.
@@ -103,6 +104,18 @@ impl Place {
     pub fn create(&self) -> Result<(), ListError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.dir);
         made.map_err(|why| ReplaceError::Write { path: self.dir.clone(), why }.into())
+    }
+
+    /// Since when the list in place is there, in milliseconds since the epoch; now, if there is none.
+    #[must_use]
+    pub fn since(&self) -> u64 {
+        // Of its inode, which a rename changes and not its bytes.
+        let millis = fs::metadata(self.list()).ok().and_then(|file| {
+            let seconds = u64::try_from(file.ctime()).ok()?;
+            let more = u64::try_from(file.ctime_nsec()).ok()?.checked_div(1_000_000)?;
+            seconds.checked_mul(1000)?.checked_add(more)
+        });
+        millis.unwrap_or_else(|| clock::moment().unix_millis())
     }
 
     /// Checks form, authority and signature.

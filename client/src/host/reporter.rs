@@ -5,6 +5,7 @@
 //! one address. So each draws when it reports, first and again after it was turned away, and holds no
 //! connection while it has nothing to say.
 
+use std::ops::RangeInclusive;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -23,13 +24,13 @@ use crate::output::{Format, Output};
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Rest after a broker was not there: the first, and the longest.
-const REST: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(500)..=Duration::from_secs(15);
+const REST: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(15);
 
-/// From a list's being in force to its being reported. The least is what a list needs to reach everybody:
-/// no report is in its way. The rest spreads a hundred hosts so that each finds the broker free.
-const PAUSE: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(300)..=Duration::from_millis(1500);
+/// From a list's being in force to its being tried, and from something's being there to report to its
+/// being sent. The least is what a list needs to reach everybody: nothing else is in its way. The rest
+/// spreads a hundred hosts so that each finds the broker free.
+pub(super) const PAUSE: RangeInclusive<Duration> =
+    Duration::from_millis(300)..=Duration::from_millis(1000);
 
 /// A connection that was not needed for so long is given up: the broker has seats for 128 of one
 /// address, and lets in 20 new ones a second, which so long a rest does not hold up.
@@ -119,14 +120,16 @@ fn send_all(
     }
 }
 
-/// What is to be sent now, if anything is; the connection is given up meanwhile.
+/// What is to be sent now, if anything is. Whoever waits for something to send pauses when it is there, and
+/// gives the connection up if nothing comes.
 fn next(reports: &Reports, client: &mut Client<'_>) -> Option<Report> {
-    let waiting = reports.next(IDLE).or_else(|| {
+    let more = reports.next(Duration::ZERO);
+    if matches!(more, Some(Report::Used(_))) {
+        return more;
+    }
+    if reports.next(IDLE).is_none() {
         client.hang_up();
-        reports.next(QUIET)
-    });
-    if !matches!(waiting, Some(Report::Applied(_))) {
-        return waiting;
+        reports.next(QUIET)?;
     }
     std::thread::park_timeout(drawn(&PAUSE));
     // By now a newer list may be in force, and only that is reported.
@@ -157,7 +160,7 @@ fn act(config: &HostConfig, about: &About, report: &Report) -> Option<Act> {
 }
 
 /// A time of this range, by chance; the longest if there is none to be had.
-fn drawn(range: &std::ops::RangeInclusive<Duration>) -> Duration {
+pub(super) fn drawn(range: &RangeInclusive<Duration>) -> Duration {
     let spread = range.end().saturating_sub(*range.start());
     let chance = entropy::bytes().map_or(u32::MAX, u32::from_be_bytes);
     range.start().saturating_add(spread.mul_f64(f64::from(chance) / f64::from(u32::MAX)))
