@@ -45,6 +45,9 @@ const FEW: usize = 5;
 /// as many.
 const PATIENCE: usize = 4;
 
+/// Longest wait for anything.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// Those who ask, each worker for itself.
 const WORKERS: usize = 6;
 const REQUESTERS: usize = 8;
@@ -62,30 +65,36 @@ async fn a_daemon_killed_at_any_moment_loses_nothing_it_acknowledged() {
     while kill < KILLS || (!trial.has_reached_all() && kill < PATIENCE * KILLS) {
         kill += 1;
         if dice.under(EARLY) == 0 {
-            trial.kill_early(&mut dice).await;
+            within("a daemon killed while it starts", trial.kill_early(&mut dice)).await;
         }
-        let life = trial.begin(kill).await;
+        let life = within("a daemon that starts again", trial.begin(kill)).await;
         let all = workers.drain(..).map(|worker| tokio::spawn(worker.live(Arc::clone(&life))));
         let all: Vec<_> = all.collect();
         let policies = tokio::spawn(pusher.live(Arc::clone(&life)));
         tokio::time::sleep(Duration::from_millis(5 + dice.under(116))).await;
-        life.heard(dice.under(4)).await;
+        within("an answer of the daemon", life.heard(dice.under(4))).await;
         trial.end(&life);
         for worker in all {
-            workers.push(worker.await.expect("a worker"));
+            workers.push(within("a worker after the kill", worker).await.expect("a worker"));
         }
-        pusher = policies.await.expect("the pusher");
+        pusher = within("the pusher after the kill", policies).await.expect("the pusher");
         if kill % EVERY == 0 {
             Exported::at_rest(&trial.site).assert_sound(&trial.trust());
         }
     }
-    trial.begin(kill).await;
-    trial.verify_over_the_wire().await;
+    within("the last daemon", trial.begin(kill)).await;
+    within("the ledger over the wire", trial.verify_over_the_wire()).await;
     let daemon = trial.daemon.take().expect("started");
     assert_eq!(daemon.stop().code, Some(0));
     let check = trial.site.check();
     assert_eq!(check.code, Some(0), "{check:?}");
     trial.tell(kill);
+}
+
+/// What comes of `doing`, which takes seconds at most on a machine that is busy otherwise.
+async fn within<T>(what: &str, doing: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(LONGEST, doing).await;
+    done.unwrap_or_else(|_| panic!("waited {LONGEST:?} for {what}"))
 }
 
 /// One deployment, what was learned about its ledger from outside, and what its database says.

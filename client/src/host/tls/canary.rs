@@ -6,6 +6,12 @@
 //! list names the serial answers with the alert `certificate_revoked` (44, RFC 8446, 6.2), and one
 //! whose list does not answers with that for a bad signature. It lets nobody in either way, so it
 //! needs no key that anybody would have to guard.
+//!
+//! nginx cannot be tried so: it lets the handshake go on whatever is wrong and answers by the fault
+//! that OpenSSL met last (`ngx_ssl_verify_callback`, `SSL_get_verify_result`), which is the bad
+//! signature, on its list or not. Only a certificate that the authority signed would tell, and nobody
+//! but its holder has the key of one. What is known of nginx is that the workers of before the reload
+//! are gone.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
