@@ -183,17 +183,21 @@ impl Place {
         let is_list = |bytes: &[u8]| Krl::read_of(bytes, &self.authority.wires()).is_ok();
         let version = format!("{offered}\n");
         // The list last: whoever is killed in between takes this list again, and none before it.
-        let pieces: [(&str, &[u8], &dyn Fn(&[u8]) -> bool); 3] = [
-            ("krl.sig", list.signature.as_bytes(), &|_| true),
-            ("krl.version", version.as_bytes(), &|_| true),
-            ("krl", &list.bytes, &is_list),
-        ];
-        let pieces = pieces.map(|(name, bytes, is_good)| {
-            let path = self.dir.join(name);
-            Piece { path, bytes, is_good, is_ours: name != "krl" }
-        });
-        replace_all(&pieces)?;
+        replace_all(&[
+            self.piece("krl.sig", list.signature.as_bytes(), &|_| true),
+            self.piece("krl.version", version.as_bytes(), &|_| true),
+            self.piece("krl", &list.bytes, &is_list),
+        ])?;
         Ok(true)
+    }
+
+    fn piece<'a>(
+        &self,
+        name: &str,
+        bytes: &'a [u8],
+        is_good: &'a dyn Fn(&[u8]) -> bool,
+    ) -> Piece<'a> {
+        Piece { path: self.dir.join(name), bytes, is_good, is_ours: name != "krl" }
     }
 
     /// Notes that a broker was reached at `now`.

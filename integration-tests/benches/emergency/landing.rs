@@ -38,13 +38,13 @@ const AIM_SECONDS: f64 = 0.25;
 /// Between two looks at the lists of all hosts.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// The servers that are asked, each in its own rounds, so that none is in another's way.
+/// The servers, each asked in its own rounds, so that none is in another's way.
 const SERVERS: [&str; 3] = ["sshd", "PostgreSQL", "nginx"];
 
 /// With so many hosts it is measured.
 const HOSTS: [usize; 3] = [1, 10, 100];
 
-/// Besides the list for `sshd`, of which each host reports: PostgreSQL and nginx on the first.
+/// Besides the list for `sshd` on each host: PostgreSQL and nginx on the first.
 const MORE_TARGETS: usize = 2;
 
 /// The broker, the servers of one host, and its agent.
@@ -74,7 +74,7 @@ struct Taken {
     reported: f64,
 }
 
-/// What was collected for one grant.
+/// What one grant gave.
 struct Held {
     id: String,
     ssh_key: PathBuf,
@@ -85,8 +85,7 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
     let rounds = if extent == Extent::Quick { 2 } else { 34 };
     let floor = floor();
     report.part(SECTION, "one raw commit, one fsync and rename", Figure::Time(floor));
-    let mut stage = Stage::open();
-    let mut number = 0;
+    let (mut stage, mut number) = (Stage::open(), 0);
     for hosts in HOSTS {
         stage.fill(hosts);
         let mut refused: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -104,8 +103,8 @@ pub(crate) fn measure(extent: Extent, report: &mut Report) {
             tell(report, &format!("{hosts} agents: refused by {server}"), &mut taken, floor);
         }
         for (name, percent) in [("p50", 50), ("max", 100)] {
-            let figure = Figure::Time(percentile(&mut reported, percent));
-            report.part(SECTION, format!("{hosts} agents: all reports in, {name}"), figure);
+            let name = format!("{hosts} agents: all reports in, {name}");
+            report.part(SECTION, name, Figure::Time(percentile(&mut reported, percent)));
         }
     }
 }
@@ -151,9 +150,8 @@ impl Stage {
             revoked: Some(first.told.list()),
             principals: vec!["bg-orders".to_owned()],
         });
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let ledger = dev.path("broker/state/ledger/ledger.db");
-        let ledger = Connection::open_with_flags(ledger, flags).expect("a database");
+        let (ledger, flags) = ("broker/state/ledger/ledger.db", OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let ledger = Connection::open_with_flags(dev.path(ledger), flags).expect("a database");
         Self { dev, ledger, pins, sshd, postgres, nginx, hosts: vec![first] }
     }
 
@@ -169,13 +167,12 @@ impl Stage {
         self.reported(0);
     }
 
-    /// A grant is taken back: how long until `server` refuses it, each host has the list, and all say
-    /// that they have.
+    /// A grant is taken back: how long until `server` refuses it, each host has the list, and says so.
     fn round(&self, server: &str, number: usize) -> Taken {
         let held = self.grant(number);
         until("it opens the server", SOON, || (!self.refuses(server, &held)).then_some(()));
-        let before: Vec<u64> = self.hosts.iter().map(Host::inode).collect();
-        let size = self.size();
+        let (before, size): (Vec<u64>, _) =
+            (self.hosts.iter().map(Host::inode).collect(), self.size());
         let mut drop = self.dev.client("sam", &["drop", &held.id]);
         let begun = Instant::now();
         let mut dropping = drop.stdout(std::process::Stdio::null()).spawn().expect("starts");
@@ -194,8 +191,7 @@ impl Stage {
 
     /// How many entries there are.
     fn size(&self) -> i64 {
-        let count = "SELECT max(seq) + 1 FROM entry";
-        self.ledger.query_row(count, (), |row| row.get(0)).expect("a number")
+        self.ledger.query_row("SELECT max(seq) + 1 FROM entry", (), |row| row.get(0)).expect("seq")
     }
 
     /// Waits until every target has reported a list that was made when there were more entries.
@@ -254,10 +250,9 @@ fn placed(hosts: &[Host], before: &[u64], begun: Instant) -> Vec<f64> {
 fn enrol(dev: &Dev) {
     let file = dev.path("broker/policy/people.toml");
     let mut people = fs::read_to_string(&file).expect("a policy");
-    for number in 0..HOSTS.into_iter().max().unwrap_or_default() {
-        let host = format!("host-{number}");
-        people.push_str(&enrolled(&host, &Person::named(&host).key().to_openssh()));
-    }
+    let most = HOSTS.into_iter().max().unwrap_or_default();
+    let hosts = (0..most).map(|number| format!("host-{number}"));
+    people.extend(hosts.map(|host| enrolled(&host, &Person::named(&host).key().to_openssh())));
     fs::write(&file, people).expect("written");
     dev.done("pia", &["policy", "sign", "broker/policy", "--yes"]);
     dev.done("pia", &["policy", "push", "broker/policy", "--yes"]);
@@ -298,8 +293,7 @@ fn targets(dev: &Dev, postgres: &Postgres, nginx: &Nginx) -> String {
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("a directory");
-    for file in fs::read_dir(from).expect("a directory") {
-        let file = file.expect("a file");
+    for file in fs::read_dir(from).expect("a directory").flatten() {
         // With its mode, which `ssh` looks at.
         fs::copy(file.path(), to.join(file.file_name())).expect("copied");
     }
