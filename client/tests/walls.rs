@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const CONFINED: &[(&str, &str)] = &[
     ("tonic", "broker"),
     ("tokio", "aws broker child"),
-    ("rustix", "child host"),
+    ("rustix", "child host state"),
     ("prost", "broker"),
     ("rcgen", "aws broker credential host"),
     ("x509_parser", "aws credential doctor host"),
