@@ -134,8 +134,18 @@ impl Told {
     /// Panics if it does not start.
     #[must_use]
     pub fn run(&self) -> HostAgent {
+        self.run_through(&[])
+    }
+
+    /// Starts the agent, with `before` (a program and its arguments) to start it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not start.
+    #[must_use]
+    pub fn run_through(&self, before: &[&str]) -> HostAgent {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log"));
-        let child = verb(self.dir.path(), &["run", "--config"])
+        let child = verb_through(before, self.dir.path(), &["run", "--config"])
             .arg(self.config())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -166,7 +176,19 @@ impl Drop for HostAgent {
 /// `breakglass host` with these words, at home in `home`.
 #[must_use]
 pub fn verb(home: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(program("breakglass"));
+    verb_through(&[], home, words)
+}
+
+fn verb_through(before: &[&str], home: &Path, words: &[&str]) -> Command {
+    let program = program("breakglass");
+    let mut command = match before.split_first() {
+        None => Command::new(program),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    };
     command.env_clear().env("HOME", home).env("TZ", "UTC").env("LANG", "C.UTF-8");
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.arg("host").args(words);

@@ -1,15 +1,17 @@
 //! The agent of a host with the real daemon and the real `sshd`: a revocation lands, whatever is in
 //! the way.
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use breakglass_integration_tests::agent::{Pins, Told, verb};
-use breakglass_integration_tests::daemon::{Daemon, breakglassd, run};
+use breakglass_integration_tests::daemon::{Daemon, breakglassd, powerless, run};
 use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::grant::scope;
 use breakglass_integration_tests::hosts::files_with_hosts;
@@ -327,6 +329,39 @@ fn truncated_empty_older_foreign_and_unsigned_lists_are_refused_and_the_last_goo
     until("the older one is refused", SOON, || told.state().contains("older").then_some(()));
     show(&next.krl, &next.signature);
     until("the newest is back", SOON, || in_place(&next.krl));
+}
+
+/// A directory that became read-only: the agent says so, the list that is there stays and refuses whom it
+/// names, and the newer one is in place as soon as it can be.
+#[test]
+fn a_directory_that_cannot_be_written_keeps_the_last_good_list_and_heals() {
+    let stage = Stage::new();
+    let _agent = stage.told.run_through(&powerless());
+    let host = stage.host();
+    let (first, second) = (stage.grant(3600, "first"), stage.grant(3600, "second"));
+    stage.take_back(&first);
+    until("the first is refused", SOON, || {
+        (!host.log_in(&first.key, "true").is_in()).then_some(())
+    });
+    let lists = stage.told.path("lists");
+    std::fs::set_permissions(&lists, Permissions::from_mode(0o555)).unwrap();
+    let before = std::fs::read(stage.told.list()).unwrap();
+    stage.take_back(&second);
+    let trouble = until("the agent says so", SOON, || {
+        let state = stage.told.state();
+        state.contains("cannot be put in place").then_some(state)
+    });
+    assert!(trouble.contains("krl") && trouble.contains("Permission denied"), "{trouble}");
+    assert!(stage.told.log().contains("cannot be put in place"), "{}", stage.told.log());
+    assert_eq!(std::fs::read(stage.told.list()).unwrap(), before, "the last good one");
+    assert!(!host.log_in(&first.key, "true").is_in());
+    std::fs::set_permissions(&lists, Permissions::from_mode(0o755)).unwrap();
+    until("the second is refused as well", SOON, || {
+        (!host.log_in(&second.key, "true").is_in()).then_some(())
+    });
+    until("and nothing is in the way any more", SOON, || {
+        (!stage.told.state().contains("cannot be put in place")).then_some(())
+    });
 }
 
 /// R08: roles come from the configuration alone; the list, and being alone for too long, close them.

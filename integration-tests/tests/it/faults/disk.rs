@@ -14,7 +14,7 @@ use breakglass_proto::v1;
 use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 
-use breakglass_integration_tests::daemon::Daemon;
+use breakglass_integration_tests::daemon::{Daemon, powerless};
 use breakglass_integration_tests::record::rows;
 use breakglass_integration_tests::site::{ROOMY, Site};
 use breakglass_integration_tests::wait::{SOON, until};
@@ -147,15 +147,6 @@ async fn lists_that_cannot_be_written_stop_minting_but_not_revoking() {
     let (_, third) = credential(&wire, "lou", 600).await.unwrap();
     assert_eq!(daemon.stop().code, Some(0));
     sound(&site, &[&first, &second, &third]);
-}
-
-/// Root may write everywhere, unless it gives that right away.
-fn powerless() -> Vec<&'static str> {
-    let id = Command::new("id").arg("-u").output().unwrap();
-    if id.stdout != b"0\n" {
-        return Vec::new();
-    }
-    vec!["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override"]
 }
 
 fn revokes(site: &Site, list: &[u8], serials: &[u64]) -> bool {
