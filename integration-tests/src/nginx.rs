@@ -31,7 +31,8 @@ impl Nginx {
         let temporary = temporary.map(|what| format!("{what}_temp_path t;")).join(" ");
         let conf = format!(
             "daemon off; pid nginx.pid; error_log error.log; events {{}}\n\
-             http {{ access_log off; {temporary}\n\
+             http {{ {temporary}\n\
+             log_format breakglass '{FORMAT}'; access_log access.log breakglass;\n\
              server {{ listen 127.0.0.1:{port} ssl;\n\
              ssl_certificate server.crt; ssl_certificate_key server.key;\n\
              ssl_client_certificate ca.pem; ssl_verify_client on; ssl_crl crl.pem;\n\
@@ -114,3 +115,5 @@ impl Nginx {
 
 /// Where a session is kept.
 const KEPT: &str = "session";
+/// Of its log, as `breakglass host install` prints it.
+const FORMAT: &str = "$msec $ssl_client_verify $ssl_client_serial \"$ssl_client_i_dn\"";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use breakglass_integration_tests::agent::{Pins, Told, verb};
-use breakglass_integration_tests::daemon::run;
+use breakglass_integration_tests::daemon::{Daemon, run};
 use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::hosts::files_with_hosts;
 use breakglass_integration_tests::nginx::Nginx;
@@ -366,10 +366,7 @@ impl Drop for Disk {
 /// What is in force at a server of TLS is a fact in the ledger, with the digest of the broker's file.
 #[test]
 fn the_ledger_says_that_the_x509_list_is_in_force() {
-    let site = Site::under(files_with_hosts(&["db-1"]));
-    let daemon = site.serve();
-    let pins = Pins::of(&site, &daemon);
-    let told = Told::new("db-1", &pins);
+    let (site, _daemon, pins, told) = followed();
     let ca = site.state().join("x509-ca.pem");
     let more = format!(
         "x509-ca = \"{}\"\n[[target]]\nkind = \"postgresql\"\nssl-crl-dir = \"crls\"\n",
@@ -392,15 +389,21 @@ fn the_ledger_says_that_the_x509_list_is_in_force() {
     assert!(statement.contains(&format!("\ndigest: sha256:{digest}\n")), "{statement}");
 }
 
+/// A daemon, and the agent of a host that is enrolled there.
+fn followed() -> (Site, Daemon, Pins, Told) {
+    let site = Site::under(files_with_hosts(&["db-1"]));
+    let daemon = site.serve();
+    let pins = Pins::of(&site, &daemon);
+    let told = Told::new("db-1", &pins);
+    (site, daemon, pins, told)
+}
+
 /// Whoever has the authority's key signs past the broker: no list names what they sign, but the server's
 /// sessions do, and the ledger knows no such number.
 #[test]
 fn a_certificate_that_the_ledger_does_not_know_is_found_where_it_is_used() {
     const UNKNOWN: u64 = 4_711;
-    let site = Site::under(files_with_hosts(&["db-1"]));
-    let daemon = site.serve();
-    let pins = Pins::of(&site, &daemon);
-    let told = Told::new("db-1", &pins);
+    let (site, daemon, pins, told) = followed();
     let ca = site.state().join("x509-ca.pem");
     let list = fs::read_to_string(site.state().join("lists/current/crl.pem")).unwrap();
     let postgres = Postgres::start(&fs::read_to_string(&ca).unwrap(), &list);
@@ -416,14 +419,7 @@ fn a_certificate_that_the_ledger_does_not_know_is_found_where_it_is_used() {
     );
     let _agent = told.run();
     let mut session = postgres.psql(&stolen, "select pg_sleep(300)").spawn().unwrap();
-    until("the ledger says that nobody was given it", SOON, || {
-        rows(&site.ledger()).iter().find_map(|bytes| {
-            let Body::Reconciled(seen) = Entry::parse(bytes).unwrap().body else { return None };
-            let (target, unlogged) = (seen.target.as_str(), &seen.unlogged);
-            assert_eq!((target, unlogged.as_slice()), ("db-1.postgresql", &[UNKNOWN][..]));
-            Some(())
-        })
-    });
+    nobody_was_given(&site, "db-1.postgresql", UNKNOWN);
     let _ = (session.kill(), session.wait());
     let trust = site.trust();
     daemon.stop();
@@ -431,6 +427,40 @@ fn a_certificate_that_the_ledger_does_not_know_is_found_where_it_is_used() {
     assert_eq!(report.verdict, Verdict::Suspect);
     let found: Vec<_> = report.findings.iter().map(|finding| finding.code).collect();
     assert_eq!(found, [Code::UnloggedCredential]);
+}
+
+/// The same at nginx, whose log says who came.
+#[test]
+fn a_certificate_that_the_ledger_does_not_know_is_found_in_the_log_of_nginx() {
+    const UNKNOWN: u64 = 4_712;
+    let (site, _daemon, pins, told) = followed();
+    let ca = site.state().join("x509-ca.pem");
+    let list = fs::read_to_string(site.state().join("lists/current/crl.pem")).unwrap();
+    let nginx = Nginx::start(&fs::read_to_string(&ca).unwrap(), &list);
+    let stolen = past_the_broker(&site, told.dir.path(), UNKNOWN);
+    let dir = nginx.site.path("");
+    let more = format!(
+        "x509-ca = \"{}\"\n[[target]]\nkind = \"nginx\"\ncrl = \"{1}/crl.pem\"\n\
+         pid-file = \"{1}/nginx.pid\"\naccess-log = \"{1}/access.log\"\n",
+        ca.display(),
+        dir.display().to_string().trim_end_matches('/'),
+    );
+    told.write(&pins, &more);
+    let _agent = told.run();
+    until("it follows", SOON, || told.log().contains("in force after").then_some(()));
+    assert!(nginx.ask(&stolen).contains("CN=bg-req-"), "{}", nginx.ask(&stolen));
+    nobody_was_given(&site, "db-1.nginx", UNKNOWN);
+}
+
+/// Waits until the ledger says that `target` saw `number`, and that nobody was given it.
+fn nobody_was_given(site: &Site, target: &str, number: u64) {
+    let seen = until("the ledger says that nobody was given it", SOON, || {
+        rows(&site.ledger()).iter().find_map(|bytes| {
+            let Body::Reconciled(seen) = Entry::parse(bytes).unwrap().body else { return None };
+            Some((seen.target.to_string(), seen.unlogged))
+        })
+    });
+    assert_eq!(seen, (target.to_owned(), vec![number]));
 }
 
 /// A certificate by the authority's key as it lies in the state directory, made by the stock tool.
