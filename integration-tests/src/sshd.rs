@@ -75,7 +75,18 @@ impl Sshd {
     /// Panics if the host neither let the user in nor refused: then nothing is known.
     #[must_use]
     pub fn log_in(&self, key: &Path, command: &str) -> Login {
+        self.log_in_with(key, &[], command)
+    }
+
+    /// Logs in as [`Sshd::log_in`] does, with more `options`, as `-o` takes them.
+    ///
+    /// # Panics
+    ///
+    /// As [`Sshd::log_in`].
+    #[must_use]
+    pub fn log_in_with(&self, key: &Path, options: &[&str], command: &str) -> Login {
         let mut ssh = self.ssh();
+        ssh.args(options.iter().flat_map(|option| ["-o", option]));
         ssh.args(["-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]).arg("-i").arg(key);
         self.judge(&ssh.arg(self.target()).arg(command).output().expect("ssh runs"))
     }
