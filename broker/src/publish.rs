@@ -221,7 +221,7 @@ impl Publisher {
         for (issuer, der) in self.older_x509.iter().zip(&crl.older) {
             lists.push((issuer, crl::read(der)?));
         }
-        let all = crl::all_from_pem(&crl.pem).unwrap_or_default();
+        let all = crl::all_from_pem(crl.pem()).unwrap_or_default();
         let is_same = all.iter().eq(std::iter::once(&crl.der).chain(&crl.older))
             && crl.older.len() == self.older_x509.len();
         let are_theirs =
@@ -264,7 +264,7 @@ impl Publisher {
         let read = crl::read(&der)?;
         let (number, signed_at) = (read.number, read.this_update.plus(crl::BACKDATE_SECONDS));
         let older = crl::all_from_pem(&pem).unwrap_or_default().into_iter().skip(1).collect();
-        Ok(SignedCrl { number, signed_at, der, pem, older })
+        Ok(SignedCrl::new(number, signed_at, der, older).found(pem))
     }
 
     /// Makes the list durable in a directory of its own, reads it back, and returns its name.
@@ -274,7 +274,7 @@ impl Publisher {
         create_dir(&unfinished)?;
         let mut files = vec![(KRL, list.krl.as_slice()), (SIGNATURE, list.signature.as_bytes())];
         if let Some(crl) = &list.crl {
-            files.extend([(CRL_DER, crl.der.as_slice()), (CRL_PEM, crl.pem.as_bytes())]);
+            files.extend([(CRL_DER, crl.der.as_slice()), (CRL_PEM, crl.pem().as_bytes())]);
         }
         if let Some(deny) = &list.deny {
             let parts = [(DENY, deny.json.as_bytes()), (DENY_SIGNATURE, deny.signature.as_bytes())];

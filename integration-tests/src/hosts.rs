@@ -57,7 +57,7 @@ impl House {
         canary: Canary,
     ) -> Result<Receipt, DeskError> {
         let list = self.desk().lists();
-        let digest = Digest::of(list.crl.as_ref().expect("an X.509 authority").pem.as_bytes());
+        let digest = Digest::of(list.crl.as_ref().expect("an X.509 authority").pem().as_bytes());
         self.applied_list(host, (target, List::Crl), list.version, digest, canary)
     }
 

@@ -1,6 +1,5 @@
 //! Whose list it is: what a reader needs of the authority's certificate.
 
-use data_encoding::BASE64;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
@@ -60,37 +59,6 @@ impl Issuer {
     }
 }
 
-/// A list as PEM (RFC 7468, strict form). Public and large, so written once and nothing wiped.
-#[must_use]
-pub fn to_pem(der: &[u8]) -> String {
-    let encoded = BASE64.encode_len(der.len());
-    let lines = encoded.div_ceil(PEM_LINE);
-    let frame = PEM_BEGIN.len().saturating_add(PEM_END.len());
-    let mut text = String::with_capacity(encoded.saturating_add(lines).saturating_add(frame));
-    text.push_str(PEM_BEGIN);
-    for line in der.chunks(PEM_LINE / 4 * 3) {
-        BASE64.encode_append(line, &mut text);
-        text.push('\n');
-    }
-    text.push_str(PEM_END);
-    text
-}
-
-/// What one list in PEM after the other holds; `None` unless they are exactly that, at least one.
-#[must_use]
-pub fn all_from_pem(pem: &str) -> Option<Vec<Vec<u8>>> {
-    let blocks: Option<Vec<_>> = pem.split_inclusive(PEM_END).map(from_pem).collect();
-    blocks.filter(|blocks| !blocks.is_empty())
-}
-
-/// What a list in PEM holds; `None` unless it is exactly one list with nothing around it.
-#[must_use]
-pub fn from_pem(pem: &str) -> Option<Vec<u8>> {
-    let body = pem.strip_prefix(PEM_BEGIN)?.strip_suffix(PEM_END)?;
-    let text: Vec<u8> = body.bytes().filter(|byte| *byte != b'\n').collect();
-    BASE64.decode(&text).ok()
-}
-
 /// The serial number of a certificate of ours (PEM); `None` if it is none.
 #[must_use]
 pub fn serial_of(pem: &str) -> Option<super::SerialNumber> {
@@ -98,8 +66,3 @@ pub fn serial_of(pem: &str) -> Option<super::SerialNumber> {
     let (_, certificate) = X509Certificate::from_der(&block.contents).ok()?;
     super::SerialNumber::from_number(&certificate.tbs_certificate.serial.to_bytes_be())
 }
-
-const PEM_BEGIN: &str = "-----BEGIN X509 CRL-----\n";
-const PEM_END: &str = "-----END X509 CRL-----\n";
-/// Characters in a line of PEM.
-const PEM_LINE: usize = 64;

@@ -7,6 +7,7 @@
 
 mod entries;
 mod issuer;
+mod pem;
 pub(crate) mod read;
 mod write;
 
@@ -15,9 +16,11 @@ use std::fmt;
 use breakglass_ledger::time::Timestamp;
 
 pub use entries::Entries;
-pub use issuer::{Issuer, all_from_pem, from_pem, serial_of, to_pem};
+pub use issuer::{Issuer, serial_of};
+use pem::Pem;
+pub use pem::{Digests, all_from_pem, from_pem, to_pem};
 pub use read::read;
-pub use write::{Line, write};
+pub use write::{Draft, Line};
 
 /// Most revoked certificates in one list. At 51 bytes each that is 50 MiB, which every server that
 /// reads the file holds in memory.
@@ -129,7 +132,7 @@ pub struct Header<'a> {
 }
 
 /// A list as it is handed out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SignedCrl {
     /// Number of this list.
     pub number: Number,
@@ -137,11 +140,46 @@ pub struct SignedCrl {
     pub signed_at: Timestamp,
     /// The list: what HTTP clients and etcd take.
     pub der: Vec<u8>,
-    /// The same as PEM, and behind it `older`: what PostgreSQL, nginx and HAProxy take.
-    pub pem: String,
     /// Lists of the authorities before this one that are still trusted, oldest first.
     pub older: Vec<Vec<u8>>,
+    pem: Pem,
 }
+
+impl SignedCrl {
+    /// The list with this number, signed then, and those of the `older` authorities.
+    #[must_use]
+    pub fn new(number: Number, signed_at: Timestamp, der: Vec<u8>, older: Vec<Vec<u8>>) -> Self {
+        Self { number, signed_at, der, older, pem: Pem::default() }
+    }
+
+    /// The same, of which this text was found as [`pem`](Self::pem).
+    #[must_use]
+    pub fn found(self, pem: String) -> Self {
+        Self { pem: Pem::found(pem), ..self }
+    }
+
+    /// The list as PEM, and behind it `older`: what PostgreSQL, nginx and HAProxy take. The first to ask
+    /// waits until it is made, milliseconds for a hundred thousand entries.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        self.pem.of(std::iter::once(&self.der).chain(&self.older))
+    }
+
+    /// Digests of what a host may have of [`pem`](Self::pem).
+    #[must_use]
+    pub const fn digests(&self) -> &Digests {
+        self.pem.digests()
+    }
+}
+
+impl PartialEq for SignedCrl {
+    fn eq(&self, other: &Self) -> bool {
+        let lists = |of: &Self| (of.number, of.signed_at);
+        lists(self) == lists(other) && self.der == other.der && self.pem() == other.pem()
+    }
+}
+
+impl Eq for SignedCrl {}
 
 /// A list, read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,3 +1,4 @@
+use breakglass_ledger::bytes::Digest;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -23,10 +24,14 @@ fn entries(lines: &[Line]) -> Entries {
     entries
 }
 
+fn signed(header: &Header<'_>, entries: &Entries, signature: &[u8]) -> Vec<u8> {
+    Draft::new(header, entries).unwrap().signed(signature).unwrap()
+}
+
 fn list(lines: &[Line]) -> Vec<u8> {
     let number = Number::new(70, NOW);
     let header = Header { issuer: ISSUER, key_id: &[7; 20], number, signed_at: NOW };
-    write(&header, &entries(lines), |_| Ok::<_, CrlError>(vec![0x30, 0])).unwrap()
+    signed(&header, &entries(lines), &[0x30, 0])
 }
 
 #[test]
@@ -122,8 +127,7 @@ fn a_list_of_the_far_future_reads_back() {
     let header =
         Header { issuer: ISSUER, key_id: &[7; 20], number: Number::new(1, far), signed_at: far };
     let lines = [Line::new(serial(1), far.plus(5)).unwrap()];
-    let sign = |_: &[u8]| Ok::<_, CrlError>(vec![0x30, 0]);
-    let der = write(&header, &entries(&lines), sign).unwrap();
+    let der = signed(&header, &entries(&lines), &[0x30, 0]);
     let found = read(&der).unwrap();
     assert_eq!((found.this_update, found.next_update), (far.minus(60), far.plus(604_800)));
     assert_eq!(found.revoked, [(serial(1), far.plus(5))]);
@@ -161,12 +165,8 @@ fn the_length_outside_is_right_however_long_the_signature_is() {
     for count in [0, 1, 2].into_iter().chain(near - 12..near + 12) {
         let entries = entries(&all[..count]);
         for length in [0, 8, 40, 70, 72, 100, 150, 300] {
-            let mut shown = Vec::new();
-            let sign = |tbs: &[u8]| {
-                shown = tbs.to_vec();
-                Ok::<_, CrlError>(vec![9; length])
-            };
-            let der = write(&header, &entries, sign).unwrap();
+            let shown = Draft::new(&header, &entries).unwrap().tbs().to_vec();
+            let der = signed(&header, &entries, &vec![9; length]);
             let read = read(&der).unwrap();
             assert_eq!((read.signed, read.signature), (&*shown, &*vec![9; length]));
             assert_eq!(read.revoked.len(), count);
@@ -174,4 +174,22 @@ fn the_length_outside_is_right_however_long_the_signature_is() {
         }
     }
     assert!(widths.is_superset(&[0x81, 0x82, 0x83].into()), "{widths:02x?}");
+}
+
+/// A host names what it keeps, and before there is any text it can keep none.
+#[test]
+fn digests_are_those_of_each_list_and_of_all_in_one_from_the_first_text_on() {
+    let (one, other) = (list(&lines(1)), list(&lines(2)));
+    let crl = SignedCrl::new(Number::new(7, NOW), NOW, one.clone(), vec![other.clone()]);
+    let known = crl.digests().clone();
+    assert!(known.all().is_empty());
+    let blocks = [to_pem(&one), to_pem(&other)];
+    assert_eq!(crl.pem(), blocks.concat());
+    let expected =
+        [&*blocks[0], &*blocks[1], &*blocks.concat()].map(|text| Digest::of(text.as_bytes()));
+    assert_eq!(known.all(), expected);
+    let alone = SignedCrl::new(Number::new(7, NOW), NOW, one, Vec::new());
+    assert_eq!(alone.pem(), blocks[0]);
+    assert_eq!(alone.digests().all(), &expected[..1]);
+    assert!(*alone.digests() != known && alone != crl);
 }

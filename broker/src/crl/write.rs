@@ -73,50 +73,71 @@ struct TbsCertList<'a> {
     extensions: Vec<Extension>,
 }
 
-/// The list (`CertificateList`, RFC 5280, 5.1.1) that says exactly `entries`; `sign` makes the signature
-/// (ECDSA with SHA-256, DER) over what it is given. A long list is megabytes, so its entries are copied
-/// once, to where they stay.
+/// A list (`CertificateList`, RFC 5280, 5.1.1) that is not signed yet.
 ///
-/// # Errors
-///
-/// [`CrlError`] if a date does not fit, or the list is too long; what `sign` says.
-pub fn write<E: From<CrlError>>(
-    header: &Header<'_>,
-    entries: &Entries,
-    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
-) -> Result<Vec<u8>, E> {
-    let key_id = AuthorityKeyIdentifier {
-        key_identifier: Some(OctetString::new(header.key_id).map_err(|_| CrlError::Encode)?),
-        ..AuthorityKeyIdentifier::default()
-    };
-    let number = header.number.0.to_be_bytes();
-    let number = UintRef::new(&number).map_err(|_| CrlError::Encode)?;
-    let tbs = TbsCertList {
-        version: Version::V2,
-        signature: ECDSA_SHA256,
-        issuer: AnyRef::from_der(header.issuer).map_err(|_| CrlError::Encode)?,
-        this_update: calendar(header.signed_at.minus(BACKDATE_SECONDS))?,
-        next_update: calendar(header.signed_at.plus(VALID_SECONDS))?,
-        // RFC 5280, 5.1.2.6: absent, not empty.
-        revoked: if entries.is_empty() { None } else { Some(sequence(entries.der())?) },
-        extensions: vec![
-            extension(AUTHORITY_KEY_ID, encoded(&key_id)?)?,
-            extension(NUMBER, encoded(&number)?)?,
-        ],
-    };
-    // What stands before it says how long everything is, and that depends on the signature: room for it.
-    let length = tbs.encoded_len().map_err(|_| CrlError::TooMany)?;
-    let length = usize::try_from(length).map_err(|_| CrlError::TooMany)?;
-    let head = outside(length.saturating_add(BEHIND_MAX))?.len();
-    let mut list = Vec::with_capacity(length.saturating_add(AROUND_MAX));
-    list.resize(head, 0);
-    tbs.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
-    let signature = sign(list.get(head..).unwrap_or_default())?;
-    let signature = BitStringRef::from_bytes(&signature).map_err(|_| CrlError::Encode)?;
-    ECDSA_SHA256.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
-    signature.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
-    list.splice(..head, outside(list.len().saturating_sub(head))?);
-    if list.len() > DER_MAX { Err(CrlError::TooMany.into()) } else { Ok(list) }
+/// A long list is megabytes, so its entries are copied once, to where they stay.
+#[derive(Debug)]
+pub struct Draft {
+    /// Room for tag and length of the whole, then what is signed.
+    list: Vec<u8>,
+    head: usize,
+}
+
+impl Draft {
+    /// The list that says exactly `entries`.
+    ///
+    /// # Errors
+    ///
+    /// [`CrlError`] if a date does not fit, or the list is too long.
+    pub fn new(header: &Header<'_>, entries: &Entries) -> Result<Self, CrlError> {
+        let key_id = AuthorityKeyIdentifier {
+            key_identifier: Some(OctetString::new(header.key_id).map_err(|_| CrlError::Encode)?),
+            ..AuthorityKeyIdentifier::default()
+        };
+        let number = header.number.0.to_be_bytes();
+        let number = UintRef::new(&number).map_err(|_| CrlError::Encode)?;
+        let tbs = TbsCertList {
+            version: Version::V2,
+            signature: ECDSA_SHA256,
+            issuer: AnyRef::from_der(header.issuer).map_err(|_| CrlError::Encode)?,
+            this_update: calendar(header.signed_at.minus(BACKDATE_SECONDS))?,
+            next_update: calendar(header.signed_at.plus(VALID_SECONDS))?,
+            // RFC 5280, 5.1.2.6: absent, not empty.
+            revoked: if entries.is_empty() { None } else { Some(sequence(entries.der())?) },
+            extensions: vec![
+                extension(AUTHORITY_KEY_ID, encoded(&key_id)?)?,
+                extension(NUMBER, encoded(&number)?)?,
+            ],
+        };
+        // What stands before it says how long everything is, and that depends on the signature.
+        let length = tbs.encoded_len().map_err(|_| CrlError::TooMany)?;
+        let length = usize::try_from(length).map_err(|_| CrlError::TooMany)?;
+        let head = outside(length.saturating_add(BEHIND_MAX))?.len();
+        let mut list = Vec::with_capacity(length.saturating_add(AROUND_MAX));
+        list.resize(head, 0);
+        tbs.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
+        if list.len() > DER_MAX { Err(CrlError::TooMany) } else { Ok(Self { list, head }) }
+    }
+
+    /// What is to be signed.
+    #[must_use]
+    pub fn tbs(&self) -> &[u8] {
+        self.list.get(self.head..).unwrap_or_default()
+    }
+
+    /// The list with its signature (ECDSA with SHA-256, DER).
+    ///
+    /// # Errors
+    ///
+    /// [`CrlError::TooMany`].
+    pub fn signed(self, signature: &[u8]) -> Result<Vec<u8>, CrlError> {
+        let Self { mut list, head } = self;
+        let signature = BitStringRef::from_bytes(signature).map_err(|_| CrlError::TooMany)?;
+        ECDSA_SHA256.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
+        signature.encode_to_vec(&mut list).map_err(|_| CrlError::Encode)?;
+        list.splice(..head, outside(list.len().saturating_sub(head))?);
+        if list.len() > DER_MAX { Err(CrlError::TooMany) } else { Ok(list) }
+    }
 }
 
 /// Tag and length of a list with this many bytes of content.
@@ -149,7 +170,7 @@ fn calendar(at: Timestamp) -> Result<Time, CrlError> {
     }
 }
 
-/// Behind what is signed: the algorithm, and a signature of the usual 70 to 72 bytes.
+/// Behind what is signed: the algorithm, and a signature, which usually has 70 to 72 bytes.
 const BEHIND_MAX: usize = 12 + 3 + 72;
 /// The same, and tag and length before it.
 const AROUND_MAX: usize = 128;

@@ -23,7 +23,7 @@ use super::recall::{self, Recall};
 use super::reread::{compile, fold, read_policy, read_world, unreadable};
 use super::tokens::Tokens;
 use super::vouch::News;
-use crate::crl::{Entries, KEPT_SECONDS, Line};
+use crate::crl::{Digests, Entries, KEPT_SECONDS, Line};
 use crate::deny;
 use crate::mint::{MintError, SignedList};
 use crate::store::{Anchored, RevokedX509};
@@ -283,10 +283,10 @@ impl Memory {
 
     /// These lists are published.
     pub(super) fn note_lists(&mut self, lists: &SignedList) {
-        self.lists.note(List::Krl, lists.version, &lists.krl);
+        self.lists.note(List::Krl, lists.version, Digests::of(&lists.krl));
         self.note_crl(lists);
         if let Some(deny) = &lists.deny {
-            self.lists.note(List::Deny, lists.version, deny.json.as_bytes());
+            self.lists.note(List::Deny, lists.version, Digests::of(deny.json.as_bytes()));
         }
     }
 
@@ -294,7 +294,7 @@ impl Memory {
     /// version, which is an older one while its key is away.
     pub(super) fn note_crl(&mut self, lists: &SignedList) {
         if let Some(crl) = &lists.crl {
-            self.lists.note_pem(crl.number.version(), &crl.pem);
+            self.lists.note(List::Crl, crl.number.version(), crl.digests().clone());
         }
     }
 

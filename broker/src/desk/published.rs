@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::statement::List;
 
+use crate::crl::Digests;
+
 /// Lists remembered of each kind: an hour of one a second. A host that reports an older one is told
 /// to fetch the newest, which holds the same and more.
 const REMEMBERED_MAX: usize = 4096;
@@ -13,38 +15,25 @@ const REMEMBERED_MAX: usize = 4096;
 /// nothing changed, and a host may report what it took some hours ago.
 const SIGNED_MAX: usize = 64;
 
-/// Ends a list in PEM (RFC 7468, 5).
-const PEM_ENDS: &str = "-----END X509 CRL-----\n";
-
 /// The digests of the lists published since the start, and of those that lay there then.
 #[derive(Debug, Default)]
-pub(super) struct Lists(BTreeMap<List, BTreeMap<u64, Vec<Digest>>>);
+pub(super) struct Lists(BTreeMap<List, BTreeMap<u64, Vec<Digests>>>);
 
 impl Lists {
     /// A list is published under this version.
-    pub(super) fn note(&mut self, list: List, version: u64, bytes: &[u8]) {
-        let digest = Digest::of(bytes);
+    pub(super) fn note(&mut self, list: List, version: u64, digests: Digests) {
         let versions = self.0.entry(list).or_default();
         let signed = versions.entry(version).or_default();
-        if signed.contains(&digest) {
+        if signed.contains(&digests) {
             return;
         }
         if signed.len() >= SIGNED_MAX {
             signed.remove(0);
         }
-        signed.push(digest);
+        signed.push(digests);
         while versions.len() > REMEMBERED_MAX {
             versions.pop_first();
         }
-    }
-
-    /// A list for TLS servers is published, as PEM: one block for each authority that is trusted. A
-    /// server may keep each in a file of its own, and its host then names one of them.
-    pub(super) fn note_pem(&mut self, version: u64, pem: &str) {
-        for block in pem.split_inclusive(PEM_ENDS).filter(|block| block.len() < pem.len()) {
-            self.note(List::Crl, version, block.as_bytes());
-        }
-        self.note(List::Crl, version, pem.as_bytes());
     }
 
     /// The newest version of `list`.
@@ -56,13 +45,18 @@ impl Lists {
     /// else the newest.
     pub(super) fn digest(&self, list: List, version: u64, said: Digest) -> Option<Digest> {
         let signed = self.0.get(&list)?.get(&version)?;
-        signed.iter().find(|one| **one == said).or(signed.last()).copied()
+        let mut all = signed.iter().flat_map(Digests::all);
+        let newest = || signed.iter().rev().find_map(|digests| digests.all().last());
+        all.find(|one| **one == said).or_else(newest).copied()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use breakglass_ledger::time::Timestamp;
+
     use super::*;
+    use crate::crl::{Number, SignedCrl, to_pem};
 
     #[test]
     fn the_newest_are_remembered_and_kinds_kept_apart() {
@@ -70,7 +64,7 @@ mod tests {
         let mut lists = Lists::default();
         assert_eq!(lists.newest(List::Krl), None);
         for version in 1..=u64::try_from(REMEMBERED_MAX).expect("small") + 1 {
-            lists.note(List::Krl, version, &version.to_be_bytes());
+            lists.note(List::Krl, version, Digests::of(&version.to_be_bytes()));
         }
         assert_eq!(lists.newest(List::Krl), Some(4097));
         assert_eq!(lists.digest(List::Krl, 1, of(1)), None);
@@ -80,11 +74,12 @@ mod tests {
 
     #[test]
     fn of_two_authorities_either_list_and_both_together_are_known() {
-        let (one, other) = (format!("1\n{PEM_ENDS}"), format!("2\n{PEM_ENDS}"));
+        let now = Timestamp::from_unix_seconds(1_795_348_800);
+        let crl = SignedCrl::new(Number::new(7, now), now, vec![1], vec![vec![2]]);
         let mut lists = Lists::default();
-        lists.note_pem(7, &format!("{one}{other}"));
-        let both = format!("{one}{other}");
-        for known in [&one, &other, &both] {
+        lists.note(List::Crl, 7, crl.digests().clone());
+        let (one, other, both) = (to_pem(&[1]), to_pem(&[2]), crl.pem());
+        for known in [&*one, &*other, both] {
             let digest = Digest::of(known.as_bytes());
             assert_eq!(lists.digest(List::Crl, 7, digest), Some(digest));
         }
@@ -97,7 +92,7 @@ mod tests {
         let mut lists = Lists::default();
         let all: Vec<Vec<u8>> =
             (0..=u8::try_from(SIGNED_MAX).expect("small")).map(|n| vec![n]).collect();
-        all.iter().for_each(|bytes| lists.note(List::Crl, 7, bytes));
+        all.iter().for_each(|bytes| lists.note(List::Crl, 7, Digests::of(bytes)));
         let known = |bytes: &[u8]| lists.digest(List::Crl, 7, Digest::of(bytes));
         assert_eq!(known(&[1]), Some(Digest::of(&[1])));
         let newest = all.last().map(|bytes| Digest::of(bytes));

@@ -234,12 +234,15 @@ fn a_list_for_tls_servers_that_is_not_whole_and_ours_is_never_put_in_place() {
     let crl = good.crl.clone().unwrap();
     let foreign = lists(&stranger(&desk), &[1], 2, NOW).crl;
     let cut = crl.der[..crl.der.len() - 1].to_vec();
+    let other = |number, der| {
+        Some(SignedCrl::new(number, crl.signed_at, der, Vec::new()).found(crl.pem().to_owned()))
+    };
     for bad in [
         foreign,
-        Some(SignedCrl { der: Vec::new(), ..crl.clone() }),
-        Some(SignedCrl { der: cut, ..crl.clone() }),
-        Some(SignedCrl { pem: String::new(), ..crl.clone() }),
-        Some(SignedCrl { number: crl::Number::new(2, NOW.plus(1)), ..crl.clone() }),
+        other(crl.number, Vec::new()),
+        other(crl.number, cut),
+        Some(crl.clone().found(String::new())),
+        other(crl::Number::new(2, NOW.plus(1)), crl.der.clone()),
         desk.list(3, &[1]).crl,
     ] {
         assert!(desk.publisher.publish(&SignedList { crl: bad, ..good.clone() }).is_err());

@@ -124,7 +124,7 @@ impl Shown {
             }
             "/v1/x509/crl.pem" => {
                 let crl = newest.list.crl.as_ref()?;
-                let page = Page::new(crl.pem.as_str(), "application/x-pem-file", Keep::Ask);
+                let page = Page::new(crl.pem(), "application/x-pem-file", Keep::Ask);
                 Some(page.of_list(newest.list.version))
             }
             "/v1/x509/crl.der" => {

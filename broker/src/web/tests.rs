@@ -62,8 +62,8 @@ pub(in crate::web) fn numbered(version: u64) -> Arc<SignedList> {
 
 fn crl(version: u64, signed_at: Timestamp) -> SignedCrl {
     let number = Number::new(version, signed_at);
-    let (der, pem) = (format!("der {version}").into(), format!("pem {version}"));
-    SignedCrl { number, signed_at, der, pem, older: Vec::new() }
+    let der = format!("der {version}").into();
+    SignedCrl::new(number, signed_at, der, Vec::new()).found(format!("pem {version}"))
 }
 
 /// 2026-11-22, about noon.

@@ -246,7 +246,7 @@ fn nginx_refuses_everybody_once_the_list_has_run_out() {
     let mint = Mint::open(&stage.dev.path("broker/state"), "dev").unwrap();
     let then = now().second().minus(8 * 86_400);
     let old = mint.crl([].iter(), 1, then).unwrap().unwrap();
-    nginx.take(&old.pem);
+    nginx.take(old.pem());
     assert!(nginx.ask(&held.shown).contains("400 Bad Request"), "the old list is in force");
     nginx.take(&stage.list());
     assert!(nginx.ask(&held.shown).contains(&held.id), "and the new one heals it");

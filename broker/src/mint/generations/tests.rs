@@ -175,5 +175,5 @@ fn every_x509_authority_signs_a_list_while_it_is_trusted() {
     let read = |der| crate::crl::read(der).unwrap();
     assert!(issuer(&after).made(&read(&list.der)));
     assert!(issuer(&before).made(&read(&list.older[0])));
-    assert_eq!(crate::crl::all_from_pem(&list.pem).unwrap(), [list.der, list.older[0].clone()]);
+    assert_eq!(crate::crl::all_from_pem(list.pem()).unwrap(), [list.der, list.older[0].clone()]);
 }

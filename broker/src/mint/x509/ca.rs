@@ -6,6 +6,8 @@
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::key::{KeyType, PublicKey};
 use breakglass_ledger::time::Timestamp;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
 use x509_parser::certificate::X509Certificate;
@@ -105,6 +107,14 @@ impl Authority {
     pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.key.public());
         key.verify(message, signature).is_ok()
+    }
+
+    /// Whether `signature` is its signature over what has this SHA-256 digest.
+    pub(super) fn has_signed_digest(&self, digest: &Digest, signature: &[u8]) -> bool {
+        let key = VerifyingKey::from_sec1_bytes(self.key.public());
+        let signature = Signature::from_der(signature);
+        let (Ok(key), Ok(signature)) = (key, signature) else { return false };
+        key.verify_prehash(digest.as_bytes(), &signature).is_ok()
     }
 
     /// Its public key in SSH's form: never the subject of a certificate.

@@ -2,11 +2,14 @@
 
 use std::thread;
 
+use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::time::Timestamp;
 
 use super::{Authority, Mint, MintError};
 use crate::crl::read::{Frame, frame};
-use crate::crl::{self, BACKDATE_SECONDS, Entries, Header, Line, Number, SignedCrl, VALID_SECONDS};
+use crate::crl::{
+    BACKDATE_SECONDS, Draft, Entries, Header, Line, Number, SignedCrl, VALID_SECONDS,
+};
 
 impl Mint {
     /// Makes and signs the list that revokes exactly the certificates of `lines`, as part of version
@@ -46,49 +49,54 @@ impl Mint {
     ) -> Result<Option<SignedCrl>, MintError> {
         let Some(authority) = &self.x509 else { return Ok(None) };
         let number = Number::new(version, signed_at);
-        let (der, mut pem) = signed(authority, entries, number, signed_at)?;
+        let der = signed(authority, entries, number, signed_at)?;
         // Each names the serials of all of them: none is ever given twice, whoever signs.
-        let mut older = Vec::new();
-        for (_, authority) in &self.older_x509 {
-            let (der, block) = signed(authority, entries, number, signed_at)?;
-            older.push(der);
-            pem.push_str(&block);
-        }
-        Ok(Some(SignedCrl { number, signed_at, der, pem, older }))
+        let older = self.older_x509.iter();
+        let older = older.map(|(_, older)| signed(older, entries, number, signed_at));
+        let older = older.collect::<Result<_, _>>()?;
+        Ok(Some(SignedCrl::new(number, signed_at, der, older)))
     }
 }
 
-/// One authority's list, read back, and the same as PEM.
+/// One authority's list, read back.
 fn signed(
     authority: &Authority,
     entries: &Entries,
     number: Number,
     signed_at: Timestamp,
-) -> Result<(Vec<u8>, String), MintError> {
+) -> Result<Vec<u8>, MintError> {
     let (issuer, key_id) = (authority.subject(), authority.key_id().as_slice());
     let header = Header { issuer, key_id, number, signed_at };
-    let der = crl::write(&header, entries, |tbs| authority.sign(tbs))?;
-    if der.len() < LONG {
-        is_as_meant(authority, &header, entries, &der)?;
-        let pem = crl::to_pem(&der);
-        return Ok((der, pem));
-    }
-    // Everybody whose command is decided next waits for both.
-    let pem = thread::scope(|scope| {
-        let pem = thread::Builder::new().spawn_scoped(scope, || crl::to_pem(&der));
-        is_as_meant(authority, &header, entries, &der)?;
-        let here = |_| Ok(crl::to_pem(&der));
-        pem.map_or_else(here, |pem| pem.join().map_err(|_| MintError::ListMismatch))
-    })?;
-    Ok((der, pem))
+    let draft = Draft::new(&header, entries)?;
+    let (signature, digest) = signature(authority, draft.tbs())?;
+    let der = draft.signed(&signature)?;
+    is_as_meant(authority, &header, entries, &der, &digest)?;
+    Ok(der)
 }
 
-/// Reads the list back.
+/// The signature over a list, and the digest that it should be over.
+fn signature(authority: &Authority, tbs: &[u8]) -> Result<(Vec<u8>, Digest), MintError> {
+    if tbs.len() < LONG {
+        return Ok((authority.sign(tbs)?, Digest::of(tbs)));
+    }
+    // Everybody whose command is decided next waits for both, and each goes over megabytes.
+    thread::scope(|scope| {
+        let digest = thread::Builder::new().spawn_scoped(scope, || Digest::of(tbs));
+        let signature = authority.sign(tbs)?;
+        let here = |_| Ok(Digest::of(tbs));
+        let digest = digest.map_or_else(here, thread::ScopedJoinHandle::join);
+        Ok((signature, digest.map_err(|_| MintError::ListMismatch)?))
+    })
+}
+
+/// Reads the list back. `digest` is of what was to be signed: that the list says this is compared part by
+/// part, that the signature is over it is checked by another library than the one that made it.
 fn is_as_meant(
     authority: &Authority,
     header: &Header<'_>,
     entries: &Entries,
     der: &[u8],
+    digest: &Digest,
 ) -> Result<(), MintError> {
     let Frame { crl, entries: content } = frame(der)?;
     let same = [
@@ -98,11 +106,11 @@ fn is_as_meant(
         crl.this_update == header.signed_at.minus(BACKDATE_SECONDS),
         crl.next_update == header.signed_at.plus(VALID_SECONDS),
         content.unwrap_or_default() == entries.der(),
-        authority.has_signed(crl.signed, crl.signature),
+        authority.has_signed_digest(digest, crl.signature),
     ];
     if same.contains(&false) { Err(MintError::ListMismatch) } else { Ok(()) }
 }
 
-/// Bytes from which on a list is long: reading it back takes more than starting a thread, some tens of
+/// Bytes from which on a list is long: to go over it takes more than starting a thread, some tens of
 /// microseconds.
-const LONG: usize = 256 * 1024;
+pub(super) const LONG: usize = 256 * 1024;
