@@ -27,7 +27,7 @@ mod trusted;
 
 pub use agent::Agent;
 pub use config::HostConfig;
-pub use install::{drop_in, nginx, postgresql, unit};
+pub use install::{drop_in, etcd, nginx, postgresql, unit};
 pub use krl::{Krl, KrlError};
 pub use list::{ListError, Place};
 pub use replace::ReplaceError;

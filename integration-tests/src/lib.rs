@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod desk;
 pub mod dev;
 pub mod dice;
+pub mod etcd;
 pub mod evidence;
 pub mod export;
 pub mod grant;

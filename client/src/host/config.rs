@@ -148,7 +148,9 @@ fn authorities(
         Some(given) => given,
         None if is_unused => return Ok(Vec::new()),
         None => {
-            return Err(rule("needed by postgresql and nginx: their authority, PEM".to_owned()));
+            return Err(rule(
+                "needed by postgresql, nginx and etcd: their authority, PEM".to_owned(),
+            ));
         }
     };
     if given.contains("-----BEGIN") {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::config::HostConfig;
-use super::targets::{Nginx, PostgreSql, Server};
+use super::targets::{Etcd, Nginx, PostgreSql, Server};
 
 /// The drop-in for `sshd`, as a file below `/etc/ssh/sshd_config.d`. `program` is where this program
 /// stands, `file` the agent's configuration.
@@ -70,6 +70,7 @@ fn places(config: &HostConfig) -> impl Iterator<Item = &Path> {
     let tls = config.tls.iter().filter_map(|target| match &target.server {
         Server::PostgreSql(server) => Some(server.crl_dir.as_path()),
         Server::Nginx(server) => server.crl.parent(),
+        Server::Etcd(server) => server.crl.parent(),
     });
     sshd.into_iter().chain(tls)
 }
@@ -122,6 +123,22 @@ pub fn nginx(server: &Nginx, ca: &Path) -> String {
          # A session kept by either would outlive its certificate.\n\
          ssl_session_cache none;\n\
          ssl_session_tickets off;\n",
+        ca.display(),
+        server.crl.display()
+    )
+}
+
+/// What etcd has to be told, as its environment: a file for `--config-file` has no word for the list.
+/// `ca` is the file of the authority.
+#[must_use]
+pub fn etcd(server: &Etcd, ca: &Path) -> String {
+    format!(
+        "# Written by `breakglass host install`: belongs into /etc/default/etcd. etcd reads the list with\n\
+         # each connection; what is open goes on, and a list that ran out goes on to count. Without the\n\
+         # file, or with an empty one, nobody gets in: start the agent first.\n\
+         ETCD_CLIENT_CERT_AUTH=true\n\
+         ETCD_TRUSTED_CA_FILE={}\n\
+         ETCD_CLIENT_CRL_FILE={}\n",
         ca.display(),
         server.crl.display()
     )

@@ -31,6 +31,8 @@ pub enum Server {
     PostgreSql(PostgreSql),
     /// Reads its file when it is reloaded.
     Nginx(Nginx),
+    /// Reads its file with each connection.
+    Etcd(Etcd),
 }
 
 /// A server of PostgreSQL, 14 or later.
@@ -59,6 +61,14 @@ pub struct Nginx {
     pub reload: Vec<String>,
     /// Its log in the form that `host install` prints; without it nobody's use is reported.
     pub access_log: Option<PathBuf>,
+}
+
+/// A server of etcd, 3.4 or later. What is open there goes on until it breaks off: etcd has no way to end
+/// somebody's watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Etcd {
+    /// Its `client-crl-file`.
+    pub crl: PathBuf,
 }
 
 /// The targets of a file, by how each is looked after.
@@ -94,6 +104,12 @@ pub(super) enum TargetTable {
         test: Option<Vec<String>>,
         reload: Option<Vec<String>>,
         access_log: Option<PathBuf>,
+        alarm_hours: Option<u64>,
+    },
+    #[serde(rename_all = "kebab-case")]
+    Etcd {
+        name: Option<String>,
+        crl: PathBuf,
         alarm_hours: Option<u64>,
     },
 }
@@ -147,7 +163,9 @@ pub(super) fn read(
                 }
                 name
             }
-            TargetTable::PostgreSql { .. } | TargetTable::Nginx { .. } => {
+            TargetTable::PostgreSql { .. }
+            | TargetTable::Nginx { .. }
+            | TargetTable::Etcd { .. } => {
                 let target = tls(table, by, base)?;
                 let name = target.name.clone();
                 targets.tls.push(target);
@@ -186,6 +204,10 @@ fn tls(table: TargetTable, by: &PrincipalId, base: &Path) -> Result<TlsTarget, C
                 return Err(value("target.test", "a program and its arguments"));
             }
             (named(name, || format!("{by}.nginx"))?, Server::Nginx(server), alarm_hours)
+        }
+        TargetTable::Etcd { name, crl, alarm_hours } => {
+            let server = Server::Etcd(Etcd { crl: base.join(crl) });
+            (named(name, || format!("{by}.etcd"))?, server, alarm_hours)
         }
         TargetTable::Sshd { .. } => return Err(value("target.kind", "not a server of TLS")),
     };
@@ -237,16 +259,19 @@ mod tests {
     #[test]
     fn each_server_has_a_name_of_its_own_and_what_is_usual_need_not_be_said() {
         let text = "[[target]]\nkind = \"postgresql\"\nssl-crl-dir = \"crls\"\n\
-                    [[target]]\nkind = \"nginx\"\ncrl = \"/etc/nginx/crl.pem\"\n";
+                    [[target]]\nkind = \"nginx\"\ncrl = \"/etc/nginx/crl.pem\"\n\
+                    [[target]]\nkind = \"etcd\"\ncrl = \"crl.pem\"\n";
         let targets = of(text).unwrap();
         assert_eq!(targets.sshd, None);
         let names: Vec<_> = targets.tls.iter().map(|one| one.name.to_string()).collect();
-        assert_eq!(names, ["db-1.postgresql", "db-1.nginx"]);
+        assert_eq!(names, ["db-1.postgresql", "db-1.nginx", "db-1.etcd"]);
         let Server::PostgreSql(server) = &targets.tls[0].server else { panic!() };
         assert_eq!(server.crl_dir, Path::new("/etc/breakglass/crls"));
         let Server::Nginx(server) = &targets.tls[1].server else { panic!() };
         assert_eq!((server.test.join(" ").as_str(), server.reload.len()), ("nginx -t", 0));
         assert_eq!(targets.tls[1].alarm_hours, 48);
+        let etcd = Server::Etcd(Etcd { crl: "/etc/breakglass/crl.pem".into() });
+        assert_eq!(targets.tls[2].server, etcd);
     }
 
     #[test]
@@ -262,5 +287,7 @@ mod tests {
         assert!(of(&format!("{sshd}{sshd}")).is_err());
         assert!(of("[[target]]\nkind = \"telnet\"\n").is_err());
         assert!(of("[[target]]\nkind = \"postgresql\"\n").is_err());
+        assert!(of("[[target]]\nkind = \"etcd\"\n").is_err());
+        assert!(of("[[target]]\nkind = \"etcd\"\ncrl = \"x\"\nreload = []\n").is_err());
     }
 }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Cli, HostVerb, InstallArgs, PrincipalsArgs};
 use crate::clock;
 use crate::failure::{Exit, Failure};
-use crate::host::{self, HostConfig, Server, drop_in, nginx, postgresql, principals, states, unit};
+use crate::host::{
+    self, HostConfig, Server, drop_in, etcd, nginx, postgresql, principals, states, unit,
+};
 use crate::output::Output;
 
 /// Does what `verb` says.
@@ -109,6 +111,9 @@ fn for_tls(config: &HostConfig, file: &Path) -> Vec<(PathBuf, String)> {
             }
             Server::Nginx(server) => {
                 (beside.join(format!("{}.conf", target.name)), nginx(server, &ca))
+            }
+            Server::Etcd(server) => {
+                (beside.join(format!("{}.env", target.name)), etcd(server, &ca))
             }
         })
         .collect();

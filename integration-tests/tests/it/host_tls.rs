@@ -1,4 +1,4 @@
-//! The agent of a host with the real PostgreSQL and nginx: the X.509 list is brought to them, checked
+//! The agent of a host with the real PostgreSQL, nginx and etcd: the X.509 list is brought to them, checked
 //! before, and lands, whatever is in the way.
 
 use std::fs;
@@ -8,13 +8,14 @@ use std::process::Command;
 use breakglass_integration_tests::agent::{Pins, Told, verb};
 use breakglass_integration_tests::daemon::{Daemon, run};
 use breakglass_integration_tests::desk::House;
+use breakglass_integration_tests::etcd::Etcd;
 use breakglass_integration_tests::hosts::files_with_hosts;
 use breakglass_integration_tests::nginx::Nginx;
 use breakglass_integration_tests::postgres::Postgres;
 use breakglass_integration_tests::record::{Exported, rows};
 use breakglass_integration_tests::site::Site;
 use breakglass_integration_tests::sshd::said;
-use breakglass_integration_tests::tls_site::Shown as Certified;
+use breakglass_integration_tests::tls_site::{Shown as Certified, TlsSite};
 use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_ledger::audit::{Code, Verdict};
 use breakglass_ledger::entry::{Body, Entry};
@@ -259,6 +260,47 @@ fn nginx_is_reloaded_and_a_configuration_that_is_none_is_told_and_left_alone() {
     nginx.site.replace("nginx.conf", &conf);
     in_force(11);
     stage.until_state("db-1.nginx", "\"trouble\":null");
+}
+
+/// etcd needs no reload and can end nobody's session; of two lists in its file it would read the first.
+#[test]
+fn etcd_refuses_with_the_next_connection_whichever_authority_signed_the_newest_list() {
+    let stage = Stage::new();
+    let next_ca = Authority::new("breakglass payments X.509 CA 4567cdef");
+    let both = format!("{}{}", stage.ca.0.pem(), next_ca.0.pem());
+    fs::write(stage.told.path("x509-ca.pem"), &both).unwrap();
+    let site = TlsSite::new(&both, "");
+    let crl = site.path("crl.pem");
+    fs::remove_file(&crl).unwrap();
+    stage.looks_after(&format!("kind = \"etcd\"\ncrl = \"{}\"\n", crl.display()));
+    let held = stage.ca.certify(41, stage.told.dir.path());
+    let newer = next_ca.certify(42, stage.told.dir.path());
+    stage.show(&stage.ca.list(&[3], 9));
+    let _agent = stage.told.run();
+    let in_force = |version: u64| {
+        let said = format!("list {version} in force after");
+        until(&said, SOON, || stage.told.log().contains(&said).then_some(()));
+    };
+    in_force(9);
+    let mut install = verb(stage.told.dir.path(), &["install", "--config"]);
+    let printed = run(install.arg(stage.told.config()));
+    let told = printed.out.split("# Written by").find(|file| file.contains("ETCD_")).unwrap();
+    // Where it says that whoever installs puts it.
+    fs::write(stage.told.path("client-ca.pem"), &both).unwrap();
+    let etcd = Etcd::start(site, told.split_once('\n').unwrap().1);
+    until("it serves", SOON, || etcd.lets_in(&held).then_some(()));
+    assert!(etcd.lets_in(&newer));
+    stage.show(&stage.ca.list(&[3, 41], 10));
+    in_force(10);
+    assert!(!etcd.lets_in(&held) && etcd.lets_in(&newer));
+    // The authority changes: each list names the numbers of both, and the older one is of before.
+    stage.show(&next_ca.list(&[3, 41, 42], 11));
+    in_force(11);
+    assert!(!etcd.lets_in(&held) && !etcd.lets_in(&newer));
+    assert_eq!(fs::read_to_string(&crl).unwrap().matches("BEGIN X509 CRL").count(), 1);
+    fs::remove_file(&crl).unwrap();
+    assert!(!etcd.lets_in(&held), "without its list it lets in nobody");
+    until("it is put back", SOON, || crl.exists().then_some(()));
 }
 
 /// R37, R40: whatever a liar on the way shows, the last good list stays, also through a restart.

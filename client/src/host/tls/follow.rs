@@ -103,7 +103,7 @@ impl Follower {
         let place = Place::of(&target.server);
         let memory = Memory::open(&config.state_dir, &target.name)?;
         let log = match &target.server {
-            Server::PostgreSql(_) => None,
+            Server::PostgreSql(_) | Server::Etcd(_) => None,
             Server::Nginx(server) => server.access_log.clone(),
         };
         Ok(Self {
@@ -227,8 +227,8 @@ impl Follower {
             return Ok(false);
         }
         match &self.target.server {
-            // Each connection is a process of its own that reads the directory.
-            Server::PostgreSql(_) => Ok(true),
+            // Each connection is a process of its own that reads the directory, or reads the file.
+            Server::PostgreSql(_) | Server::Etcd(_) => Ok(true),
             Server::Nginx(server) => {
                 let all: String = self.held.iter().map(|list| list.pem.as_str()).collect();
                 let digest = breakglass_ledger::bytes::Digest::of(all.as_bytes());
@@ -240,6 +240,7 @@ impl Follower {
     /// Sees who came, and ends what is over.
     fn look(&mut self) -> Result<(), String> {
         match &self.target.server {
+            Server::Etcd(_) => Ok(()),
             Server::Nginx(_) => {
                 let Some(log) = &mut self.log else { return Ok(()) };
                 for (serial, at) in log.look(&self.config.x509) {

@@ -18,6 +18,9 @@ pub(super) enum Place {
     Directory(PathBuf),
     /// One file with the list of each authority.
     File(PathBuf),
+    /// One file of which only the first list is read, and its numbers alone, whoever signed it: the
+    /// newest, which names those of every authority.
+    First(PathBuf),
 }
 
 impl Place {
@@ -25,13 +28,15 @@ impl Place {
         match server {
             Server::PostgreSql(server) => Self::Directory(server.crl_dir.clone()),
             Server::Nginx(server) => Self::File(server.crl.clone()),
+            // Found with 3.4: an older list in front of it lets in whom the second one names.
+            Server::Etcd(server) => Self::First(server.crl.clone()),
         }
     }
 
     /// The lists in place that are whole and signed.
     pub(super) fn held(&self, authorities: &[Authority]) -> Vec<Crl> {
         let texts: Vec<String> = match self {
-            Self::File(path) => text(path).into_iter().collect(),
+            Self::File(path) | Self::First(path) => text(path).into_iter().collect(),
             Self::Directory(dir) => {
                 let all = authorities.iter().flat_map(|one| names(dir, &one.hash));
                 all.filter_map(|path| text(&path)).collect()
@@ -50,6 +55,7 @@ impl Place {
     pub(super) fn holds(&self, lists: &[Crl], authorities: &[Authority]) -> bool {
         match self {
             Self::File(path) => text(path) == Some(together(lists)),
+            Self::First(path) => text(path) == newest(lists),
             Self::Directory(_) => self.held(authorities) == lists,
         }
     }
@@ -62,6 +68,7 @@ impl Place {
     pub(super) fn put(&self, lists: &[Crl], authorities: &[Authority]) -> Result<(), ReplaceError> {
         match self {
             Self::File(path) => write(path, &together(lists), authorities),
+            Self::First(path) => write(path, &newest(lists).unwrap_or_default(), authorities),
             Self::Directory(dir) => lists
                 .iter()
                 .try_for_each(|list| write(&slot(dir, list, authorities), &list.pem, authorities)),
@@ -102,6 +109,10 @@ fn write(path: &Path, text: &str, authorities: &[Authority]) -> Result<(), Repla
 
 fn together(lists: &[Crl]) -> String {
     lists.iter().map(|list| list.pem.as_str()).collect()
+}
+
+fn newest(lists: &[Crl]) -> Option<String> {
+    lists.iter().max_by_key(|list| list.number).map(|list| list.pem.clone())
 }
 
 fn text(path: &Path) -> Option<String> {
