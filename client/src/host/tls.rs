@@ -10,6 +10,7 @@ mod memory;
 mod nginx;
 mod place;
 mod postgresql;
+mod witness;
 
 pub use authority::Authority;
 pub(super) use authority::authorities;

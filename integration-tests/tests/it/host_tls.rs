@@ -237,11 +237,7 @@ fn nginx_is_reloaded_and_a_configuration_that_is_none_is_told_and_left_alone() {
     let nginx = Nginx::start(&stage.ca.0.pem(), &list);
     let held = stage.ca.certify(41, stage.told.dir.path());
     let dir = nginx.site.path("");
-    stage.looks_after(&format!(
-        "kind = \"nginx\"\ncrl = \"{0}/crl.pem\"\npid-file = \"{0}/nginx.pid\"\n\
-         test = [\"/usr/sbin/nginx\", \"-t\", \"-p\", \"{0}/\", \"-c\", \"nginx.conf\", \"-e\", \"error.log\"]\n",
-        dir.display().to_string().trim_end_matches('/'),
-    ));
+    stage.looks_after(&of_nginx(&dir));
     let _agent = stage.told.run();
     let in_force = |version: u64| {
         let said = format!("list {version} in force after");
@@ -251,7 +247,11 @@ fn nginx_is_reloaded_and_a_configuration_that_is_none_is_told_and_left_alone() {
     assert!(nginx.ask(&held).contains("CN=bg-req-"), "{}", nginx.ask(&held));
     stage.show(&stage.ca.list(&[3, 41], 10));
     in_force(10);
-    assert!(nginx.ask(&held).contains("400 Bad Request"), "{}", nginx.ask(&held));
+    assert!(stage.state("db-1.nginx").contains("\"canary\":\"untried\""), "nobody came");
+    until("it is known that it refuses", SOON, || {
+        assert!(nginx.ask(&held).contains("400 Bad Request"), "{}", nginx.ask(&held));
+        stage.state("db-1.nginx").contains("\"canary\":\"refused\"").then_some(())
+    });
     let conf = fs::read_to_string(nginx.site.path("nginx.conf")).unwrap();
     nginx.site.replace("nginx.conf", "nonsense");
     stage.show(&stage.ca.list(&[3, 41, 42], 11));
@@ -260,6 +260,42 @@ fn nginx_is_reloaded_and_a_configuration_that_is_none_is_told_and_left_alone() {
     nginx.site.replace("nginx.conf", &conf);
     in_force(11);
     stage.until_state("db-1.nginx", "\"trouble\":null");
+}
+
+/// A session that nginx keeps outlives the list; its own log gives that away, and it is an alarm.
+#[test]
+fn a_session_by_which_a_revoked_certificate_still_gets_into_nginx_is_an_alarm() {
+    let stage = Stage::new();
+    let list = stage.ca.list(&[3], 9);
+    stage.show(&list);
+    let shared = "ssl_session_cache shared:kept:1m; ssl_session_tickets off;";
+    let nginx = Nginx::keeping(&stage.ca.0.pem(), &list, shared);
+    let held = stage.ca.certify(41, stage.told.dir.path());
+    stage.looks_after(&of_nginx(&nginx.site.path("")));
+    let _agent = stage.told.run();
+    stage.until_state("db-1.nginx", "\"version\":9");
+    assert!(nginx.ask_and_keep(&held).contains("200 OK"));
+    stage.show(&stage.ca.list(&[3, 41], 10));
+    until("the list is in force", SOON, || {
+        stage.told.log().contains("list 10 in force after").then_some(())
+    });
+    assert!(nginx.ask(&held).contains("400 Bad Request"));
+    until("it is an alarm", SOON, || {
+        assert!(nginx.come_back(&held).contains("200 OK"), "the trap is not there any more");
+        stage.state("db-1.nginx").contains("ALARM: the server does not refuse").then_some(())
+    });
+    assert!(stage.told.log().contains("canary accepted"), "{}", stage.told.log());
+}
+
+/// What the agent is told of an nginx in `dir`.
+fn of_nginx(dir: &Path) -> String {
+    let dir = dir.display().to_string();
+    let at = dir.trim_end_matches('/');
+    format!(
+        "kind = \"nginx\"\ncrl = \"{at}/crl.pem\"\npid-file = \"{at}/nginx.pid\"\n\
+         access-log = \"{at}/access.log\"\n\
+         test = [\"/usr/sbin/nginx\", \"-t\", \"-p\", \"{at}/\", \"-c\", \"nginx.conf\", \"-e\", \"error.log\"]\n",
+    )
 }
 
 /// etcd needs no reload and can end nobody's session; of two lists in its file it would read the first.

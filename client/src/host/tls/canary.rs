@@ -10,8 +10,8 @@
 //! nginx cannot be tried so: it lets the handshake go on whatever is wrong and answers by the fault
 //! that OpenSSL met last (`ngx_ssl_verify_callback`, `SSL_get_verify_result`), which is the bad
 //! signature, on its list or not. Only a certificate that the authority signed would tell, and nobody
-//! but its holder has the key of one. What is known of nginx is that the workers of before the reload
-//! are gone.
+//! but its holder has the key of one. So what is known of nginx is that the workers of before the reload
+//! are gone, and what it writes down when a holder comes ([`witness`](super::witness)).
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

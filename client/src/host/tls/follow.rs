@@ -15,6 +15,7 @@ use super::memory::{Memory, state_file};
 use super::nginx::{Log, Reload};
 use super::place::Place;
 use super::postgresql::{self, Session};
+use super::witness::Witness;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::host::config::HostConfig;
@@ -84,6 +85,7 @@ struct Follower {
     /// Sessions ended and not yet reported.
     ended: u64,
     canary: Option<Canary>,
+    witness: Witness,
     looked: Option<Instant>,
     mended: Instant,
     tried: Option<Instant>,
@@ -120,6 +122,7 @@ impl Follower {
             open: BTreeSet::new(),
             ended: 0,
             canary: None,
+            witness: Witness::default(),
             looked: None,
             mended: Instant::now(),
             tried: None,
@@ -152,6 +155,9 @@ impl Follower {
         }
         let is_fresh = before != self.held;
         let in_force = self.bring_into_force();
+        if in_force == Ok(true) {
+            self.witness.in_force(self.version(), clock::now().unix_seconds());
+        }
         if is_fresh || self.looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
             self.looked = Some(Instant::now());
             self.blind = self.look().err();
@@ -243,9 +249,11 @@ impl Follower {
             Server::Etcd(_) => Ok(()),
             Server::Nginx(_) => {
                 let Some(log) = &mut self.log else { return Ok(()) };
-                for (serial, at) in log.look(&self.config.x509) {
-                    self.reports.used(Used { serial: number(serial), at });
+                let seen = log.look(&self.config.x509);
+                for one in seen.iter().filter(|one| log.is_news(one)) {
+                    self.reports.used(Used { serial: number(one.serial), at: one.at });
                 }
+                self.witness.look(&seen, &self.held);
                 log.at().into_iter().for_each(|at| self.memory.note_log(at));
                 Ok(())
             }
@@ -284,7 +292,12 @@ impl Follower {
         let version = newest.version();
         let was_tried = self.tried.is_some_and(|at| at.elapsed() < TRY_EVERY);
         let is_new = self.memory.is_news(version, Canary::Untried);
-        if !is_new && (was_tried || !self.memory.is_news(version, Canary::Refused)) {
+        // What a server writes of itself may get worse, and costs nothing to look at.
+        let worst = match &self.target.server {
+            Server::Nginx(_) => Canary::Accepted,
+            Server::PostgreSql(_) | Server::Etcd(_) => Canary::Refused,
+        };
+        if !is_new && (was_tried || !self.memory.is_news(version, worst)) {
             return;
         }
         self.tried = Some(Instant::now());
@@ -307,8 +320,12 @@ impl Follower {
         self.write_state();
     }
 
-    /// What became of the newest revoked serial, where there is a way to try without anybody's key.
+    /// What became of a revoked serial: of the newest, where there is a way to try without anybody's key;
+    /// of those that their holders tried, where the server writes it down.
     fn attempt(&self, newest: &Crl) -> Canary {
+        if let Server::Nginx(_) = &self.target.server {
+            return self.witness.canary();
+        }
         let of = |one: &&Authority| one.hash == newest.hash;
         match (&self.target.server, newest.revoked.last(), self.config.x509.iter().find(of)) {
             (Server::PostgreSql(server), Some(serial), Some(authority)) => {
@@ -365,4 +382,5 @@ fn number(serial: u128) -> u64 {
 const PATH: &str = "/v1/x509/crl.pem";
 
 const ACCEPTED: &str = "ALARM: the server does not refuse a certificate that the list in place names: \
-                        is `ssl_crl_dir` this directory?";
+                        is the list where it looks, and does it keep no sessions? \
+                        See `breakglass doctor --target`";

@@ -65,11 +65,16 @@ impl Memory {
         self.keep(kept)
     }
 
-    /// Whether there is something to say that was not said.
+    /// Whether there is something to say that was not said: of a newer list, or worse of the same.
     pub(super) fn is_news(&self, version: u64, canary: Canary) -> bool {
         let Some((before, said)) = &self.kept.reported else { return true };
-        let untried = Canary::Untried.to_string();
-        version > *before || (version == *before && *said == untried && canary != Canary::Untried)
+        // As the broker ranks them (FORMAT.md, `applied`).
+        let rank = |word: &str| match word {
+            "accepted" => 2,
+            "refused" => 1,
+            _ => 0,
+        };
+        version > *before || (version == *before && rank(&canary.to_string()) > rank(said))
     }
 
     /// It is queued.

@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
 use super::super::authority::Authority;
+use super::super::witness::Seen;
 
 /// Most bytes read at once; the rest is read with the next look.
 const PART_MAX: usize = 1024 * 1024;
@@ -51,8 +52,8 @@ impl Log {
         Some((file.metadata().ok()?.ino(), *at))
     }
 
-    /// Certificates of ours that were used since the last look, and when, in seconds.
-    pub(in super::super) fn look(&mut self, authorities: &[Authority]) -> Vec<(u128, u64)> {
+    /// Certificates of ours that were let in, or refused because they are revoked, since the last look.
+    pub(in super::super) fn look(&mut self, authorities: &[Authority]) -> Vec<Seen> {
         let mut lines = self.rest();
         // What was written to the file of before until it was replaced comes first.
         if lines.is_empty()
@@ -62,11 +63,12 @@ impl Log {
             self.open = Some((file, 0));
             lines = self.rest();
         }
-        let all = lines.lines().filter_map(|line| used(line, authorities)).collect::<Vec<_>>();
-        all.into_iter().filter(|(serial, at)| self.is_news(*serial, *at)).collect()
+        lines.lines().filter_map(|line| seen(line, authorities)).collect()
     }
 
-    fn is_news(&mut self, serial: u128, at: u64) -> bool {
+    /// Whether it is a use that is worth a report.
+    pub(in super::super) fn is_news(&mut self, seen: &Seen) -> bool {
+        let Seen { serial, at, is_in: true } = *seen else { return false };
         let before = self.recent.get(&serial).copied();
         if before.is_some_and(|before| at < before.saturating_add(AGAIN_SECONDS)) {
             return false;
@@ -99,17 +101,23 @@ impl Log {
     }
 }
 
-/// The serial of a certificate of ours that was let in, and when.
-fn used(line: &str, authorities: &[Authority]) -> Option<(u128, u64)> {
-    let mut fields = line.splitn(4, ' ');
-    let at = fields.next()?.split('.').next()?.parse().ok()?;
-    if fields.next()? != "SUCCESS" {
-        return None;
-    }
+/// What became of a certificate of ours.
+fn seen(line: &str, authorities: &[Authority]) -> Option<Seen> {
+    let (at, rest) = line.split_once(' ')?;
+    let at = at.split('.').next()?.parse().ok()?;
+    let (is_in, rest) = match rest.strip_prefix("SUCCESS ") {
+        Some(rest) => (true, rest),
+        None => (false, rest.strip_prefix(REVOKED)?),
+    };
+    let mut fields = rest.splitn(2, ' ');
     let serial = u128::from_str_radix(fields.next()?, 16).ok()?;
     let issuer = fields.next()?.strip_prefix('"')?.strip_suffix('"')?;
-    authorities.iter().any(|one| one.is_logged_as(issuer)).then_some((serial, at))
+    let is_ours = authorities.iter().any(|one| one.is_logged_as(issuer));
+    is_ours.then_some(Seen { serial, at, is_in })
 }
+
+/// `$ssl_client_verify` of a certificate on the list, in OpenSSL's words for its error 23.
+const REVOKED: &str = "FAILED:certificate revoked ";
 
 #[cfg(test)]
 mod tests {
@@ -135,19 +143,34 @@ mod tests {
         };
         append(&path, &line("0A", 200));
         append(&path, &line("0A", 201));
-        append(&path, "202.000 FAILED:certificate 0B \"CN=breakglass x X.509 CA 01\"\n");
+        let failed = |why: &str, serial: &str| {
+            format!("202.000 FAILED:{why} {serial} \"CN=breakglass x X.509 CA 01\"\n")
+        };
+        append(&path, &failed("certificate signature failure", "0B"));
+        append(&path, &failed("certificate revoked", "0B"));
         append(&path, "202.000 SUCCESS 0C \"CN=another\"\n202.000 NONE - \"-\"\n");
         append(&path, "203.000 SUCCESS 0D");
-        assert_eq!(log.look(&all), [(0x0a, 200)]);
+        let found = log.look(&all);
+        let seen = |serial, at, is_in| Seen { serial, at, is_in };
+        assert_eq!(found, [seen(0x0a, 200, true), seen(0x0a, 201, true), seen(0x0b, 202, false)]);
+        let news: Vec<bool> = found.iter().map(|one| log.is_news(one)).collect();
+        assert_eq!(
+            news,
+            [true, false, false],
+            "once in ten minutes, and who was refused used nothing"
+        );
         append(&path, &line("", 1)["1.123 SUCCESS ".len()..]);
         let rotated = dir.path().join("log.1");
         fs::rename(&path, &rotated).unwrap();
         append(&rotated, &line("0E", 204));
         fs::write(&path, line("0F", 205)).unwrap();
-        let seen: Vec<_> = (0..2).flat_map(|_| log.look(&all)).collect();
-        assert_eq!(seen, [(0x0d, 203), (0x0e, 204), (0x0f, 205)]);
+        let after: Vec<_> = (0..2).flat_map(|_| log.look(&all)).collect();
+        assert_eq!(
+            after,
+            [(0x0d, 203), (0x0e, 204), (0x0f, 205)].map(|(of, at)| seen(of, at, true))
+        );
         append(&path, &line("10", 206));
         let mut log = Log::open(path, log.at());
-        assert_eq!(log.look(&all), [(0x10, 206)], "an agent that was away goes on");
+        assert_eq!(log.look(&all), [seen(0x10, 206, true)], "an agent that was away goes on");
     }
 }
