@@ -89,9 +89,13 @@ impl Stage {
 
 /// `breakglass pg`, with what `psql` is told.
 fn pg(stage: &Stage, postgres: &Postgres, sql: &str) -> Said {
-    let (ca, target) = (postgres.site.server_ca(), postgres.target());
+    pg_at(stage, postgres, &postgres.target(), sql)
+}
+
+fn pg_at(stage: &Stage, postgres: &Postgres, target: &str, sql: &str) -> Said {
+    let ca = postgres.site.server_ca();
     let ca = ca.to_str().unwrap();
-    let words = ["pg", "--keep", "--server-ca", ca, "--", "psql", "-Atc", sql, &target];
+    let words = ["pg", "--keep", "--server-ca", ca, "--", "psql", "-Atc", sql, target];
     stage.dev.says("sam", &words)
 }
 
@@ -131,6 +135,12 @@ fn postgresql_lets_in_who_was_granted_until_it_is_revoked_and_the_ledger_shows_i
     // One is left, so none has to be named; then none is left.
     let told = pg(&stage, &postgres, "select current_user");
     assert_eq!((told.code, told.out.as_str()), (0, "breakglass_admin"), "{told:?}");
+    // Nothing is said to a server under a name that is not its own.
+    let elsewhere =
+        postgres.target().replace("host=localhost", "host=db.example hostaddr=127.0.0.1");
+    let told = pg_at(&stage, &postgres, &elsewhere, "select 1");
+    assert_eq!((told.code, told.out.as_str()), (2, ""), "{told:?}");
+    assert!(told.err.contains("does not match host name"), "{told:?}");
     stage.drop(&other);
     let told = pg(&stage, &postgres, "select 1");
     assert_eq!((told.code, told.out.as_str()), (6, ""), "{told:?}");
