@@ -192,4 +192,6 @@ fn digests_are_those_of_each_list_and_of_all_in_one_from_the_first_text_on() {
     assert_eq!(alone.pem(), blocks[0]);
     assert_eq!(alone.digests().all(), &expected[..1]);
     assert!(*alone.digests() != known && alone != crl);
+    let found = alone.found(blocks.concat());
+    assert_eq!(found.digests().all(), expected, "what lay there at the start is known at once");
 }

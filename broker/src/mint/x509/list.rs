@@ -114,3 +114,54 @@ fn is_as_meant(
 /// Bytes from which on a list is long: to go over it takes more than starting a thread, some tens of
 /// microseconds.
 pub(super) const LONG: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crl::SerialNumber;
+    use crate::mint::tests::{NOW, mint};
+
+    fn entries(count: u64) -> Entries {
+        let mut entries = Entries::default();
+        for seq in 1..=count {
+            let line = Line::new(SerialNumber::new(seq, [7; 8]).unwrap(), NOW).unwrap();
+            entries.add(&line, NOW.plus(900)).unwrap();
+        }
+        entries
+    }
+
+    #[test]
+    fn a_list_that_says_anything_else_than_it_should_is_not_given_out() {
+        let ((_dir, ours), (_other_dir, other)) = (mint(1), mint(2));
+        let (ours, other) = (ours.x509.as_ref().unwrap(), other.x509.as_ref().unwrap());
+        let number = Number::new(7, NOW);
+        let header = |of: &Authority| (of.subject().to_vec(), of.key_id().to_vec());
+        let ((issuer, key_id), (foreign, foreign_id)) = (header(ours), header(other));
+        let good = Header { issuer: &issuer, key_id: &key_id, number, signed_at: NOW };
+        let all = entries(3);
+        let draft = Draft::new(&good, &all).unwrap();
+        let (digest, signature) = (Digest::of(draft.tbs()), ours.sign(draft.tbs()).unwrap());
+        let der = draft.signed(&signature).unwrap();
+        let judge = |header: &Header<'_>, entries: &Entries, der: &[u8], digest: &Digest| {
+            is_as_meant(ours, header, entries, der, digest)
+        };
+        judge(&good, &all, &der, &digest).unwrap();
+        for bad in [
+            Header { issuer: &foreign, ..good },
+            Header { key_id: &foreign_id, ..good },
+            Header { number: Number::new(8, NOW), ..good },
+            Header { signed_at: NOW.plus(1), ..good },
+        ] {
+            assert!(judge(&bad, &all, &der, &digest).is_err(), "{bad:?}");
+        }
+        for fewer_or_more in [0, 2, 4] {
+            assert!(judge(&good, &entries(fewer_or_more), &der, &digest).is_err());
+        }
+        assert!(judge(&good, &all, &der, &Digest::of(b"something else")).is_err());
+        let by_another = Draft::new(&good, &all).unwrap();
+        let signature = other.sign(by_another.tbs()).unwrap();
+        let by_another = by_another.signed(&signature).unwrap();
+        assert!(judge(&good, &all, &by_another, &digest).is_err());
+        assert!(judge(&good, &all, &der[1..], &digest).is_err());
+    }
+}
