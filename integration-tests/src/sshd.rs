@@ -57,7 +57,6 @@ impl Sshd {
     pub fn start(lets: &Lets) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let user = said(Command::new("id").arg("-un"));
-        make_privilege_separation_directory(&user);
         write(dir.path(), "authorities", &lines(&lets.authorities));
         write(dir.path(), "principals", &lines(&lets.principals));
         let key = dir.path().join("host_key");
@@ -248,6 +247,7 @@ fn configure(dir: &Path, lets: &Lets, port: u16) {
 ///
 /// Panics if it listens on none of many ports.
 pub fn listening(dir: &Path, configure: impl Fn(u16)) -> (Child, u16) {
+    make_privilege_separation_directory();
     // A port that was free a moment ago may be taken by now; then the next one is tried.
     let started = (0..PORTS_TRIED).find_map(|_| {
         let port = free_port();
@@ -292,9 +292,14 @@ fn program() -> &'static Path {
     found.expect("sshd is installed (Debian: openssh-server)")
 }
 
-fn make_privilege_separation_directory(user: &str) {
+/// Makes the directory without which `sshd` does nothing for root, not even judge a configuration.
+///
+/// # Panics
+///
+/// Panics if it cannot.
+pub fn make_privilege_separation_directory() {
     let dir = Path::new("/run/sshd");
-    if user == "root" && !dir.exists() {
+    if said(Command::new("id").arg("-un")) == "root" && !dir.exists() {
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(dir);
         made.expect("/run/sshd, which sshd needs when root runs it");
     }

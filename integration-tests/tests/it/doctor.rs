@@ -6,7 +6,7 @@ use std::process::Command;
 
 use breakglass_integration_tests::daemon::{program, run};
 use breakglass_integration_tests::dev::Dev;
-use breakglass_integration_tests::sshd::said;
+use breakglass_integration_tests::sshd::{make_privilege_separation_directory, said};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -51,6 +51,7 @@ fn a_machine_that_reaches_its_broker_is_told_so_and_a_broker_that_is_gone_is_a_f
 
 /// An `sshd` as `host install` leaves it; `change` may spoil it.
 fn sshd(change: impl FnOnce(&Path, String) -> String) -> (Value, i32) {
+    make_privilege_separation_directory();
     let dir = TempDir::new().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
     for name in ["host", "ca", "other"] {

@@ -18,7 +18,7 @@ use breakglass_integration_tests::hosts::files_with_hosts;
 use breakglass_integration_tests::people::Person;
 use breakglass_integration_tests::record::rows;
 use breakglass_integration_tests::site::{ROOMY, Site};
-use breakglass_integration_tests::sshd::{Lets, Login, Sshd};
+use breakglass_integration_tests::sshd::{Lets, Login, Sshd, make_privilege_separation_directory};
 use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_integration_tests::wire::Wire;
 use breakglass_ledger::bytes::Digest;
@@ -425,6 +425,7 @@ fn what_install_writes_sshd_and_systemd_accept() {
             .status();
         assert!(made.unwrap().success());
         std::fs::write(&drop_in, format!("{text}HostKey {}\n", key.display())).unwrap();
+        make_privilege_separation_directory();
         let checked = run(Command::new("/usr/sbin/sshd").arg("-tf").arg(&drop_in));
         assert_eq!(checked.code, Some(0), "{checked:?}");
         let unit = root.path().join("etc/systemd/system/breakglass-host.service");

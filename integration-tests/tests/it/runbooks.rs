@@ -9,7 +9,7 @@ use breakglass_broker::config::Config;
 use breakglass_integration_tests::daemon::Daemon;
 use breakglass_integration_tests::paper::{Paper, SIGNS, missing};
 use breakglass_integration_tests::rehearsal::{Rehearsal, programs};
-use breakglass_integration_tests::sshd::{listening, said};
+use breakglass_integration_tests::sshd::{listening, make_privilege_separation_directory, said};
 use breakglass_integration_tests::wait::{SOON, until};
 
 /// What every runbook consists of, in this order (style: runbooks).
@@ -125,6 +125,7 @@ fn the_readme_does_what_it_says() {
     // The lines for sshd are in form, and so are the files that the commands put where they point.
     let etc = place.dir().join("etc");
     let config = configure(&etc, &place.dir().join("sshd"), 1);
+    make_privilege_separation_directory();
     let tried = Command::new(SSHD).arg("-t").arg("-f").arg(&config).output().unwrap();
     assert!(tried.status.success(), "{}", String::from_utf8_lossy(&tried.stderr));
     for name in ["ssh-ca.pub", "krl", "principals/root"] {
