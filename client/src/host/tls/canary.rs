@@ -11,7 +11,7 @@
 //! that OpenSSL met last (`ngx_ssl_verify_callback`, `SSL_get_verify_result`), which is the bad
 //! signature, on its list or not. Only a certificate that the authority signed would tell, and nobody
 //! but its holder has the key of one. So what is known of nginx is that the workers of before the reload
-//! are gone, and what it writes down when a holder comes ([`witness`](super::witness)).
+//! are gone, and that it has let nobody in whom the list names ([`witness`](super::witness)).
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

@@ -321,7 +321,7 @@ impl Follower {
     }
 
     /// What became of a revoked serial: of the newest, where there is a way to try without anybody's key;
-    /// of those that their holders tried, where the server writes it down.
+    /// where there is none, of those that got in, if the server writes it down.
     fn attempt(&self, newest: &Crl) -> Canary {
         if let Server::Nginx(_) = &self.target.server {
             return self.witness.canary();

@@ -52,7 +52,7 @@ impl Log {
         Some((file.metadata().ok()?.ino(), *at))
     }
 
-    /// Certificates of ours that were let in, or refused because they are revoked, since the last look.
+    /// Certificates of ours that were let in since the last look.
     pub(in super::super) fn look(&mut self, authorities: &[Authority]) -> Vec<Seen> {
         let mut lines = self.rest();
         // What was written to the file of before until it was replaced comes first.
@@ -66,9 +66,9 @@ impl Log {
         lines.lines().filter_map(|line| seen(line, authorities)).collect()
     }
 
-    /// Whether it is a use that is worth a report.
+    /// Whether it is worth a report.
     pub(in super::super) fn is_news(&mut self, seen: &Seen) -> bool {
-        let Seen { serial, at, is_in: true } = *seen else { return false };
+        let Seen { serial, at } = *seen;
         let before = self.recent.get(&serial).copied();
         if before.is_some_and(|before| at < before.saturating_add(AGAIN_SECONDS)) {
             return false;
@@ -101,23 +101,16 @@ impl Log {
     }
 }
 
-/// What became of a certificate of ours.
+/// A certificate of ours that was let in.
 fn seen(line: &str, authorities: &[Authority]) -> Option<Seen> {
     let (at, rest) = line.split_once(' ')?;
     let at = at.split('.').next()?.parse().ok()?;
-    let (is_in, rest) = match rest.strip_prefix("SUCCESS ") {
-        Some(rest) => (true, rest),
-        None => (false, rest.strip_prefix(REVOKED)?),
-    };
-    let mut fields = rest.splitn(2, ' ');
+    let mut fields = rest.strip_prefix("SUCCESS ")?.splitn(2, ' ');
     let serial = u128::from_str_radix(fields.next()?, 16).ok()?;
     let issuer = fields.next()?.strip_prefix('"')?.strip_suffix('"')?;
     let is_ours = authorities.iter().any(|one| one.is_logged_as(issuer));
-    is_ours.then_some(Seen { serial, at, is_in })
+    is_ours.then_some(Seen { serial, at })
 }
-
-/// `$ssl_client_verify` of a certificate on the list, in OpenSSL's words for its error 23.
-const REVOKED: &str = "FAILED:certificate revoked ";
 
 #[cfg(test)]
 mod tests {
@@ -151,26 +144,19 @@ mod tests {
         append(&path, "202.000 SUCCESS 0C \"CN=another\"\n202.000 NONE - \"-\"\n");
         append(&path, "203.000 SUCCESS 0D");
         let found = log.look(&all);
-        let seen = |serial, at, is_in| Seen { serial, at, is_in };
-        assert_eq!(found, [seen(0x0a, 200, true), seen(0x0a, 201, true), seen(0x0b, 202, false)]);
+        let seen = |serial, at| Seen { serial, at };
+        assert_eq!(found, [seen(0x0a, 200), seen(0x0a, 201)], "who was refused is not believed");
         let news: Vec<bool> = found.iter().map(|one| log.is_news(one)).collect();
-        assert_eq!(
-            news,
-            [true, false, false],
-            "once in ten minutes, and who was refused used nothing"
-        );
+        assert_eq!(news, [true, false], "once in ten minutes");
         append(&path, &line("", 1)["1.123 SUCCESS ".len()..]);
         let rotated = dir.path().join("log.1");
         fs::rename(&path, &rotated).unwrap();
         append(&rotated, &line("0E", 204));
         fs::write(&path, line("0F", 205)).unwrap();
         let after: Vec<_> = (0..2).flat_map(|_| log.look(&all)).collect();
-        assert_eq!(
-            after,
-            [(0x0d, 203), (0x0e, 204), (0x0f, 205)].map(|(of, at)| seen(of, at, true))
-        );
+        assert_eq!(after, [(0x0d, 203), (0x0e, 204), (0x0f, 205)].map(|(of, at)| seen(of, at)));
         append(&path, &line("10", 206));
         let mut log = Log::open(path, log.at());
-        assert_eq!(log.look(&all), [seen(0x10, 206, true)], "an agent that was away goes on");
+        assert_eq!(log.look(&all), [seen(0x10, 206)], "an agent that was away goes on");
     }
 }
