@@ -53,6 +53,23 @@ impl Nginx {
         format!("https://localhost:{}/", self.port)
     }
 
+    /// The same for whoever needs no name.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Writes `new` where its configuration says `old`; it counts from the next reload on.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not say so.
+    pub fn change(&self, old: &str, new: &str) {
+        let conf = fs::read_to_string(self.site.path("nginx.conf")).expect("its configuration");
+        assert!(conf.contains(old), "{conf}");
+        self.site.replace("nginx.conf", &conf.replace(old, new));
+    }
+
     /// What it answers whoever comes with this certificate.
     ///
     /// # Panics

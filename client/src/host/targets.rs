@@ -61,6 +61,8 @@ pub struct Nginx {
     pub reload: Vec<String>,
     /// Its log in the form that `host install` prints; without it nobody's use is reported.
     pub access_log: Option<PathBuf>,
+    /// Where it listens for TLS, `host:port`; without it nobody tries whether it refuses.
+    pub address: Option<String>,
 }
 
 /// A server of etcd, 3.4 or later. What is open there goes on until it breaks off: etcd has no way to end
@@ -104,6 +106,7 @@ pub(super) enum TargetTable {
         test: Option<Vec<String>>,
         reload: Option<Vec<String>>,
         access_log: Option<PathBuf>,
+        address: Option<String>,
         alarm_hours: Option<u64>,
     },
     #[serde(rename_all = "kebab-case")]
@@ -192,14 +195,28 @@ fn tls(table: TargetTable, by: &PrincipalId, base: &Path) -> Result<TlsTarget, C
             let name = named(name, || format!("{by}.postgresql"))?;
             (name, Server::PostgreSql(server), alarm_hours)
         }
-        TargetTable::Nginx { name, crl, pid_file, test, reload, access_log, alarm_hours } => {
+        TargetTable::Nginx {
+            name,
+            crl,
+            pid_file,
+            test,
+            reload,
+            access_log,
+            address,
+            alarm_hours,
+        } => {
             let server = Nginx {
                 crl: base.join(crl),
                 pid_file: base.join(pid_file.unwrap_or_else(|| "/run/nginx.pid".into())),
                 test: test.unwrap_or_else(|| vec!["nginx".to_owned(), "-t".to_owned()]),
                 reload: reload.unwrap_or_default(),
                 access_log: access_log.map(|log| base.join(log)),
+                address,
             };
+            if server.address.is_some() && server.access_log.is_none() {
+                let rule = "only with `access-log`, in which it says what it made of the attempt";
+                return Err(value("target.address", rule));
+            }
             if server.test.is_empty() {
                 return Err(value("target.test", "a program and its arguments"));
             }
@@ -278,9 +295,14 @@ mod tests {
     fn what_is_wrong_with_a_table_is_said() {
         let nginx = "[[target]]\nkind = \"nginx\"\ncrl = \"crl.pem\"\n";
         assert!(of(&format!("{nginx}{nginx}")).unwrap_err().contains("twice"));
-        for more in
-            ["test = []", "alarm-hours = 0", "alarm-hours = 161", "name = \"a b\"", "poke = \"x\""]
-        {
+        for more in [
+            "test = []",
+            "address = \"127.0.0.1:443\"",
+            "alarm-hours = 0",
+            "alarm-hours = 161",
+            "name = \"a b\"",
+            "poke = \"x\"",
+        ] {
             assert!(of(&format!("{nginx}{more}\n")).is_err(), "{more}");
         }
         let sshd = "[[target]]\nkind = \"sshd\"\n";

@@ -1,16 +1,17 @@
 //! The agent of a host with the real PostgreSQL, nginx and etcd: the X.509 list is brought to them, checked
 //! before, and lands, whatever is in the way.
 
+mod nginx;
+mod stage;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use breakglass_integration_tests::agent::{Pins, Told, verb};
 use breakglass_integration_tests::daemon::{Daemon, run};
-use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::etcd::Etcd;
 use breakglass_integration_tests::hosts::files_with_hosts;
-use breakglass_integration_tests::nginx::Nginx;
 use breakglass_integration_tests::postgres::Postgres;
 use breakglass_integration_tests::record::{Exported, rows};
 use breakglass_integration_tests::site::Site;
@@ -19,147 +20,8 @@ use breakglass_integration_tests::tls_site::{Shown as Certified, TlsSite};
 use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_ledger::audit::{Code, Verdict};
 use breakglass_ledger::entry::{Body, Entry};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber, date_time_ymd,
-};
 
-use super::host::{Shown, liar, pins_at};
-
-/// An authority of the broker's kind, made by another library than the broker's.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// What a list says.
-#[derive(Clone, Copy)]
-struct Says<'a> {
-    revoked: &'a [u64],
-    version: u64,
-    /// Seconds from now.
-    begins: i64,
-    ends: i64,
-}
-
-const WEEK: i64 = 7 * 86_400;
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = named(name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn list(&self, revoked: &[u64], version: u64) -> String {
-        self.says(Says { revoked, version, begins: -60, ends: WEEK })
-    }
-
-    fn says(&self, says: Says<'_>) -> String {
-        let now = now();
-        let at = |seconds: i64| {
-            let seconds = u64::try_from(i64::try_from(now).unwrap() + seconds).unwrap();
-            date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(seconds)
-        };
-        let number = (u128::from(says.version) << 64) | u128::from(now);
-        let revoked = says.revoked.iter().map(|seq| RevokedCertParams {
-            serial_number: serial(*seq),
-            revocation_time: at(-30),
-            reason_code: Some(RevocationReason::CessationOfOperation),
-            invalidity_date: None,
-        });
-        let list = CertificateRevocationListParams {
-            this_update: at(says.begins),
-            next_update: at(says.ends),
-            crl_number: SerialNumber::from_slice(number.to_be_bytes().as_slice()),
-            issuing_distribution_point: None,
-            revoked_certs: revoked.collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        list.signed_by(&self.0).unwrap().pem().unwrap().replace("\r\n", "\n")
-    }
-
-    /// A certificate for the entry `seq`, and its key, in `dir`.
-    fn certify(&self, seq: u64, dir: &Path) -> Certified {
-        let key = KeyPair::generate().unwrap();
-        let mut params = named("bg-req-0192f0c1-sam");
-        params.serial_number = Some(serial(seq));
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
-        let path = |ending: &str| dir.join(format!("{seq}.{ending}"));
-        let shown = Certified { certificate: path("crt"), key: path("key") };
-        fs::write(&shown.certificate, params.signed_by(&key, &self.0).unwrap().pem()).unwrap();
-        fs::write(&shown.key, key.serialize_pem()).unwrap();
-        said(Command::new("chmod").arg("600").arg(&shown.key));
-        shown
-    }
-}
-
-fn named(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
-}
-
-fn serial(seq: u64) -> SerialNumber {
-    let number = (u128::from(seq) << 64) | 0x0123_4567_89ab_cdef;
-    let bytes: Vec<u8> = number.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
-    SerialNumber::from_slice(&bytes)
-}
-
-fn now() -> u64 {
-    breakglass_client::clock::now().unix_seconds()
-}
-
-/// An agent that is shown lists by a liar.
-struct Stage {
-    ca: Authority,
-    shown: Shown,
-    pins: Pins,
-    told: Told,
-    _house: House,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let house = House::sample();
-        let (address, shown) = liar();
-        let pins = pins_at(&house, address);
-        let told = Told::new("db-1", &pins);
-        let ca = Authority::new("breakglass payments X.509 CA 0123abcd");
-        fs::write(told.path("x509-ca.pem"), ca.0.pem()).unwrap();
-        Self { ca, shown, pins, told, _house: house }
-    }
-
-    /// The agent looks after one server, with these lines.
-    fn looks_after(&self, target: &str) {
-        let more = format!("x509-ca = \"x509-ca.pem\"\n[[target]]\n{target}");
-        self.told.write(&self.pins, &more);
-    }
-
-    fn show(&self, list: &str) {
-        // As whatever is asked for.
-        *self.shown.lock().unwrap() = (list.as_bytes().to_vec(), list.to_owned());
-    }
-
-    fn state(&self, target: &str) -> String {
-        fs::read_to_string(self.told.path(&format!("state/state-{target}.json")))
-            .unwrap_or_default()
-    }
-
-    fn until_state(&self, target: &str, word: &str) {
-        let what = format!("{word} in {}\n{}", self.state(target), self.told.log());
-        until(&what, SOON, || self.state(target).contains(word).then_some(()));
-    }
-
-    /// Where PostgreSQL looks for the list in `dir`.
-    fn file(&self, dir: &Path) -> PathBuf {
-        let mut openssl = Command::new("openssl");
-        openssl.args(["x509", "-noout", "-subject_hash", "-in"]).arg(self.told.path("x509-ca.pem"));
-        dir.join(format!("{}.r0", said(&mut openssl).trim()))
-    }
-}
+use self::stage::{Authority, Says, Stage, WEEK};
 
 const PG: &str = "db-1.postgresql";
 
@@ -225,80 +87,6 @@ fn a_server_that_reads_another_directory_is_an_alarm() {
     let answered = run(asked.arg(stage.told.config()));
     assert_eq!(answered.code, Some(13), "{answered:?}");
     assert!(answered.out.contains("canary accepted"), "{answered:?}");
-}
-
-/// Must be shown, 3: nginx goes by the list when it is reloaded, and the workers of before are gone
-/// when that is said.
-#[test]
-fn nginx_is_reloaded_and_a_configuration_that_is_none_is_told_and_left_alone() {
-    let stage = Stage::new();
-    let list = stage.ca.list(&[3], 9);
-    stage.show(&list);
-    let nginx = Nginx::start(&stage.ca.0.pem(), &list);
-    let held = stage.ca.certify(41, stage.told.dir.path());
-    let dir = nginx.site.path("");
-    stage.looks_after(&of_nginx(&dir));
-    let _agent = stage.told.run();
-    let in_force = |version: u64| {
-        let said = format!("list {version} in force after");
-        until(&said, SOON, || stage.told.log().contains(&said).then_some(()));
-    };
-    in_force(9);
-    assert!(nginx.ask(&held).contains("CN=bg-req-"), "{}", nginx.ask(&held));
-    stage.show(&stage.ca.list(&[3, 41], 10));
-    in_force(10);
-    assert!(nginx.ask(&held).contains("400 Bad Request"), "{}", nginx.ask(&held));
-    let conf = fs::read_to_string(nginx.site.path("nginx.conf")).unwrap();
-    nginx.site.replace("nginx.conf", "nonsense");
-    stage.show(&stage.ca.list(&[3, 41, 42], 11));
-    stage.until_state("db-1.nginx", "failed");
-    assert!(nginx.ask(&held).contains("400 Bad Request"), "it serves on");
-    nginx.site.replace("nginx.conf", &conf);
-    in_force(11);
-    stage.until_state("db-1.nginx", "\"trouble\":null");
-    // Its log says `certificate revoked` of this one by now; anybody can have it say so.
-    assert!(
-        fs::read_to_string(nginx.site.path("access.log"))
-            .unwrap()
-            .contains("FAILED:certificate revoked")
-    );
-    assert!(stage.state("db-1.nginx").contains("\"canary\":\"untried\""));
-}
-
-/// A session that nginx keeps outlives the list; its own log gives that away, and it is an alarm.
-#[test]
-fn a_session_by_which_a_revoked_certificate_still_gets_into_nginx_is_an_alarm() {
-    let stage = Stage::new();
-    let list = stage.ca.list(&[3], 9);
-    stage.show(&list);
-    let shared = "ssl_session_cache shared:kept:1m; ssl_session_tickets off;";
-    let nginx = Nginx::keeping(&stage.ca.0.pem(), &list, shared);
-    let held = stage.ca.certify(41, stage.told.dir.path());
-    stage.looks_after(&of_nginx(&nginx.site.path("")));
-    let _agent = stage.told.run();
-    stage.until_state("db-1.nginx", "\"version\":9");
-    assert!(nginx.ask_and_keep(&held).contains("200 OK"));
-    stage.show(&stage.ca.list(&[3, 41], 10));
-    until("the list is in force", SOON, || {
-        stage.told.log().contains("list 10 in force after").then_some(())
-    });
-    assert!(nginx.ask(&held).contains("400 Bad Request"));
-    until("it is an alarm", SOON, || {
-        assert!(nginx.come_back(&held).contains("200 OK"), "the trap is not there any more");
-        stage.state("db-1.nginx").contains("ALARM: the server does not refuse").then_some(())
-    });
-    assert!(stage.told.log().contains("canary accepted"), "{}", stage.told.log());
-}
-
-/// What the agent is told of an nginx in `dir`.
-fn of_nginx(dir: &Path) -> String {
-    let dir = dir.display().to_string();
-    let at = dir.trim_end_matches('/');
-    format!(
-        "kind = \"nginx\"\ncrl = \"{at}/crl.pem\"\npid-file = \"{at}/nginx.pid\"\n\
-         access-log = \"{at}/access.log\"\n\
-         test = [\"/usr/sbin/nginx\", \"-t\", \"-p\", \"{at}/\", \"-c\", \"nginx.conf\", \"-e\", \"error.log\"]\n",
-    )
 }
 
 /// etcd needs no reload and can end nobody's session; of two lists in its file it would read the first.
@@ -508,23 +296,6 @@ fn a_certificate_that_the_ledger_does_not_know_is_found_where_it_is_used() {
     assert_eq!(report.verdict, Verdict::Suspect);
     let found: Vec<_> = report.findings.iter().map(|finding| finding.code).collect();
     assert_eq!(found, [Code::UnloggedCredential]);
-}
-
-/// The same at nginx, whose log says who came.
-#[test]
-fn a_certificate_that_the_ledger_does_not_know_is_found_in_the_log_of_nginx() {
-    const UNKNOWN: u64 = 4_712;
-    let (site, _daemon, pins, told) = followed();
-    let ca = site.state().join("x509-ca.pem");
-    let list = fs::read_to_string(site.state().join("lists/current/crl.pem")).unwrap();
-    let nginx = Nginx::start(&fs::read_to_string(&ca).unwrap(), &list);
-    let stolen = past_the_broker(&site, told.dir.path(), UNKNOWN);
-    let target = of_nginx(&nginx.site.path(""));
-    told.write(&pins, &format!("x509-ca = \"{}\"\n[[target]]\n{target}", ca.display()));
-    let _agent = told.run();
-    until("it follows", SOON, || told.log().contains("in force after").then_some(()));
-    assert!(nginx.ask(&stolen).contains("CN=bg-req-"), "{}", nginx.ask(&stolen));
-    nobody_was_given(&site, "db-1.nginx", UNKNOWN);
 }
 
 /// Waits until the ledger says that `target` saw `number`, and that nobody was given it.

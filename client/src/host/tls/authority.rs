@@ -165,15 +165,24 @@ fn hash(name: &X509Name<'_>) -> Result<String, String> {
     Ok(format!("{:08x}", u32::from_le_bytes(*first)))
 }
 
-fn element(tag: u8, content: &[u8]) -> Result<Vec<u8>, String> {
-    // X.690, 8.1.3: up to 127 bytes the length is one byte, up to 255 it is two.
-    let length = u8::try_from(content.len()).map_err(|_| UNKNOWN_NAME)?;
-    let head = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
+/// The element of X.690, 8.1.
+///
+/// # Errors
+///
+/// A sentence, of content that no name and no number has.
+pub(super) fn element(tag: u8, content: &[u8]) -> Result<Vec<u8>, String> {
+    // 8.1.3: up to 127 bytes the length is one byte, then one that says how many follow.
+    let [high, low] = u16::try_from(content.len()).map_err(|_| UNKNOWN_NAME)?.to_be_bytes();
+    let head = match (high, low) {
+        (0, ..0x80) => vec![tag, low],
+        (0, _) => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
     Ok([head.as_slice(), content].concat())
 }
 
 const UTF8_STRING: u8 = 0x0c;
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 
 const UNKNOWN_NAME: &str = "an authority with a name of a form that is not known here";

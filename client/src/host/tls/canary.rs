@@ -7,30 +7,37 @@
 //! whose list does not answers with that for a bad signature. It lets nobody in either way, so it
 //! needs no key that anybody would have to guard.
 //!
-//! nginx cannot be tried so: it lets the handshake go on whatever is wrong and answers by the fault
-//! that OpenSSL met last (`ngx_ssl_verify_callback`, `SSL_get_verify_result`), which is the bad
-//! signature, on its list or not. Only a certificate that the authority signed would tell, and nobody
-//! but its holder has the key of one. So what is known of nginx is that the workers of before the reload
-//! are gone, and that it has let nobody in whom the list names ([`witness`](super::witness)).
+//! nginx cannot be tried so: it lets the handshake go on whatever is wrong and goes by the fault that
+//! OpenSSL met last (`ngx_ssl_verify_callback`, `SSL_get_verify_result`), which is the bad signature, on its
+//! list or not. So it is shown a chain whose signatures are good and whose top is an authority that was
+//! made up for this: with the real one's name and key identifier, and under the revoked serial. OpenSSL
+//! asks for each certificate whether the list is signed (never by this authority) and then whether it names
+//! that serial, the top last. The fault met last is then `certificate revoked` if the list in force names
+//! the serial, and `CRL signature failure` if it does not; a server that has no list at all stops at the
+//! authority that nobody trusts. It answers all three with status 400, and its access log says which.
+//!
+//! Anybody can show it such a chain, to have it vouch for a list that it does not have. So the certificate
+//! at the bottom has a number that was drawn for this one attempt and that nobody else knows, and only
+//! what the log says under that number counts ([`witness`](super::witness)).
+
+mod forged;
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breakglass_ledger::statement::Canary;
-use rcgen::{
-    CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber,
-};
+use ring::rand::{SecureRandom, SystemRandom};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::crypto::{CryptoProvider, ring as provider};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
     SignatureScheme, Stream,
 };
 
+use self::forged::Shown;
 use super::authority::Authority;
 
 /// For each step: the server is on this host or next to it.
@@ -39,8 +46,14 @@ const WITHIN: Duration = Duration::from_secs(3);
 /// PostgreSQL's `SSLRequest`: its length, and a version that no protocol has.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
+/// What nginx is asked for: nothing that is there, and no body.
+const REQUEST: &[u8] = b"HEAD /.breakglass-canary HTTP/1.0\r\nUser-Agent: breakglass-host\r\n\r\n";
+
+/// Most bytes of its answer: a head.
+const ANSWER_MAX: usize = 16 * 1024;
+
 /// Shows PostgreSQL at `address` a certificate under `serial`, which the list in place names.
-pub(super) fn attempt(address: &str, authority: &Authority, serial: u128) -> Canary {
+pub(super) fn postgresql(address: &str, authority: &Authority, serial: u128) -> Canary {
     match alert(address, authority, serial) {
         Some(AlertDescription::CertificateRevoked) => Canary::Refused,
         // It went on to the signature: its list does not name the serial.
@@ -51,10 +64,7 @@ pub(super) fn attempt(address: &str, authority: &Authority, serial: u128) -> Can
 }
 
 fn alert(address: &str, authority: &Authority, serial: u128) -> Option<AlertDescription> {
-    let to = address.to_socket_addrs().ok()?.next()?;
-    let mut stream = TcpStream::connect_timeout(&to, WITHIN).ok()?;
-    stream.set_read_timeout(Some(WITHIN)).ok()?;
-    stream.set_write_timeout(Some(WITHIN)).ok()?;
+    let mut stream = connect(address)?;
     stream.write_all(&SSL_REQUEST).ok()?;
     let mut answer = [0];
     stream.read_exact(&mut answer).ok()?;
@@ -62,7 +72,8 @@ fn alert(address: &str, authority: &Authority, serial: u128) -> Option<AlertDesc
         return None;
     }
     let name = ServerName::try_from("localhost").ok()?;
-    let mut connection = ClientConnection::new(Arc::new(config(authority, serial)?), name).ok()?;
+    let config = config(forged::alone(authority, serial)?)?;
+    let mut connection = ClientConnection::new(Arc::new(config), name).ok()?;
     let mut stream = Stream::new(&mut connection, &mut stream);
     // In TLS 1.3 a client is done before the server has looked at its certificate.
     let failed = stream.read(&mut [0]).err()?;
@@ -70,45 +81,46 @@ fn alert(address: &str, authority: &Authority, serial: u128) -> Option<AlertDesc
     if let Error::AlertReceived(alert) = failed { Some(*alert) } else { None }
 }
 
-fn config(authority: &Authority, serial: u128) -> Option<ClientConfig> {
-    let (certificate, key) = forged(authority, serial)?;
-    let provider = Arc::new(ring::default_provider());
+/// Shows nginx at `address` a chain whose top is under `serial`, which the list in place names. Answers the
+/// number under which its log says what it made of that, once it has answered.
+pub(super) fn nginx(address: &str, authority: &Authority, serial: u128) -> Option<u128> {
+    let mut number = [0; 16];
+    SystemRandom::new().fill(&mut number).ok()?;
+    let number = u128::from_be_bytes(number);
+    let config = config(forged::below(authority, serial, number)?)?;
+    let host = address.rsplit_once(':')?.0.trim_matches(['[', ']']);
+    // A name is sent along, by which a server of several is found (RFC 6066, 3); an address is not.
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let mut stream = connect(address)?;
+    let mut connection = ClientConnection::new(Arc::new(config), name).ok()?;
+    let mut stream = Stream::new(&mut connection, &mut stream);
+    stream.write_all(REQUEST).ok()?;
+    // It writes its log before it closes.
+    let (mut read, begun, mut part) = (0_usize, Instant::now(), [0; 1024]);
+    while read < ANSWER_MAX && begun.elapsed() < WITHIN {
+        match stream.read(&mut part) {
+            Ok(0) | Err(_) => break,
+            Ok(length) => read = read.saturating_add(length),
+        }
+    }
+    (read > 0).then_some(number)
+}
+
+fn connect(address: &str) -> Option<TcpStream> {
+    let mut all = address.to_socket_addrs().ok()?;
+    let stream = all.find_map(|to| TcpStream::connect_timeout(&to, WITHIN).ok())?;
+    stream.set_read_timeout(Some(WITHIN)).ok()?;
+    stream.set_write_timeout(Some(WITHIN)).ok()?;
+    Some(stream)
+}
+
+fn config((certificates, key): Shown) -> Option<ClientConfig> {
+    let provider = Arc::new(provider::default_provider());
     let anybody = Arc::new(Anybody(Arc::clone(&provider)));
     let builder = ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().ok()?;
     let builder = builder.dangerous().with_custom_certificate_verifier(anybody);
-    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-    builder.with_client_auth_cert(vec![certificate], key.into()).ok()
-}
-
-/// A certificate that says of itself that it is the authority's, and is not.
-fn forged(authority: &Authority, serial: u128) -> Option<(CertificateDer<'static>, KeyPair)> {
-    let key = KeyPair::generate().ok()?;
-    let mut issuer = CertificateParams::default();
-    issuer.distinguished_name = DistinguishedName::new();
-    for (oid, text) in &authority.parts {
-        issuer.distinguished_name.push(DnType::from_oid(oid), text.as_str());
-    }
-    issuer.key_usages = Vec::new();
-    issuer.key_identifier_method = KeyIdMethod::PreSpecified(authority.key_id.clone());
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "breakglass canary");
-    params.serial_number = Some(SerialNumber::from_slice(&minimal(serial)));
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params.use_authority_key_identifier_extension = true;
-    params.custom_extensions = Vec::<CustomExtension>::new();
-    let issuer = Issuer::from_params(&issuer, KeyPair::generate().ok()?);
-    Some((params.signed_by(&key, &issuer).ok()?.der().clone(), key))
-}
-
-/// Big-endian without leading zeros, a zero before a byte that would make it negative (X.690, 8.3).
-fn minimal(serial: u128) -> Vec<u8> {
-    let bytes = serial.to_be_bytes();
-    let digits: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-    let is_negative = digits.first().is_none_or(|first| *first >= 0x80);
-    if is_negative { [vec![0], digits].concat() } else { digits }
+    builder.with_client_auth_cert(certificates, key).ok()
 }
 
 /// Whoever answers is told nothing but a forgery, so it may be anybody.

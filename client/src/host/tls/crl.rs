@@ -31,6 +31,8 @@ pub(super) struct Crl {
     pub(super) next_update: Timestamp,
     /// Serials, ascending.
     pub(super) revoked: Vec<u128>,
+    /// The serial that it names since the latest second; of several the highest.
+    pub(super) latest: Option<u128>,
     /// The list, one PEM block.
     pub(super) pem: String,
 }
@@ -75,14 +77,19 @@ impl Crl {
         check_extensions(&list, authority)?;
         let number = list.crl_number().map(|number| unsigned(&number.to_bytes_be()));
         let next = list.next_update().ok_or(CrlError::Unknown("no end"))?;
-        let serials = list.iter_revoked_certificates().map(|one| unsigned(one.raw_serial()));
-        let mut revoked: Vec<u128> = serials.collect::<Option<_>>().ok_or(BAD_NUMBER)?;
+        let since = list.iter_revoked_certificates().map(|one| {
+            unsigned(one.raw_serial()).map(|serial| (one.revocation_date.timestamp(), serial))
+        });
+        let since: Vec<(i64, u128)> = since.collect::<Option<_>>().ok_or(BAD_NUMBER)?;
+        let latest = since.iter().max().map(|(_, serial)| *serial);
+        let mut revoked: Vec<u128> = since.into_iter().map(|(_, serial)| serial).collect();
         revoked.sort_unstable();
         Ok(Self {
             hash: authority.hash.clone(),
             number: number.flatten().ok_or(BAD_NUMBER)?,
             next_update: timestamp(next)?,
             revoked,
+            latest,
             pem: pem::encode(LABEL, &der, pem::COLUMNS).to_string(),
         })
     }
@@ -123,6 +130,14 @@ impl Crl {
 
     pub(super) fn revokes(&self, serial: u128) -> bool {
         self.revoked.binary_search(&serial).is_ok()
+    }
+
+    /// A serial that it names and none of `before` does, so that a server that still goes by those is told
+    /// apart.
+    pub(super) fn news(&self, before: &[Self]) -> Option<u128> {
+        let is_news = |serial: &&u128| !before.iter().any(|list| list.revokes(**serial));
+        let found = self.revoked.iter().rev().find(is_news);
+        found.filter(|_| !before.is_empty()).copied()
     }
 }
 

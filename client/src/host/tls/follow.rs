@@ -15,7 +15,7 @@ use super::memory::{Memory, state_file};
 use super::nginx::{Log, Reload};
 use super::place::Place;
 use super::postgresql::{self, Session};
-use super::witness::Witness;
+use super::witness::{Witness, Word};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::host::config::HostConfig;
@@ -34,6 +34,13 @@ const RELOADING: Duration = Duration::from_millis(20);
 
 /// How often it is looked whether somebody changed the files.
 const MEND_EVERY: Duration = Duration::from_secs(10);
+
+/// How long nginx is waited for to write down what it answered; where it keeps its log back (`buffer`), the
+/// word counts when it comes.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(250);
+
+/// How often its log is read meanwhile.
+const WRITING: Duration = Duration::from_millis(5);
 
 /// How often a server that could not be tried is tried again.
 const TRY_EVERY: Duration = Duration::from_secs(5);
@@ -85,6 +92,8 @@ struct Follower {
     /// Sessions ended and not yet reported.
     ended: u64,
     canary: Option<Canary>,
+    /// A serial that the newest list names, and the lists in place before it did not, if it is known.
+    news: Option<u128>,
     witness: Witness,
     looked: Option<Instant>,
     mended: Instant,
@@ -122,6 +131,7 @@ impl Follower {
             open: BTreeSet::new(),
             ended: 0,
             canary: None,
+            news: None,
             witness: Witness::default(),
             looked: None,
             mended: Instant::now(),
@@ -188,6 +198,7 @@ impl Follower {
         if all != self.held {
             self.memory.raise(&all).map_err(|error| error.to_string())?;
             self.place.put(&all, &self.config.x509).map_err(|error| error.to_string())?;
+            self.news = newest(&all).and_then(|newest| newest.news(&self.held));
             self.held = all;
         }
         Ok(())
@@ -248,13 +259,9 @@ impl Follower {
         match &self.target.server {
             Server::Etcd(_) => Ok(()),
             Server::Nginx(_) => {
-                let Some(log) = &mut self.log else { return Ok(()) };
-                let seen = log.look(&self.config.x509);
-                for one in seen.iter().filter(|one| log.is_news(one)) {
-                    self.reports.used(Used { serial: number(one.serial), at: one.at });
-                }
-                self.witness.look(&seen, &self.held);
-                log.at().into_iter().for_each(|at| self.memory.note_log(at));
+                self.read_log();
+                let at = self.log.as_ref().and_then(Log::at);
+                at.into_iter().for_each(|at| self.memory.note_log(at));
                 Ok(())
             }
             Server::PostgreSql(server) => {
@@ -286,9 +293,19 @@ impl Follower {
         }
     }
 
+    /// Takes what nginx wrote since the last look.
+    fn read_log(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        let seen = log.look(&self.config.x509);
+        for one in seen.iter().filter(|one| one.word == Word::LetIn && log.is_news(one)) {
+            self.reports.used(Used { serial: number(one.serial), at: one.at });
+        }
+        self.witness.look(&seen, &self.held);
+    }
+
     /// Tries the canary and queues the report, if there is news.
     fn report(&mut self) {
-        let Some(newest) = self.held.iter().max_by_key(|list| list.number).cloned() else { return };
+        let Some(newest) = newest(&self.held).cloned() else { return };
         let version = newest.version();
         let was_tried = self.tried.is_some_and(|at| at.elapsed() < TRY_EVERY);
         let is_new = self.memory.is_news(version, Canary::Untried);
@@ -320,19 +337,32 @@ impl Follower {
         self.write_state();
     }
 
-    /// What became of a revoked serial: of the newest, where there is a way to try without anybody's key;
-    /// where there is none, of those that got in, if the server writes it down.
-    fn attempt(&self, newest: &Crl) -> Canary {
-        if let Server::Nginx(_) = &self.target.server {
-            return self.witness.canary();
-        }
+    /// What became of a revoked serial: of one that only the newest list names, shown without anybody's key,
+    /// and at nginx of those that got in as well.
+    fn attempt(&mut self, newest: &Crl) -> Canary {
         let of = |one: &&Authority| one.hash == newest.hash;
-        match (&self.target.server, newest.revoked.last(), self.config.x509.iter().find(of)) {
-            (Server::PostgreSql(server), Some(serial), Some(authority)) => {
+        let authority = self.config.x509.iter().find(of);
+        let serial = self.news.or(newest.latest);
+        match (&self.target.server, authority, serial) {
+            (Server::PostgreSql(server), Some(authority), Some(serial)) => {
                 let address = server.address.as_deref();
-                address.map_or(Canary::Untried, |at| canary::attempt(at, authority, *serial))
+                address.map_or(Canary::Untried, |at| canary::postgresql(at, authority, serial))
             }
-            _ => Canary::Untried,
+            (Server::Nginx(server), Some(authority), Some(serial)) => {
+                let address = server.address.as_deref().filter(|_| self.witness.is_open());
+                let shown = address.and_then(|at| canary::nginx(at, authority, serial));
+                if let Some(number) = shown {
+                    self.witness.showed(number);
+                    let begun = Instant::now();
+                    while self.witness.is_open() && begun.elapsed() < WRITTEN_WITHIN {
+                        self.read_log();
+                        std::thread::park_timeout(WRITING);
+                    }
+                }
+                self.witness.canary()
+            }
+            (Server::Nginx(_), ..) => self.witness.canary(),
+            (Server::PostgreSql(_) | Server::Etcd(_), ..) => Canary::Untried,
         }
     }
 
@@ -371,6 +401,10 @@ impl Follower {
         // Nobody listens any more: the agent has ended, and so does the process.
         let _ = self.told.send(format!("{}: {what}", self.target.name));
     }
+}
+
+fn newest(lists: &[Crl]) -> Option<&Crl> {
+    lists.iter().max_by_key(|list| list.number)
 }
 
 /// The first 8 of 16 bytes: the number of the entry that a certificate of ours was issued in.
