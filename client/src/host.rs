@@ -23,6 +23,7 @@ mod sessions;
 mod status;
 mod targets;
 mod tls;
+mod trial;
 mod trusted;
 
 pub use agent::Agent;

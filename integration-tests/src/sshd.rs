@@ -145,6 +145,12 @@ impl Sshd {
         words
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Whom and where to log in.
     #[must_use]
     pub fn target(&self) -> String {

@@ -1,9 +1,10 @@
 //! The loop: look at the broker, put a newer list in place, end what is over, report.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use breakglass_ledger::statement::{Canary, List};
+use breakglass_ledger::statement::List;
 
 use super::canary::Canaries;
 use super::config::HostConfig;
@@ -12,8 +13,9 @@ use super::following::{Asked, Following, Heard};
 use super::krl::LIST_MAX;
 use super::list::{Checked, ListError, Place};
 use super::reporter::{self, About, PAUSE, drawn};
-use super::reports::{Applied, Reports, Used};
+use super::reports::{Reports, Used};
 use super::sessions::Sessions;
+use super::trial::{Landed, Order, Trial};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -31,10 +33,11 @@ pub struct Agent {
     config: HostConfig,
     place: Place,
     sessions: Sessions,
-    canaries: Canaries,
     reports: Reports,
+    /// Whoever tries canaries and reports lists.
+    trial: Sender<Order>,
     /// The list in place.
-    held: Option<Checked>,
+    held: Option<Arc<Checked>>,
     /// Sessions ended and not yet reported.
     ended: u64,
     /// What was last said about lists, so that it is said once.
@@ -57,22 +60,30 @@ impl Agent {
         place.create().map_err(|error| cannot(&error))?;
         private_dir(&config.state_dir)?;
         // What cannot be read is fetched again, and is not what refuses a newer one.
-        let held = place.held().ok().flatten();
+        let held = place.held().ok().flatten().map(Arc::new);
         // Nobody knows whether it was reported before this agent was started; the broker does.
         let soon = Instant::now().checked_add(drawn(&PAUSE));
         let due = soon.filter(|_| held.is_some());
+        let reports = Reports::open(config.state_dir.join("reports.json"));
+        let told = channel();
+        let trial = Trial {
+            canaries: Canaries::open(&config.state_dir, config.sshd_address.clone()),
+            list: place.list(),
+            reports: reports.clone(),
+            told: told.0.clone(),
+        };
         Ok(Self {
+            trial: trial.start()?,
             place,
             sessions: Sessions::new(config.ssh_ca.clone()),
-            canaries: Canaries::open(&config.state_dir),
-            reports: Reports::open(config.state_dir.join("reports.json")),
+            reports,
             held,
             ended: 0,
             trouble: None,
             due,
             looked: None,
             reached: None,
-            told: channel(),
+            told,
             config,
         })
     }
@@ -121,7 +132,7 @@ impl Agent {
         }
         if self.due.is_some_and(|due| due <= Instant::now()) {
             self.due = None;
-            self.report_list(out);
+            self.report_list();
         }
         for said in self.told.1.try_iter() {
             out.say(&said);
@@ -135,7 +146,7 @@ impl Agent {
             Ok(Some(list)) => match self.place.put(&list) {
                 Ok(fresh) => {
                     let is_news = fresh || self.held.is_none();
-                    self.held = Some(list);
+                    self.held = Some(Arc::new(list));
                     (is_news, None)
                 }
                 Err(error) => (false, Some(error.to_string())),
@@ -157,8 +168,9 @@ impl Agent {
     fn watch_sessions(&mut self, out: &mut Output) {
         let now = clock::now();
         for session in self.sessions.look() {
-            self.canaries.keep(session.serial, &session.certificate);
             self.reports.used(Used { serial: session.serial, at: now.unix_seconds() });
+            // It ends with the process.
+            let _ = self.trial.send(Order::Keep(session));
         }
         let krl = self.held.as_ref().map(|held| &held.krl);
         let ended = self.sessions.end(|session| {
@@ -170,24 +182,14 @@ impl Agent {
         }
     }
 
-    /// Tries the canary and queues the report.
-    fn report_list(&mut self, out: &mut Output) {
+    /// Has the canary tried and the list reported.
+    fn report_list(&mut self) {
         let Some(held) = &self.held else { return };
-        let canary = self.canaries.attempt(&held.krl, &self.place.list());
         let made = held.krl.generated.unix_seconds().saturating_mul(1000);
         let latency = self.place.since().saturating_sub(made);
-        let version = held.krl.version;
-        if canary == Canary::Accepted {
-            out.say(&format!("list {version} is in place and a revoked certificate is accepted"));
-        }
-        self.reports.applied(Applied {
-            version,
-            digest: held.digest().to_string(),
-            canary: canary.to_string(),
-            latency,
-            ended: std::mem::take(&mut self.ended),
-        });
-        out.say(&format!("list {version} in place after {latency} ms, canary {canary}"));
+        let ended = std::mem::take(&mut self.ended);
+        let landed = Landed { list: Arc::clone(held), latency, ended };
+        let _ = self.trial.send(Order::Report(landed));
     }
 
     /// `principals` may be told to answer nobody once the broker was away for long.

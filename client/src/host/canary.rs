@@ -1,17 +1,27 @@
-//! Whether the list that is in place really refuses, asked of the program that `sshd` comes with.
+//! Whether the list that is in place really refuses: asked of the program that `sshd` comes with, and of
+//! `sshd` itself where its address is known.
 //!
 //! A certificate that opened a session here and was revoked since is shown to `ssh-keygen -Q` together
-//! with the file that `sshd` reads. None is at hand on a host that nobody used lately: then nothing was
-//! tried, and that is what is reported.
+//! with the file that `sshd` reads. Then it is shown to `sshd`, which answers whoever asks whether it would
+//! take a certificate before it wants a proof of the key (RFC 4252, section 7), so nobody's key is needed.
+//! Only one counts that it said yes to while the certificate was in use, for the same account: its no has
+//! a reason then that came since.
+//!
+//! None is at hand on a host that nobody used lately: then nothing was tried, and that is what is reported.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use breakglass_ledger::statement::Canary;
+use breakglass_ledger::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use ssh_key::Certificate;
 
 use super::krl::Krl;
+use super::program::{self, Said};
+use super::sessions::Session;
 use crate::state::{read_bounded, write_private};
 
 /// Certificates kept: the newest, so that one of them is likely to be revoked.
@@ -20,10 +30,15 @@ const KEPT: usize = 64;
 /// Most bytes of all of them.
 const KEPT_MAX: u64 = 1024 * 1024;
 
+/// For one question.
+const WITHIN: Duration = Duration::from_secs(5);
+
 /// Certificates that were used here.
 #[derive(Debug)]
 pub(super) struct Canaries {
     dir: PathBuf,
+    /// Where `sshd` listens, `host:port`.
+    address: Option<String>,
     kept: Kept,
 }
 
@@ -32,50 +47,172 @@ pub(super) struct Canaries {
 struct Kept {
     /// By serial.
     certificates: BTreeMap<u64, String>,
+    /// By serial, the account for which `sshd` said that it would take it.
+    #[serde(default)]
+    taken: BTreeMap<u64, String>,
 }
 
 impl Canaries {
-    /// Those kept in `dir`; what cannot be read is forgotten.
-    pub(super) fn open(dir: &Path) -> Self {
+    /// Those kept in `dir`, for `sshd` at `address`; what cannot be read is forgotten.
+    pub(super) fn open(dir: &Path, address: Option<String>) -> Self {
         let bytes = read_bounded(&dir.join("canaries.json"), KEPT_MAX).ok().flatten();
         let kept = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self { dir: dir.to_owned(), kept }
+        Self { dir: dir.to_owned(), address, kept }
     }
 
-    /// Keeps a certificate that was used here.
-    pub(super) fn keep(&mut self, serial: u64, certificate: &str) {
-        self.kept.certificates.insert(serial, certificate.to_owned());
+    /// Keeps a certificate that opened a session here.
+    pub(super) fn keep(&mut self, session: &Session) {
+        let (serial, certificate) = (session.serial, &session.certificate);
+        if self.address.is_some()
+            && let Some(account) = session.owner.and_then(account)
+            && self.asked(certificate, &account) == Some(true)
+        {
+            self.kept.taken.insert(serial, account);
+        }
+        self.kept.certificates.insert(serial, certificate.clone());
         while self.kept.certificates.len() > KEPT {
             self.kept.certificates.pop_first();
         }
+        let Kept { certificates, taken } = &mut self.kept;
+        taken.retain(|serial, _| certificates.contains_key(serial));
         let bytes = serde_json::to_vec(&self.kept).unwrap_or_default();
         // Only the next start would miss it.
         let _ = write_private(&self.dir.join("canaries.json"), &bytes);
     }
 
-    /// Tries the newest one that `krl` revokes against the file `list`.
-    pub(super) fn attempt(&self, krl: &Krl, list: &Path) -> Canary {
-        let mut newest = self.kept.certificates.iter().rev();
-        let Some((_, certificate)) = newest.find(|(serial, _)| krl.revokes(**serial)) else {
-            return Canary::Untried;
-        };
-        let path = self.dir.join("canary-cert.pub");
-        if write_private(&path, format!("{certificate}\n").as_bytes()).is_err() {
-            return Canary::Untried;
+    /// Tries the newest one that `krl` revokes against the file `list`, and against `sshd`, `now`.
+    pub(super) fn attempt(&self, krl: &Krl, list: &Path, now: Timestamp) -> Canary {
+        let revoked = self.kept.certificates.iter().rev();
+        let mut revoked = revoked.filter(|(serial, _)| krl.revokes(**serial));
+        if self.address.is_none() {
+            return revoked.next().map_or(Canary::Untried, |(_, one)| self.by_file(one, list));
         }
-        let tried = Command::new("ssh-keygen")
-            .args(["-Q", "-f"])
-            .arg(list)
-            .arg(&path)
-            .stdin(Stdio::null())
-            .output();
-        let Ok(tried) = tried else { return Canary::Untried };
-        let said = String::from_utf8_lossy(&tried.stdout);
-        match tried.status.code() {
-            Some(0) => Canary::Accepted,
+        let found = revoked.find_map(|(serial, certificate)| {
+            let account = self.kept.taken.get(serial)?;
+            goes_on(certificate, now).then_some((certificate, account))
+        });
+        let Some((certificate, account)) = found else { return Canary::Untried };
+        match (self.by_file(certificate, list), self.asked(certificate, account)) {
+            (Canary::Accepted, _) | (_, Some(true)) => Canary::Accepted,
+            (Canary::Refused, Some(false)) => Canary::Refused,
+            (Canary::Untried, _) | (Canary::Refused, None) => Canary::Untried,
+        }
+    }
+
+    /// What `ssh-keygen` says of the certificate and the file that `sshd` reads.
+    fn by_file(&self, certificate: &str, list: &Path) -> Canary {
+        let Some(path) = self.written(certificate) else { return Canary::Untried };
+        let mut keygen = Command::new("ssh-keygen");
+        keygen.args(["-Q", "-f"]).arg(list).arg(&path);
+        match program::ask(keygen, WITHIN) {
+            Ok(Said { code: Some(0), .. }) => Canary::Accepted,
             // Also if it could not read the list; only its word counts.
-            Some(1) if said.contains(": REVOKED") => Canary::Refused,
+            Ok(Said { code: Some(1), out, .. }) if out.contains(": REVOKED") => Canary::Refused,
             _ => Canary::Untried,
         }
+    }
+
+    /// Whether `sshd` would take the certificate for `account`; `None` if it was not to be heard.
+    fn asked(&self, certificate: &str, account: &str) -> Option<bool> {
+        let (host, port) = self.address.as_deref()?.rsplit_once(':')?;
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-v", "-F", "none", "-l", account, "-p", port]);
+        let file = format!("CertificateFile={}", self.written(certificate)?.display());
+        // Whoever answers learns nothing but a certificate, so it need not be known.
+        ssh.args([file.as_str()].iter().chain(ALONE).flat_map(|option| ["-o", option]));
+        ssh.arg(host.trim_matches(['[', ']'])).arg("true").env_remove("SSH_AUTH_SOCK");
+        would_take(&program::ask(ssh, WITHIN).ok()?.err)
+    }
+
+    /// The file that holds `certificate` for whoever is asked.
+    fn written(&self, certificate: &str) -> Option<PathBuf> {
+        let path = self.dir.join("canary-cert.pub");
+        write_private(&path, format!("{certificate}\n").as_bytes()).ok()?;
+        Some(path)
+    }
+}
+
+/// Whether the certificate would still count without the list: its own end would be a reason too.
+fn goes_on(certificate: &str, now: Timestamp) -> bool {
+    let read = Certificate::from_openssh(certificate);
+    read.is_ok_and(|one| now.plus(END_SECONDS).unix_seconds() < one.valid_before())
+}
+
+/// What `ssh -v` says of an answer to the one question that it asked.
+fn would_take(said: &str) -> Option<bool> {
+    let mut lines = said.lines().skip_while(|line| !line.contains("Offering public key: "));
+    lines.next()?;
+    lines.find_map(|line| {
+        let is_taken = line.starts_with("debug1: Server accepts key: ");
+        let is_not = line.starts_with("debug1: Authentications that can continue: ");
+        (is_taken || is_not).then_some(is_taken)
+    })
+}
+
+/// The name of the account with this number.
+fn account(number: u32) -> Option<String> {
+    let mut id = Command::new("id");
+    id.args(["-nu", &number.to_string()]);
+    let name = program::answer(id, WITHIN).ok()?.trim().to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The certificate, and no other way in.
+const ALONE: &[&str] = &[
+    "BatchMode=yes",
+    "ConnectTimeout=3",
+    "ControlPath=none",
+    "GlobalKnownHostsFile=/dev/null",
+    "IdentitiesOnly=yes",
+    "IdentityAgent=none",
+    "IdentityFile=none",
+    "PreferredAuthentications=publickey",
+    "StrictHostKeyChecking=no",
+    "UserKnownHostsFile=/dev/null",
+];
+
+/// Before the end of a certificate it is not shown any more: longer than all questions take.
+const END_SECONDS: u64 = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_to_what_was_offered_counts() {
+        let offered = "debug1: Offering public key: /x ED25519-CERT SHA256:x explicit\n";
+        let first = "debug1: Authentications that can continue: publickey\n";
+        let taken = "debug1: Server accepts key: /x ED25519-CERT SHA256:x explicit\n";
+        assert_eq!(would_take(&format!("{first}{offered}{taken}{first}")), Some(true));
+        assert_eq!(would_take(&format!("{first}{offered}{first}")), Some(false));
+        for unheard in [
+            "",
+            first,
+            "ssh: connect to host 127.0.0.1 port 22: Connection refused\n",
+            &format!("{first}{offered}Connection closed by 127.0.0.1 port 22\n"),
+            &format!("{taken}{first}"),
+        ] {
+            assert_eq!(would_take(unheard), None, "{unheard}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_over_by_itself_is_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let keygen = |words: &[&str]| {
+            let mut keygen = Command::new("ssh-keygen");
+            let status = keygen.arg("-q").args(words).current_dir(dir.path()).status();
+            assert!(status.unwrap().success());
+        };
+        keygen(&["-t", "ed25519", "-N", "", "-f", "key"]);
+        keygen(&["-s", "key", "-I", "x", "-n", "x", "-V", "0x0:0x5000", "key.pub"]);
+        let certificate = std::fs::read_to_string(dir.path().join("key-cert.pub")).unwrap();
+        let at = |seconds| goes_on(certificate.trim(), Timestamp::from_unix_seconds(seconds));
+        assert!(at(0x5000 - 16) && !at(0x5000 - 15) && !at(0x5000));
+    }
+
+    #[test]
+    fn the_owner_of_a_process_is_an_account() {
+        assert_eq!(account(0).as_deref(), Some("root"));
     }
 }

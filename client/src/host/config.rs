@@ -54,6 +54,8 @@ pub struct HostConfig {
     pub principals: BTreeMap<String, Vec<String>>,
     /// Whether `sshd` is looked after.
     pub has_sshd: bool,
+    /// Where it listens, `host:port`.
+    pub sshd_address: Option<String>,
     /// Servers that go by the X.509 list.
     pub tls: Vec<TlsTarget>,
     /// The authorities whose list that is.
@@ -97,7 +99,7 @@ impl HostConfig {
         let (name, tables) = targets::split(file.target)?;
         let name = name.as_deref().unwrap_or(&file.by).parse();
         let name: TargetId = name.map_err(|_| value("target", "not a name"))?;
-        let Targets { sshd, tls } = targets::read(tables, &by, &name, base)?;
+        let Targets { sshd, sshd_address, tls } = targets::read(tables, &by, &name, base)?;
         if file.web.is_empty() || file.web.len() > WEB_MAX {
             return Err(value("web", "1 to 16 addresses, each host:port"));
         }
@@ -123,6 +125,7 @@ impl HostConfig {
             web: file.web,
             by,
             has_sshd: sshd.is_some(),
+            sshd_address,
             target: sshd.unwrap_or(name),
             tls,
             x509,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirEntryExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::PathBuf;
 
 /// One process: its number may be given to another, the time of its start may not.
@@ -51,6 +51,11 @@ impl Table {
 /// The process of this number, if there is one.
 pub(super) fn look(pid: i32) -> Option<Seen> {
     parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The number of the account that it runs for.
+pub(super) fn owner(pid: i32) -> Option<u32> {
+    fs::metadata(format!("/proc/{pid}")).ok().map(|entry| entry.uid())
 }
 
 /// Whether it still runs; one that ended and was not waited for does not.

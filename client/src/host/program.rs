@@ -17,31 +17,50 @@ const LOOK: Duration = Duration::from_millis(2);
 /// For what it said to arrive, once it has ended.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// `None` if a signal ended it.
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+/// What `command` says, if it ends within this time, well or not.
+///
+/// # Errors
+///
+/// A sentence on what is wrong.
+pub(super) fn ask(mut command: Command, within: Duration) -> Result<Said, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = quiet.spawn().map_err(|error| format!("`{name}` cannot be run: {error}"))?;
+    let (out, err) = (heard(child.stdout.take()), heard(child.stderr.take()));
+    let code = wait(&mut child, within).map_err(|why| format!("`{name}` {why}"))?;
+    let said = |from: Receiver<String>| from.recv_timeout(DRAIN).unwrap_or_default();
+    Ok(Said { code, out: said(out), err: said(err) })
+}
+
 /// What `command` prints, if it ends well within this time.
 ///
 /// # Errors
 ///
 /// A sentence on what is wrong, with the program's own words where there are any.
-pub(super) fn answer(mut command: Command, within: Duration) -> Result<String, String> {
+pub(super) fn answer(command: Command, within: Duration) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = quiet.spawn().map_err(|error| format!("`{name}` cannot be run: {error}"))?;
-    let (out, err) = (heard(child.stdout.take()), heard(child.stderr.take()));
-    let is_good = wait(&mut child, within).map_err(|why| format!("`{name}` {why}"))?;
-    let said = |from: Receiver<String>| from.recv_timeout(DRAIN).unwrap_or_default();
-    if is_good {
-        return Ok(said(out));
+    let Said { code, out, err } = ask(command, within)?;
+    if code == Some(0) {
+        return Ok(out);
     }
-    let words = said(err);
-    let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: String = err.split_whitespace().collect::<Vec<_>>().join(" ");
     Err(format!("`{name}` failed: {}", words.chars().take(SAID_MAX).collect::<String>()))
 }
 
-fn wait(child: &mut Child, within: Duration) -> Result<bool, String> {
+fn wait(child: &mut Child, within: Duration) -> Result<Option<i32>, String> {
     let begun = Instant::now();
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return Ok(status.success()),
+            Ok(Some(status)) => return Ok(status.code()),
             Ok(None) if begun.elapsed() < within => std::thread::park_timeout(LOOK),
             Ok(None) => {
                 // It ends in between: then there is nothing to end.

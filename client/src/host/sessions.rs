@@ -42,6 +42,8 @@ pub(super) struct Session {
     pub(super) valid_before: u64,
     /// The certificate, one OpenSSH line.
     pub(super) certificate: String,
+    /// The number of the account that it opened, as far as the process that showed it tells.
+    pub(super) owner: Option<u32>,
     /// Processes in it that showed it.
     members: BTreeSet<Process>,
     asked: u32,
@@ -117,6 +119,7 @@ impl Sessions {
         let shown = process::auth_info(pid).and_then(|path| self.read(&path));
         let Some(mut session) = shown else { return false };
         session.members.insert(process);
+        session.owner = process::owner(pid);
         fresh.push(session.clone());
         self.open.insert(server, session);
         true
@@ -169,6 +172,7 @@ impl Sessions {
             serial: certificate.serial(),
             valid_before: certificate.valid_before(),
             certificate: certificate.to_openssh().ok()?,
+            owner: None,
             members: BTreeSet::new(),
             asked: 0,
         })

@@ -78,6 +78,8 @@ pub struct Etcd {
 pub(super) struct Targets {
     /// The name of `sshd`, if it is one.
     pub(super) sshd: Option<TargetId>,
+    /// Where it listens, `host:port`; without it nobody asks it whether it refuses.
+    pub(super) sshd_address: Option<String>,
     /// Whoever goes by the X.509 list.
     pub(super) tls: Vec<TlsTarget>,
 }
@@ -88,6 +90,7 @@ pub(super) struct Targets {
 pub(super) enum TargetTable {
     Sshd {
         name: Option<String>,
+        address: Option<String>,
     },
     #[serde(rename_all = "kebab-case")]
     PostgreSql {
@@ -150,7 +153,7 @@ pub(super) fn read(
     base: &Path,
 ) -> Result<Targets, ConfigError> {
     if tables.is_empty() {
-        return Ok(Targets { sshd: Some(whole.clone()), tls: Vec::new() });
+        return Ok(Targets { sshd: Some(whole.clone()), ..Targets::default() });
     }
     if tables.len() > TARGETS_MAX {
         return Err(value("target", "at most 8 servers"));
@@ -159,7 +162,11 @@ pub(super) fn read(
     let mut names = Vec::new();
     for table in tables {
         let name = match table {
-            TargetTable::Sshd { name } => {
+            TargetTable::Sshd { name, address } => {
+                if address.as_ref().is_some_and(|address| !address.contains(':')) {
+                    return Err(value("target.address", "host:port"));
+                }
+                targets.sshd_address = address;
                 let name = named(name, || whole.to_string())?;
                 if targets.sshd.replace(name.clone()).is_some() {
                     return Err(value("target.kind", "one sshd: both would read one list"));
@@ -307,6 +314,8 @@ mod tests {
         }
         let sshd = "[[target]]\nkind = \"sshd\"\n";
         assert!(of(&format!("{sshd}{sshd}")).is_err());
+        assert!(of(&format!("{sshd}address = \"127.0.0.1\"\n")).is_err());
+        assert!(of(&format!("{sshd}address = \"127.0.0.1:22\"\n")).is_ok());
         assert!(of("[[target]]\nkind = \"telnet\"\n").is_err());
         assert!(of("[[target]]\nkind = \"postgresql\"\n").is_err());
         assert!(of("[[target]]\nkind = \"etcd\"\n").is_err());

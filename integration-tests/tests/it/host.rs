@@ -1,6 +1,8 @@
 //! The agent of a host with the real daemon and the real `sshd`: a revocation lands, whatever is in
 //! the way.
 
+mod canary;
+
 use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};

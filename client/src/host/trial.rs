@@ -1,0 +1,100 @@
+//! Canaries tried and lists reported beside the loop that puts lists in place, which waits for no server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use breakglass_ledger::statement::Canary;
+
+use super::canary::Canaries;
+use super::list::Checked;
+use super::reports::{Applied, Reports};
+use super::sessions::Session;
+use crate::clock;
+use crate::failure::{Exit, Failure};
+
+/// What is to be done.
+pub(super) enum Order {
+    /// A session was opened: its certificate may be a canary one day.
+    Keep(Session),
+    /// A list is in place, to be tried and reported.
+    Report(Landed),
+}
+
+/// A list in place.
+pub(super) struct Landed {
+    pub(super) list: Arc<Checked>,
+    /// Milliseconds from when it was made.
+    pub(super) latency: u64,
+    /// Sessions ended since the report before.
+    pub(super) ended: u64,
+}
+
+/// Whoever tries.
+pub(super) struct Trial {
+    pub(super) canaries: Canaries,
+    /// The file that `sshd` reads.
+    pub(super) list: PathBuf,
+    pub(super) reports: Reports,
+    /// Where what is to be printed goes.
+    pub(super) told: Sender<String>,
+}
+
+impl Trial {
+    /// Starts; takes orders until nobody can give any.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if there can be no more threads.
+    pub(super) fn start(mut self) -> Result<Sender<Order>, Failure> {
+        let (orders, taken) = channel();
+        std::thread::Builder::new()
+            .name("trial".to_owned())
+            .spawn(move || self.work(&taken))
+            .map_err(|error| Failure::new(Exit::Internal, error.to_string(), "", ""))?;
+        Ok(orders)
+    }
+
+    fn work(&mut self, orders: &Receiver<Order>) {
+        for first in orders {
+            let mut newest: Option<Landed> = None;
+            for order in std::iter::once(first).chain(orders.try_iter()) {
+                match order {
+                    Order::Keep(session) => self.canaries.keep(&session),
+                    // The newest stands for those that were not reported yet.
+                    Order::Report(landed) => {
+                        let before = newest.take().map_or(0, |before| before.ended);
+                        let ended = landed.ended.saturating_add(before);
+                        newest = Some(Landed { ended, ..landed });
+                    }
+                }
+            }
+            if let Some(landed) = newest {
+                self.report(&landed);
+            }
+        }
+    }
+
+    /// Tries the canary and queues the report.
+    fn report(&self, landed: &Landed) {
+        let Landed { list, latency, ended } = landed;
+        let canary = self.canaries.attempt(&list.krl, &self.list, clock::now());
+        let version = list.krl.version;
+        if canary == Canary::Accepted {
+            self.say(format!("list {version} is in place and a revoked certificate is accepted"));
+        }
+        self.reports.applied(Applied {
+            version,
+            digest: list.digest().to_string(),
+            canary: canary.to_string(),
+            latency: *latency,
+            ended: *ended,
+        });
+        self.say(format!("list {version} in place after {latency} ms, canary {canary}"));
+    }
+
+    fn say(&self, what: String) {
+        // Nobody listens any more: the agent has ended, and so does the process.
+        let _ = self.told.send(what);
+    }
+}
