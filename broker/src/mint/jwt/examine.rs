@@ -1,6 +1,5 @@
-//! Reads a signed token again, by the reader that everybody else uses and with another library than
-//! the one that signed, and compares it with what was cleared: every claim is one that somebody
-//! agreed to, or the token is thrown away.
+//! Reads a signed token again, by the reader that every token which comes back goes through, and compares
+//! it with what was cleared: every claim is one that somebody agreed to, or the token is thrown away.
 
 use breakglass_ledger::principal::PrincipalId;
 

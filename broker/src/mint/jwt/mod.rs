@@ -1,4 +1,4 @@
-//! Tokens (RFC 7519, ES256), signed against a clearance and read again by other hands.
+//! Tokens (RFC 7519, ES256), signed against a clearance and read again before they are handed out.
 //!
 //! A token is a secret: whoever has it is let in. It is nowhere kept, so it is handed out once; a lost
 //! one is replaced, never repeated. Claims and digest are what the ledger has of it.
@@ -52,8 +52,8 @@ pub struct JwtCredential {
 impl Mint {
     /// Signs the token that `clearance` allows under `serial`, which is never given again.
     ///
-    /// The token is read again by another library and compared with the clearance in every claim
-    /// before it is given out.
+    /// The token is read again as whoever is shown it reads it, its signature with it, and compared with the
+    /// clearance in every claim before it is given out.
     ///
     /// # Errors
     ///
