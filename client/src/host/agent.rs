@@ -1,12 +1,12 @@
 //! The loop: look at the broker, put a newer list in place, end what is over, report.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use breakglass_ledger::statement::List;
+use breakglass_ledger::statement::{Canary, List};
 
-use super::canary::Canaries;
+use super::canary::{ACCEPTED, Canaries};
 use super::config::HostConfig;
 use super::fetch::{self, Answer, Page, Question};
 use super::following::{Asked, Following, Heard};
@@ -36,6 +36,8 @@ pub struct Agent {
     reports: Reports,
     /// Whoever tries canaries and reports lists.
     trial: Sender<Order>,
+    /// What became of the canary, and what was last written of that.
+    canary: (Arc<Mutex<Option<Canary>>>, Option<Canary>),
     /// The list in place.
     held: Option<Arc<Checked>>,
     /// Sessions ended and not yet reported.
@@ -65,15 +67,17 @@ impl Agent {
         let soon = Instant::now().checked_add(drawn(&PAUSE));
         let due = soon.filter(|_| held.is_some());
         let reports = Reports::open(config.state_dir.join("reports.json"));
-        let told = channel();
+        let (told, canary) = (channel(), Arc::new(Mutex::new(None)));
         let trial = Trial {
             canaries: Canaries::open(&config.state_dir, config.sshd_address.clone()),
             list: place.list(),
             reports: reports.clone(),
             told: told.0.clone(),
+            canary: Arc::clone(&canary),
         };
         Ok(Self {
             trial: trial.start()?,
+            canary: (canary, None),
             place,
             sessions: Sessions::new(config.ssh_ca.clone()),
             reports,
@@ -125,8 +129,12 @@ impl Agent {
             self.watch_sessions(out);
             self.looked = Some(Instant::now());
         }
+        let canary = *self.canary.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if fresh || canary != self.canary.1 {
+            self.canary.1 = canary;
+            self.write_state();
+        }
         if fresh {
-            self.write_state(None);
             // What is tried and said of it is in nobody's way who still waits for the list.
             self.due = self.due.or_else(|| Instant::now().checked_add(drawn(&PAUSE)));
         }
@@ -158,8 +166,8 @@ impl Agent {
             self.note_reached();
         }
         if trouble != self.trouble {
-            self.say_trouble(trouble.as_deref(), out);
             self.trouble = trouble;
+            self.say_trouble(out);
         }
         (is_taken, fresh)
     }
@@ -203,20 +211,28 @@ impl Agent {
     }
 
     /// A state of its own, for people and for whoever watches the host: on stderr, and in a file.
-    fn say_trouble(&self, trouble: Option<&str>, out: &mut Output) {
+    fn say_trouble(&self, out: &mut Output) {
         let version = self.held.as_ref().map_or(0, |held| held.krl.version);
-        let said = trouble.map_or_else(
+        let said = self.trouble.as_deref().map_or_else(
             || format!("list {version} is the newest there is"),
             |why| format!("list {version} stays in place: {why}"),
         );
         out.say(&said);
-        self.write_state(trouble);
+        self.write_state();
     }
 
-    /// For whoever watches the host: which list is in place, and what is in the way of a newer one.
-    fn write_state(&self, trouble: Option<&str>) {
+    /// For whoever watches the host: which list is in place, what became of the canary, and what is in the
+    /// way.
+    fn write_state(&self) {
         let version = self.held.as_ref().map_or(0, |held| held.krl.version);
-        let state = serde_json::json!({ "version": version, "trouble": trouble });
+        let canary = self.canary.1;
+        let accepted = (canary == Some(Canary::Accepted)).then_some(ACCEPTED);
+        let trouble: Vec<&str> = self.trouble.as_deref().into_iter().chain(accepted).collect();
+        let state = serde_json::json!({
+            "version": version,
+            "canary": canary.map(|canary| canary.to_string()),
+            "trouble": (!trouble.is_empty()).then(|| trouble.join("; ")),
+        });
         let path = self.config.state_dir.join("state.json");
         // If this cannot be written either, what is said on stderr is there still.
         let _ = swap_shown(&path, format!("{state}\n").as_bytes());

@@ -60,10 +60,12 @@ impl Canaries {
         Self { dir: dir.to_owned(), address, kept }
     }
 
-    /// Keeps a certificate that opened a session here.
-    pub(super) fn keep(&mut self, session: &Session) {
+    /// Keeps a certificate that opened a session here; with `is_asked` also whether `sshd` says that it
+    /// would take it.
+    pub(super) fn keep(&mut self, session: &Session, is_asked: bool) {
         let (serial, certificate) = (session.serial, &session.certificate);
-        if self.address.is_some()
+        if is_asked
+            && self.address.is_some()
             && let Some(account) = session.owner.and_then(account)
             && self.asked(certificate, &account) == Some(true)
         {
@@ -171,6 +173,11 @@ const ALONE: &[&str] = &[
     "UserKnownHostsFile=/dev/null",
 ];
 
+/// Said of a server whose canary was accepted.
+pub(super) const ACCEPTED: &str = "ALARM: the server does not refuse a certificate that the list in place names: \
+                                   is the list where it looks, and does it keep no sessions? \
+                                   See `breakglass doctor --target`";
+
 /// Before the end of a certificate it is not shown any more: longer than all questions take.
 const END_SECONDS: u64 = 15;
 
@@ -205,10 +212,20 @@ mod tests {
             assert!(status.unwrap().success());
         };
         keygen(&["-t", "ed25519", "-N", "", "-f", "key"]);
-        keygen(&["-s", "key", "-I", "x", "-n", "x", "-V", "0x0:0x5000", "key.pub"]);
+        keygen(&["-s", "key", "-I", "x", "-n", "x", "-z", "7", "-V", "0x0:0x5000", "key.pub"]);
+        keygen(&["-k", "-f", "nobody", "/dev/null"]);
         let certificate = std::fs::read_to_string(dir.path().join("key-cert.pub")).unwrap();
-        let at = |seconds| goes_on(certificate.trim(), Timestamp::from_unix_seconds(seconds));
-        assert!(at(0x5000 - 16) && !at(0x5000 - 15) && !at(0x5000));
+        let kept = Kept {
+            certificates: BTreeMap::from([(7, certificate.trim().to_owned())]),
+            taken: BTreeMap::from([(7, "root".to_owned())]),
+        };
+        let address = Some("nowhere".to_owned());
+        let canaries = Canaries { dir: dir.path().to_owned(), address, kept };
+        let list = dir.path().join("nobody");
+        let at =
+            |second| canaries.attempt(&Krl::naming(7), &list, Timestamp::from_unix_seconds(second));
+        assert_eq!(at(0x5000 - 16), Canary::Accepted, "by the file");
+        assert_eq!([at(0x5000 - 15), at(0x5000)], [Canary::Untried; 2]);
     }
 
     #[test]

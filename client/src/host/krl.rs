@@ -26,6 +26,15 @@ pub struct Krl {
     runs: Vec<(u64, u64)>,
 }
 
+#[cfg(test)]
+impl Krl {
+    /// One that names this serial.
+    pub(super) fn naming(serial: u64) -> Self {
+        let generated = Timestamp::from_unix_seconds(0);
+        Self { version: 1, generated, runs: vec![(serial, serial)] }
+    }
+}
+
 /// Why bytes are no list of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KrlError {

@@ -1,8 +1,8 @@
 //! Canaries tried and lists reported beside the loop that puts lists in place, which waits for no server.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use breakglass_ledger::statement::Canary;
 
@@ -12,6 +12,10 @@ use super::reports::{Applied, Reports};
 use super::sessions::Session;
 use crate::clock;
 use crate::failure::{Exit, Failure};
+
+/// Most sessions of those that were opened meanwhile of which `sshd` is asked: each may take seconds, and a
+/// list waits to be reported.
+const ASKED_MAX: usize = 4;
 
 /// What is to be done.
 pub(super) enum Order {
@@ -38,6 +42,8 @@ pub(super) struct Trial {
     pub(super) reports: Reports,
     /// Where what is to be printed goes.
     pub(super) told: Sender<String>,
+    /// What became of the canary under the list that was reported last.
+    pub(super) canary: Arc<Mutex<Option<Canary>>>,
 }
 
 impl Trial {
@@ -57,10 +63,10 @@ impl Trial {
 
     fn work(&mut self, orders: &Receiver<Order>) {
         for first in orders {
-            let mut newest: Option<Landed> = None;
+            let (mut newest, mut opened): (Option<Landed>, Vec<Session>) = (None, Vec::new());
             for order in std::iter::once(first).chain(orders.try_iter()) {
                 match order {
-                    Order::Keep(session) => self.canaries.keep(&session),
+                    Order::Keep(session) => opened.push(session),
                     // The newest stands for those that were not reported yet.
                     Order::Report(landed) => {
                         let before = newest.take().map_or(0, |before| before.ended);
@@ -68,6 +74,9 @@ impl Trial {
                         newest = Some(Landed { ended, ..landed });
                     }
                 }
+            }
+            for (session, is_asked) in with_asked(&opened) {
+                self.canaries.keep(session, is_asked);
             }
             if let Some(landed) = newest {
                 self.report(&landed);
@@ -79,6 +88,7 @@ impl Trial {
     fn report(&self, landed: &Landed) {
         let Landed { list, latency, ended } = landed;
         let canary = self.canaries.attempt(&list.krl, &self.list, clock::now());
+        *self.canary.lock().unwrap_or_else(PoisonError::into_inner) = Some(canary);
         let version = list.krl.version;
         if canary == Canary::Accepted {
             self.say(format!("list {version} is in place and a revoked certificate is accepted"));
@@ -96,5 +106,25 @@ impl Trial {
     fn say(&self, what: String) {
         // Nobody listens any more: the agent has ended, and so does the process.
         let _ = self.told.send(what);
+    }
+}
+
+/// Each, in order, and whether `sshd` is asked of it: the latest are.
+fn with_asked<T>(opened: &[T]) -> impl Iterator<Item = (&T, bool)> {
+    let first = opened.len().saturating_sub(ASKED_MAX);
+    opened.iter().enumerate().map(move |(at, session)| (session, at >= first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_sessions_at_once_sshd_is_asked_of_the_latest_alone() {
+        let asked: Vec<_> = with_asked(&[1, 2, 3, 4, 5, 6]).collect();
+        let [none @ .., _, _, _, _] = asked.as_slice() else { panic!() };
+        assert_eq!(none, [(&1, false), (&2, false)]);
+        assert!(asked[2..].iter().all(|(_, is_asked)| *is_asked));
+        assert!(with_asked(&[1, 2]).all(|(_, is_asked)| is_asked));
     }
 }

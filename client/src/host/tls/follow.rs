@@ -18,6 +18,7 @@ use super::postgresql::{self, Session};
 use super::witness::{Witness, Word};
 use crate::clock;
 use crate::failure::{Exit, Failure};
+use crate::host::canary::ACCEPTED;
 use crate::host::config::HostConfig;
 use crate::host::fetch::{self, Answer, Question};
 use crate::host::following::{Following, Heard};
@@ -414,7 +415,3 @@ fn number(serial: u128) -> u64 {
 
 /// What the broker shows on its public side.
 const PATH: &str = "/v1/x509/crl.pem";
-
-const ACCEPTED: &str = "ALARM: the server does not refuse a certificate that the list in place names: \
-                        is the list where it looks, and does it keep no sessions? \
-                        See `breakglass doctor --target`";

@@ -2,14 +2,15 @@
 
 use std::process::Command;
 
-use breakglass_integration_tests::agent::HostAgent;
+use breakglass_integration_tests::agent::{HostAgent, verb};
+use breakglass_integration_tests::daemon::run;
 use breakglass_integration_tests::sshd::{Lets, Sshd, said};
 use breakglass_integration_tests::tls_site::free_port;
 use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_ledger::entry::Body;
 use breakglass_ledger::statement::{Applied, Canary};
 
-use super::{Stage, kept};
+use super::{Held, Stage, kept};
 
 /// One that reads the agent's list, or another one that names nobody.
 fn host(stage: &Stage, reads_ours: bool) -> Sshd {
@@ -37,13 +38,23 @@ fn asking(stage: &Stage, address: &str) -> HostAgent {
 
 /// Somebody logs in and gives back what they were given; what became of it, as the ledger has it.
 fn used_and_given_back(stage: &Stage, host: &Sshd, is_kept: impl Fn(&str) -> bool) -> Canary {
+    let held = used(stage, host, is_kept);
+    given_back(stage, &held)
+}
+
+/// Somebody logs in, and that is seen.
+fn used(stage: &Stage, host: &Sshd, is_kept: impl Fn(&str) -> bool) -> Held {
     let held = stage.grant(3600, "first");
     let _session = kept(host.ssh_with(&held.key, &[], &["sleep 600"]));
     until("its certificate is kept", SOON, || {
         let kept = std::fs::read_to_string(stage.told.path("state/canaries.json"));
         is_kept(&kept.unwrap_or_default()).then_some(())
     });
-    stage.take_back(&held);
+    held
+}
+
+fn given_back(stage: &Stage, held: &Held) -> Canary {
+    stage.take_back(held);
     until("the list that names it is reported", SOON, || {
         let revoked = stage.bodies().iter().position(|body| matches!(body, Body::Revoked(_)))?;
         let all = stage.applied();
@@ -73,9 +84,26 @@ fn an_sshd_that_reads_another_list_is_told_apart_from_one_that_refuses() {
     until("it is said", SOON, || {
         stage.told.log().contains("a revoked certificate is accepted").then_some(())
     });
+    until("it is in its state", SOON, || {
+        stage.told.state().contains("ALARM: the server does not refuse").then_some(())
+    });
+    let status = run(verb(stage.told.dir.path(), &["status", "--config"]).arg(stage.told.config()));
+    assert_eq!(status.code, Some(13), "{status:?}");
+    assert!(status.out.contains("canary accepted"), "{status:?}");
 }
 
-/// Nobody answers there, so that the file names it is not enough.
+/// It took the certificate before and is gone since: that the file names it is not enough.
+#[test]
+fn of_an_sshd_that_is_gone_nothing_is_claimed() {
+    let stage = Stage::new();
+    let host = host(&stage, true);
+    let _agent = asking(&stage, &host.address());
+    let held = used(&stage, &host, |kept| kept.contains(":\"root\"}"));
+    drop(host);
+    assert_eq!(given_back(&stage, &held), Canary::Untried);
+}
+
+/// Nobody ever answered there.
 #[test]
 fn of_an_sshd_that_cannot_be_asked_nothing_is_claimed() {
     let stage = Stage::new();
