@@ -179,7 +179,7 @@ fn p256(reader: &mut Reader<'_>) -> Result<Verifier, KeyError> {
     let point = reader.string().ok_or(KeyError::Malformed)?;
     let point: [u8; 65] = point.try_into().map_err(|_| KeyError::Malformed)?;
     // SEC 1, 2.3.3: 4 marks an uncompressed point, the only form that RFC 5656 (3.1) demands of all.
-    let is_valid = curve == P256 && point.first() == Some(&4) && curve::holds(&point);
+    let is_valid = curve == P256 && curve::holds(&point);
     if is_valid { Ok(Verifier::P256(point)) } else { Err(KeyError::Malformed) }
 }
 
