@@ -30,6 +30,9 @@ const KEPT: usize = 64;
 /// Most bytes of all of them.
 const KEPT_MAX: u64 = 1024 * 1024;
 
+/// The file that holds the certificate which is shown.
+const CANARY: &str = "canary-cert.pub";
+
 /// For one question.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -117,10 +120,13 @@ impl Canaries {
     /// Whether `sshd` would take the certificate for `account`; `None` if it was not to be heard.
     fn asked(&self, certificate: &str, account: &str) -> Option<bool> {
         let (host, port) = self.address.as_deref()?.rsplit_once(':')?;
+        self.written(certificate)?;
         let mut ssh = Command::new("ssh");
         ssh.args(["-v", "-F", "none", "-l", account, "-p", port]);
-        let file = format!("CertificateFile={}", self.written(certificate)?.display());
-        // Whoever answers learns nothing but a certificate, so it need not be known.
+        // Whoever answers learns nothing but a certificate, so it need not be known. From within: what
+        // else is in a path would be read as something else (`%`, a blank).
+        let file = format!("CertificateFile={CANARY}");
+        ssh.current_dir(&self.dir);
         ssh.args([file.as_str()].iter().chain(ALONE).flat_map(|option| ["-o", option]));
         ssh.arg(host.trim_matches(['[', ']'])).arg("true").env_remove("SSH_AUTH_SOCK");
         would_take(&program::ask(ssh, WITHIN).ok()?.err)
@@ -128,7 +134,7 @@ impl Canaries {
 
     /// The file that holds `certificate` for whoever is asked.
     fn written(&self, certificate: &str) -> Option<PathBuf> {
-        let path = self.dir.join("canary-cert.pub");
+        let path = self.dir.join(CANARY);
         write_private(&path, format!("{certificate}\n").as_bytes()).ok()?;
         Some(path)
     }
