@@ -5,6 +5,7 @@
 //! their certificates' own end, and what is to be reported waits on disk. Nothing here decides who
 //! gets in; the list, signed elsewhere, does.
 
+mod address;
 mod agent;
 mod canary;
 mod config;

@@ -19,6 +19,7 @@ use breakglass_ledger::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use ssh_key::Certificate;
 
+use super::address::here;
 use super::krl::Krl;
 use super::program::{self, Said};
 use super::sessions::Session;
@@ -119,17 +120,18 @@ impl Canaries {
 
     /// Whether `sshd` would take the certificate for `account`; `None` if it was not to be heard.
     fn asked(&self, certificate: &str, account: &str) -> Option<bool> {
-        let (host, port) = self.address.as_deref()?.rsplit_once(':')?;
         self.written(certificate)?;
-        let mut ssh = Command::new("ssh");
-        ssh.args(["-v", "-F", "none", "-l", account, "-p", port]);
-        // Whoever answers learns nothing but a certificate, so it need not be known. From within: what
-        // else is in a path would be read as something else (`%`, a blank).
-        let file = format!("CertificateFile={CANARY}");
-        ssh.current_dir(&self.dir);
-        ssh.args([file.as_str()].iter().chain(ALONE).flat_map(|option| ["-o", option]));
-        ssh.arg(host.trim_matches(['[', ']'])).arg("true").env_remove("SSH_AUTH_SOCK");
-        would_take(&program::ask(ssh, WITHIN).ok()?.err)
+        here(self.address.as_deref()?).find_map(|at| {
+            let mut ssh = Command::new("ssh");
+            ssh.args(["-v", "-F", "none", "-l", account, "-p", &at.port().to_string()]);
+            // Its host key need not be known: it is on this host. From within its directory: what else is
+            // in a path would be read as something else (`%`, a blank).
+            let file = format!("CertificateFile={CANARY}");
+            ssh.current_dir(&self.dir);
+            ssh.args([file.as_str()].iter().chain(ALONE).flat_map(|option| ["-o", option]));
+            ssh.arg(at.ip().to_string()).arg("true").env_remove("SSH_AUTH_SOCK");
+            would_take(&program::ask(ssh, WITHIN).ok()?.err)
+        })
     }
 
     /// The file that holds `certificate` for whoever is asked.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use breakglass_ledger::principal::{PrincipalId, TargetId};
 use serde::Deserialize;
 
+use super::address::is_address;
 use crate::config::ConfigError;
 
 /// Most servers of one host: each has a thread that looks after it.
@@ -163,10 +164,7 @@ pub(super) fn read(
     for table in tables {
         let name = match table {
             TargetTable::Sshd { name, address } => {
-                if address.as_ref().is_some_and(|address| !address.contains(':')) {
-                    return Err(value("target.address", "host:port"));
-                }
-                targets.sshd_address = address;
+                targets.sshd_address = checked(address)?;
                 let name = named(name, || whole.to_string())?;
                 if targets.sshd.replace(name.clone()).is_some() {
                     return Err(value("target.kind", "one sshd: both would read one list"));
@@ -197,7 +195,7 @@ fn tls(table: TargetTable, by: &PrincipalId, base: &Path) -> Result<TlsTarget, C
                 crl_dir: base.join(ssl_crl_dir),
                 connection,
                 psql: psql.unwrap_or_else(|| "psql".into()),
-                address,
+                address: checked(address)?,
             };
             let name = named(name, || format!("{by}.postgresql"))?;
             (name, Server::PostgreSql(server), alarm_hours)
@@ -218,7 +216,7 @@ fn tls(table: TargetTable, by: &PrincipalId, base: &Path) -> Result<TlsTarget, C
                 test: test.unwrap_or_else(|| vec!["nginx".to_owned(), "-t".to_owned()]),
                 reload: reload.unwrap_or_default(),
                 access_log: access_log.map(|log| base.join(log)),
-                address,
+                address: checked(address)?,
             };
             if server.address.is_some() && server.access_log.is_none() {
                 let rule = "only with `access-log`, in which it says what it made of the attempt";
@@ -240,6 +238,13 @@ fn tls(table: TargetTable, by: &PrincipalId, base: &Path) -> Result<TlsTarget, C
         return Err(value("target.alarm-hours", "1 to 160: a list counts for 168 hours"));
     }
     Ok(TlsTarget { name, server, alarm_hours })
+}
+
+/// Where a server is tried, if it has the form of an address.
+fn checked(address: Option<String>) -> Result<Option<String>, ConfigError> {
+    let is_good = address.as_deref().is_none_or(is_address);
+    let rule = "host:port of this host, as `127.0.0.1:443`";
+    if is_good { Ok(address) } else { Err(value("target.address", rule)) }
 }
 
 fn named(name: Option<String>, usual: impl FnOnce() -> String) -> Result<TargetId, ConfigError> {
@@ -305,6 +310,7 @@ mod tests {
         for more in [
             "test = []",
             "address = \"127.0.0.1:443\"",
+            "address = \"127.0.0.1\"\naccess-log = \"log\"",
             "alarm-hours = 0",
             "alarm-hours = 161",
             "name = \"a b\"",
@@ -318,6 +324,9 @@ mod tests {
         assert!(of(&format!("{sshd}address = \"127.0.0.1:22\"\n")).is_ok());
         assert!(of("[[target]]\nkind = \"telnet\"\n").is_err());
         assert!(of("[[target]]\nkind = \"postgresql\"\n").is_err());
+        let postgresql = "[[target]]\nkind = \"postgresql\"\nssl-crl-dir = \"crls\"\n";
+        assert!(of(&format!("{postgresql}address = \"localhost\"\n")).is_err());
+        assert!(of(&format!("{postgresql}address = \"localhost:5432\"\n")).is_ok());
         assert!(of("[[target]]\nkind = \"etcd\"\n").is_err());
         assert!(of("[[target]]\nkind = \"etcd\"\ncrl = \"x\"\nreload = []\n").is_err());
     }
