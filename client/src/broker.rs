@@ -17,7 +17,7 @@ use breakglass_ledger::id::RequestId;
 use breakglass_proto::v1;
 use prost::Message as _;
 use tokio::runtime::Runtime;
-use tonic::{Code, Status};
+use tonic::Status;
 
 pub use connect::{Checker, Pinned};
 pub use follow::{Ending, Following, News};
@@ -321,7 +321,7 @@ impl Broker {
             let call = ask(self.connected.client.clone());
             match self.runtime.block_on(async { tokio::time::timeout(within, call).await }) {
                 Ok(Ok(answer)) => return Ok(answer.into_inner()),
-                Ok(Err(status)) if is_gone(&status) => {
+                Ok(Err(status)) if refused::is_gone(&status) => {
                     failed = Some(BrokerError::of(&status, &self.connected.address));
                 }
                 Ok(Err(status)) => return Err(BrokerError::of(&status, &self.connected.address)),
@@ -330,10 +330,6 @@ impl Broker {
         }
         Err(failed.unwrap_or(BrokerError::Malformed("no attempt was made")))
     }
-}
-
-fn is_gone(status: &Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled)
 }
 
 fn question(session: &v1::Session, id: RequestId) -> v1::GetRequestRequest {

@@ -116,6 +116,14 @@ impl BrokerError {
     }
 }
 
+/// Whether nobody has answered, so that somebody may be asked again. A refusal is an answer, whatever its
+/// code: it is written down, and the same statement would be refused for having been sent before.
+pub(super) fn is_gone(status: &Status) -> bool {
+    let is_unheard =
+        matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled);
+    is_unheard && rule(status).is_none()
+}
+
 fn rule(status: &Status) -> Option<(Rule, Option<v1::LockView>)> {
     let bytes = status.metadata().get_bin(REFUSAL_METADATA)?.to_bytes().ok()?;
     let detail = v1::RefusalDetail::decode(bytes).ok()?;
