@@ -21,7 +21,7 @@
 //! may = ["introspect", "revoke"]     # and "review", for a cluster
 //! audiences = ["payments-api"]       # the only ones it may ask about; without it, all
 //!
-//! [keys.ssh-ca]                      # a key in a PKCS#11 token, see `custody`
+//! [keys.ssh-ca]                      # a key in a PKCS#11 token, or a list of them, see `custody`
 //! pkcs11 = { module = "/usr/lib/softhsm/libsofthsm2.so", token = "breakglass", key = "ssh-ca", pin = "pin" }
 //!
 //! [[watch]]                          # a dependency whose outage opens a lane, see `probe`

@@ -96,16 +96,17 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
 
 fn rotate(verb: RotateVerb) -> anyhow::Result<String> {
     let (args, step) = match verb {
-        RotateVerb::Prepare(args) => (args, Step::Prepare),
+        RotateVerb::Prepare { args, file } => (args, Step::Prepare { in_file: file }),
         RotateVerb::Switch { args, now } => (args, Step::Switch { now }),
         RotateVerb::Retire { args, force } => (args, Step::Retire { forced: force }),
         RotateVerb::Abandon(args) => (args, Step::Abandon),
-        RotateVerb::Status { state, output, unlock } => {
-            return Ok(rotate::status(&state, &unlock.custody()?, output == Output::Json)?);
+        RotateVerb::Status { place, output } => {
+            let (state, custody) = place.found()?;
+            return Ok(rotate::status(&state, &custody, output == Output::Json)?);
         }
     };
-    let custody = args.unlock.custody()?;
-    Ok(rotate::run(&args.state, &custody, args.role.named(), &step)?)
+    let (state, custody) = args.place.found()?;
+    Ok(rotate::run(&state, &custody, args.role.named(), &step)?)
 }
 
 fn keys(verb: KeysVerb) -> Result<String, CustodyError> {

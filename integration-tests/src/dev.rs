@@ -24,6 +24,10 @@ pub const ISSUER: &str = "https://breakglass-dev.invalid";
 pub struct Dev {
     /// The broker; `None` while it is down.
     pub daemon: Option<Daemon>,
+    /// Further lines of its configuration, from its next start on.
+    pub more: String,
+    /// What its next start finds in its environment besides.
+    pub environment: Vec<(&'static str, PathBuf)>,
     dir: tempfile::TempDir,
 }
 
@@ -51,7 +55,7 @@ impl Dev {
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let daemon = Daemon::dev(&dir.path().join("broker")).expect("the daemon starts");
-        Self { daemon: Some(daemon), dir }
+        Self { daemon: Some(daemon), more: String::new(), environment: Vec::new(), dir }
     }
 
     /// The broker stops as it is asked to, `meanwhile` is done, and it is back at the same addresses.
@@ -78,19 +82,25 @@ impl Dev {
         end(daemon);
         // Until it is back, nobody else is given its ports.
         let _kept = [rpc, web].map(keep_port);
-        let done = meanwhile(self);
         // As `dev` serves: without an issuer it would mint no tokens.
-        let config = self.path("breakglassd.toml");
         let state = self.path("broker/state");
         let text = format!(
-            "state = \"{}\"\nlisten = \"{rpc}\"\nweb = \"{web}\"\n[jwt]\nissuer = \"{ISSUER}\"\n",
-            state.display()
+            "state = \"{}\"\nlisten = \"{rpc}\"\nweb = \"{web}\"\n[jwt]\nissuer = \"{ISSUER}\"\n{}",
+            state.display(),
+            self.more
         );
-        std::fs::write(&config, text).expect("written");
+        std::fs::write(self.config(), text).expect("written");
+        let done = meanwhile(self);
         let mut serve = breakglassd();
-        serve.arg("serve").arg("--config").arg(config);
+        serve.arg("serve").arg("--config").arg(self.config()).envs(self.environment.clone());
         self.daemon = Some(Daemon::start(&mut serve).expect("the broker is back"));
         done
+    }
+
+    /// The broker's configuration, once it was stopped.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.path("breakglassd.toml")
     }
 
     /// A path that belongs to this test.

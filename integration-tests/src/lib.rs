@@ -18,6 +18,7 @@ pub mod export;
 pub mod grant;
 pub mod holder;
 pub mod hosts;
+pub mod hsm;
 pub mod idp;
 pub mod nginx;
 pub mod paper;

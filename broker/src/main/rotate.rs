@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+use breakglass_broker::config::Config;
+use breakglass_broker::mint::Custody;
 use breakglass_ledger::entry::KeyRole;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -11,7 +14,13 @@ use super::unlock::Unlock;
 pub(super) enum RotateVerb {
     /// Make the next key: published from the next start on, and signing nothing
     #[command(after_help = ROTATE_EXAMPLES)]
-    Prepare(RotateArgs),
+    Prepare {
+        #[command(flatten)]
+        args: RotateArgs,
+        /// In a file, though the configuration says that keys of this role are in a token
+        #[arg(long)]
+        file: bool,
+    },
     /// Sign by the next key from here on; what the one of before signed goes on being trusted
     #[command(after_help = ROTATE_EXAMPLES)]
     Switch {
@@ -36,14 +45,11 @@ pub(super) enum RotateVerb {
     /// Show every key, where it stands, and what may be done with it
     #[command(after_help = ROTATE_EXAMPLES)]
     Status {
-        /// The state directory, made by `init`
-        #[arg(long, value_name = "DIR")]
-        state: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// How to print it
         #[arg(long, short, default_value = "table")]
         output: Output,
-        #[command(flatten)]
-        unlock: Unlock,
     },
 }
 
@@ -51,11 +57,33 @@ pub(super) enum RotateVerb {
 pub(super) struct RotateArgs {
     /// Which key
     pub(super) role: Role,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// Where the keys are, and what opens them.
+#[derive(Args)]
+pub(super) struct Place {
+    /// The daemon's configuration, for its `state` and its `[keys.…]`; or give --state, if no key is in a
+    /// token
+    #[arg(long, value_name = "FILE", required_unless_present = "state")]
+    config: Option<PathBuf>,
     /// The state directory, made by `init`
     #[arg(long, value_name = "DIR")]
-    pub(super) state: PathBuf,
+    state: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) unlock: Unlock,
+    unlock: Unlock,
+}
+
+impl Place {
+    /// The state directory, and how its keys are kept.
+    pub(super) fn found(self) -> anyhow::Result<(PathBuf, Custody)> {
+        let config = self.config.as_deref().map(Config::read).transpose()?;
+        let (keys, configured) = config.map(|config| (config.keys, config.state)).unzip();
+        let state = self.state.or(configured).context("name a configuration, or --state")?;
+        let custody = self.unlock.custody_of(&keys.unwrap_or_default())?;
+        Ok((state, custody.while_rotating()))
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -96,7 +124,14 @@ pub(super) const ROTATE_EXAMPLES: &str = "\
 The log's key is the ledger's identity and is never replaced. A state directory that is older than
 x509-ca or jwt-key gets its first by the same steps, without a day between them.
 
+A key in a PKCS#11 token is replaced by one at the last place that its table names, and so is a key in a
+file that is to go into a token. Name the configuration, so that the token is found:
+      [keys.x509-ca]
+      pkcs11 = [ { module = \"…\", token = \"hsm\", key = \"x509-ca\", pin = \"pin\" },
+                 { module = \"…\", token = \"hsm\", key = \"x509-ca-2\", pin = \"pin\" } ]
+
 Examples:
+      breakglassd rotate prepare x509-ca --config /etc/breakglass/breakglassd.toml
       breakglassd rotate prepare ssh-ca --state /var/lib/breakglass
       breakglassd rotate switch  ssh-ca --state /var/lib/breakglass      # a day later
       breakglassd rotate retire  ssh-ca --state /var/lib/breakglass      # when nothing of it counts

@@ -89,24 +89,56 @@ pub enum MintError {
         /// What is wrong with it.
         rule: &'static str,
     },
-    /// The configuration names a token for a key that is in a file as well.
+    /// There is a key in a file, and beside it the public half of one in a token.
     #[error(
-        "{} is there, and the configuration says that this key is in a token; take one of the two away",
-        path.display()
+        "{} is there, and {} says that this key is in a token; take one of the two away",
+        path.display(), pin.display()
     )]
     TwoKeys {
+        /// The key.
+        path: PathBuf,
+        /// The public half.
+        pin: PathBuf,
+    },
+    /// The configuration names a token for a key that is in a file.
+    #[error(
+        "{} is there, and the configuration says that this key is in a token; \
+         `breakglassd rotate prepare {role} --config FILE` makes the next one there; until then take \
+         [keys.{role}] out of the configuration", path.display()
+    )]
+    NotInToken {
         /// The file.
         path: PathBuf,
+        /// Which key.
+        role: &'static str,
     },
-    /// A key is in a token, where its successor cannot be made ahead.
+    /// A key is in a token, and nobody said where the next one should be.
     #[error(
-        "the key {role} is in a PKCS#11 token, and `rotate` replaces keys in files alone; nothing was made. \
-         Begin a new state directory with `breakglassd init`, its keys in the token, beside this one"
+        "the key {role} is in a PKCS#11 token, and nothing says where the next one is to be; nothing was \
+         made. Add its place behind that of now in [keys.{role}] of the configuration and give that with \
+         --config; or, if it is to be a file, say --file"
     )]
     InToken {
         /// Which key.
         role: &'static str,
     },
+    /// The key that lies where the next one should be made is or was one of ours.
+    #[error(
+        "the last place in [keys.{role}] of the configuration has the key {label:?}, which is or was a key \
+         of this broker; add a place with another label behind it: the next key is made there, or taken \
+         over if it is there already. Nothing was made"
+    )]
+    Spent {
+        /// Which key.
+        role: &'static str,
+        /// Its label in the token.
+        label: String,
+    },
+    /// One key serves two purposes.
+    #[error(
+        "{} and {} are the same key, and each may serve one purpose only; give one of them another", .0, .1
+    )]
+    Shared(&'static str, &'static str),
     /// A key is in a token, and that did not sign.
     #[error("the token of the key {role} did not do it")]
     Pkcs11 {

@@ -3,6 +3,7 @@
 //! Which key is current is said by the ledger; here is what there is besides, and what it is called.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use breakglass_ledger::bytes::Digest;
 use breakglass_ledger::entry::KeyRole;
@@ -10,7 +11,9 @@ use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::time::Timestamp;
 
 use super::keys::generations::{self, Kept, Private};
-use super::{Custody, Mint, MintError, PublicParts, pem, ssh_key_of, x509};
+use super::keys::{Ed25519Key, Found, NextKey, P256Key, TokenKey};
+use super::{Mint, MintError, PublicParts, pem, ssh_key_of, x509};
+use crate::crl::Issuer;
 use crate::entropy::Entropy;
 use crate::jwt::JwtKey;
 
@@ -79,6 +82,32 @@ pub struct OtherKey {
     pub stage: Stage,
     /// Its public half.
     pub key: RoleKey,
+}
+
+/// Where a private key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// In a file.
+    File,
+    /// In a PKCS#11 token.
+    Token(Found),
+}
+
+impl Held {
+    pub(super) fn of(token: Option<&Arc<TokenKey>>) -> Self {
+        token.map_or(Self::File, |token| Self::Token(token.whereabouts()))
+    }
+}
+
+/// The key that the ledger names `name` for `role`, in SSH's form; `None` if it names a digest alone, or
+/// nothing that can be read.
+#[must_use]
+pub fn key_named(role: KeyRole, name: &str) -> Option<PublicKey> {
+    match role {
+        KeyRole::SshCa | KeyRole::Lists | KeyRole::JwtKey => PublicKey::from_openssh(name).ok(),
+        KeyRole::X509Ca => x509::ssh_form(Issuer::from_pem(name)?.public_key()).ok(),
+        KeyRole::TlsCa => None,
+    }
 }
 
 impl PublicParts {
@@ -179,21 +208,29 @@ impl PublicParts {
 }
 
 impl Mint {
-    /// Makes the next key of `role` in `dir`. It signs nothing, and is published from the next start on.
+    /// Makes the next key in `dir`, or in its token. It signs nothing, and is published from the next
+    /// start on.
     ///
     /// # Errors
     ///
-    /// [`MintError::Exists`] if there is one already; any other if it could not be made durable.
+    /// [`MintError::Exists`] if there is one already, [`MintError::InToken`] and [`MintError::Spent`] if
+    /// nobody said where in a token it should be; any other if it could not be made durable.
     pub fn prepare(
         &self,
         dir: &Path,
-        role: KeyRole,
-        custody: &Custody,
+        wanted: &NextKey<'_>,
         entropy: &dyn Entropy,
-        now: Timestamp,
     ) -> Result<(), MintError> {
-        let deployment = self.public.origin.deployment();
-        generations::prepare(dir, role, deployment, custody, entropy, now)
+        let spent = [wanted.spent, &self.own].concat();
+        let wanted = NextKey { spent: &spent, ..*wanted };
+        generations::prepare(dir, &wanted, self.public.origin.deployment(), entropy)
+    }
+
+    /// Where the key of `role` is that stands at `stage`; `None` is the current one.
+    #[must_use]
+    pub fn held(&self, role: KeyRole, stage: Option<Stage>) -> Held {
+        let found = self.held.iter().find(|(held, at, _)| *held == role && *at == stage);
+        found.map_or(Held::File, |(_, _, held)| held.clone())
     }
 
     /// Puts the next key of `role` in the place of the current one, which is kept: the ledger has
@@ -214,6 +251,18 @@ impl Mint {
     pub fn remove_key(dir: &Path, role: KeyRole, stage: Stage) -> Result<(), MintError> {
         generations::remove(dir, role, stage)
     }
+}
+
+/// Where the current keys are that may be in tokens.
+pub(super) fn held_now(
+    ssh_ca: &Ed25519Key,
+    x509: Option<&x509::Authority>,
+    jwt: Option<&P256Key>,
+) -> Vec<(KeyRole, Option<Stage>, Held)> {
+    let of = |role, token: Option<&Arc<TokenKey>>| (role, None, Held::of(token));
+    let x509 = x509.map(|authority| of(KeyRole::X509Ca, authority.key().token()));
+    let jwt = jwt.map(|key| of(KeyRole::JwtKey, key.token()));
+    [Some(of(KeyRole::SshCa, ssh_ca.token())), x509, jwt].into_iter().flatten().collect()
 }
 
 /// What everybody may know of a key that was kept, and its SSH form, which is never the subject of

@@ -20,6 +20,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use breakglass_ledger::entry::KeyRole;
 use breakglass_ledger::key::{KeyType, PublicKey};
 use breakglass_ledger::note::{Checkpoint, SignedCheckpoint, VerifierKey};
 use breakglass_ledger::principal::Origin;
@@ -35,9 +36,11 @@ use crate::sshwire::put_string;
 pub use crate::crl::SignedCrl;
 pub use crate::krl::SignedList;
 pub use error::MintError;
-pub use generations::{OtherKey, RoleKey, Stage};
+pub use generations::{Held, OtherKey, RoleKey, Stage, key_named};
 pub use jwt::JwtCredential;
-pub use keys::{Custody, KeyTokens, PASSPHRASE_MAX, Passphrase, Pkcs11Error, Role, TokenPlace};
+pub use keys::{
+    Custody, Found, KeyTokens, NextKey, PASSPHRASE_MAX, Passphrase, Pkcs11Error, Role, TokenPlace,
+};
 pub use sample::SamplePerson;
 pub use ssh::SshCredential;
 pub use tls::SERVER_NAME;
@@ -68,6 +71,7 @@ pub struct Mint {
     own: Vec<PublicKey>,
     public: PublicParts,
     tokens: KeyTokens,
+    held: Vec<(KeyRole, Option<Stage>, Held)>,
 }
 
 /// What everybody may know about the broker's keys.
@@ -207,6 +211,7 @@ impl Mint {
             keys::open(dir, custody)?;
         let origin = Origin::new(deployment, log.public())?;
         let verifier = VerifierKey::of_log(&origin, log.public())?;
+        let mut held = generations::held_now(&ssh_ca, x509.as_ref(), jwt.as_ref());
         let jwt = jwt.map(jwt::SigningKey::of).transpose()?;
         let mut public = PublicParts {
             origin,
@@ -219,28 +224,38 @@ impl Mint {
             issuer: None,
             others: Vec::new(),
         };
-        let mut own = vec![public.ssh_ca.clone(), public.lists.clone(), ssh_key_of(log.public())?];
-        own.push(x509::ssh_form(tls_ca.point())?);
-        own.extend(x509.as_ref().map(x509::Authority::ssh_form).transpose()?);
-        own.extend(public.jwt_ssh_key()?);
+        let mut own = vec![
+            ("ssh-ca", public.ssh_ca.clone()),
+            ("lists", public.lists.clone()),
+            ("log", ssh_key_of(log.public())?),
+            ("tls-ca", x509::ssh_form(tls_ca.point())?),
+        ];
+        let x509_form = x509.as_ref().map(x509::Authority::ssh_form).transpose()?;
+        own.extend(x509_form.map(|key| ("x509-ca", key)));
+        own.extend(public.jwt_ssh_key()?.map(|key| ("jwt-key", key)));
+        let mut in_tokens = vec![
+            ssh_ca.token().cloned(),
+            x509.as_ref().and_then(|authority| authority.key().token().cloned()),
+            jwt.as_ref().and_then(|jwt| jwt.key().token().cloned()),
+        ];
         let mut older_x509 = Vec::new();
         for kept in others {
             let (other, key) = generations::public_of(&kept)?;
-            own.push(key);
+            own.push((other.key.role().name(), key));
             public.others.push(other);
+            let (role, token) = (kept.private.role(), kept.private.token().cloned());
+            held.push((role, Some(kept.stage), Held::of(token.as_ref())));
             if let (Private::X509Ca(authority), Stage::Old { until }) = (kept.private, kept.stage) {
+                // It goes on signing its list: while its token is away, that one cannot be made.
+                in_tokens.push(token);
                 older_x509.push((until, Arc::new(authority)));
             }
         }
+        let own = distinct(own)?;
         let tls = Arc::new(tls::Authority::open(tls_ca, &public.tls_ca_der)?);
-        let in_tokens = [
-            ssh_ca.token(),
-            x509.as_ref().and_then(|authority| authority.key().token()),
-            jwt.as_ref().and_then(|jwt| jwt.key().token()),
-        ];
-        let tokens = KeyTokens::of(in_tokens.into_iter().flatten().cloned().collect());
+        let tokens = KeyTokens::of(in_tokens.into_iter().flatten().collect());
         let x509 = x509.map(Arc::new);
-        Ok(Self { log, ssh_ca, lists, tls, x509, jwt, older_x509, own, public, tokens })
+        Ok(Self { log, ssh_ca, lists, tls, x509, jwt, older_x509, own, public, tokens, held })
     }
 
     /// Tokens name `issuer` from now on; without one none is signed.
@@ -370,6 +385,20 @@ impl Mint {
     ) -> Result<Arc<rustls::ServerConfig>, MintError> {
         tls::server_config(Arc::clone(&self.tls), names, addresses, now)
     }
+}
+
+/// The keys by themselves, if none serves two purposes: a signature of one kind must never be taken for
+/// another.
+fn distinct(keys: Vec<(&'static str, PublicKey)>) -> Result<Vec<PublicKey>, MintError> {
+    let mut own: Vec<PublicKey> = Vec::new();
+    for (name, key) in &keys {
+        let mut before = keys.iter().take(own.len());
+        if let Some((other, _)) = before.find(|(of, other)| of != name && other == key) {
+            return Err(MintError::Shared(other, name));
+        }
+        own.push(key.clone());
+    }
+    Ok(own)
 }
 
 /// An Ed25519 public key in SSH's form (RFC 8709, section 4).

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use breakglass_ledger::entry::{Body, Genesis, KeyRole};
+use breakglass_ledger::key::PublicKey;
 
-use crate::mint::{MintError, OtherKey, PublicParts, Stage};
+use crate::mint::{MintError, OtherKey, PublicParts, Stage, key_named};
 use crate::store::{Anchored, StoreError};
 
 /// The key files are not those that the ledger names. Nothing was opened, nothing was changed.
@@ -84,6 +85,11 @@ impl Named {
             }
         }
         Ok(Self(named))
+    }
+
+    /// Every key that was ever named and that has a form of its own: what is not to be used again.
+    pub(crate) fn keys(&self) -> Vec<PublicKey> {
+        self.0.iter().filter_map(|(_, role, name)| key_named(*role, name)).collect()
     }
 
     /// What is named for `role`, oldest first.

@@ -20,10 +20,11 @@ use crate::desk::{Desk, DeskError, Parts};
 use crate::entropy::SystemEntropy;
 use crate::house::{self, HouseError};
 use crate::init::write_trusted;
-use crate::mint::{Custody, Mint, MintError, PublicParts, Stage};
+use crate::mint::{Custody, Found, Held, Mint, MintError, NextKey, PublicParts, Stage};
 use crate::store::{GuardPolicy, StoreError};
 
 pub use self::agreed::Disagreement;
+use self::agreed::Named;
 pub use self::table::status;
 
 /// How long a next key is published before it signs, in seconds: AWS keeps a key set for 24 hours, and
@@ -34,7 +35,10 @@ pub const PUBLISHED_SECONDS: u64 = 24 * 60 * 60;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Make the next key.
-    Prepare,
+    Prepare {
+        /// In a file, though the configuration names tokens for this role.
+        in_file: bool,
+    },
     /// The next key becomes the current one.
     Switch {
         /// Although it was not published for a day: the current one is known to others.
@@ -89,6 +93,17 @@ pub enum RotateError {
         /// First second at which it may sign.
         from: Timestamp,
     },
+    /// The next key could sign nothing.
+    #[error(
+        "the next key for {} is in a token that cannot be used: {why}. Put that right first; the key of \
+         now goes on signing", role.name()
+    )]
+    Away {
+        /// Which key.
+        role: KeyRole,
+        /// What the token said.
+        why: String,
+    },
     /// There is no old key.
     #[error("there is no old key for {}", .0.name())]
     NoneOld(KeyRole),
@@ -124,7 +139,12 @@ pub fn run(
     give_out(state, parts.mint.public())?;
     let now = SystemClock.now().second();
     let done = match step {
-        Step::Prepare => prepare(state, custody, &parts, role, now)?,
+        Step::Prepare { in_file } => {
+            let named = Named::read(&parts.store.reader()?).map_err(HouseError::Keys)?;
+            let spent = named.keys();
+            let wanted = NextKey { role, custody, in_file: *in_file, spent: &spent, now };
+            prepare(state, &parts, &wanted)?
+        }
         Step::Switch { now: at_once } => switch(state, parts, role, now, *at_once)?,
         Step::Retire { forced } => retire(state, &parts, role, now, forced.as_deref())?,
         Step::Abandon => abandon(state, &parts, role)?,
@@ -145,17 +165,12 @@ fn open(state: &Path, custody: &Custody) -> Result<Parts, RotateError> {
     }
 }
 
-fn prepare(
-    state: &Path,
-    custody: &Custody,
-    parts: &Parts,
-    role: KeyRole,
-    now: Timestamp,
-) -> Result<String, RotateError> {
+fn prepare(state: &Path, parts: &Parts, wanted: &NextKey<'_>) -> Result<String, RotateError> {
+    let (role, now) = (wanted.role, wanted.now);
     if next(parts.mint.public(), role).is_some() {
         return Err(RotateError::Prepared(role));
     }
-    parts.mint.prepare(state, role, custody, &SystemEntropy::new(), now)?;
+    parts.mint.prepare(state, wanted, &SystemEntropy::new())?;
     let from = now.plus(PUBLISHED_SECONDS);
     let name = role.name();
     if parts.mint.public().current(role).is_none() {
@@ -183,6 +198,9 @@ fn switch(
     // A first key replaces none, so nobody could have kept another.
     if now < from && !at_once && public.current(role).is_some() {
         return Err(RotateError::TooEarly { role, since, from });
+    }
+    if let Held::Token(Found::Away(why)) = parts.mint.held(role, Some(Stage::Next { since })) {
+        return Err(RotateError::Away { role, why });
     }
     let desk = Desk::start(parts)?;
     let (answer, told) = channel();
@@ -228,25 +246,33 @@ fn retire(
             return Err(RotateError::StillCounts { role, until });
         }
     }
+    let mut in_tokens = 0_usize;
     for (stage, seq) in &old {
         if let Some(reason) = forced {
             tracing::warn!(role = role.name(), seq, reason, "an old key is retired by force");
         }
+        let is_file = parts.mint.held(role, Some(*stage)) == Held::File;
+        in_tokens = in_tokens.saturating_add(usize::from(!is_file));
         Mint::remove_key(state, role, *stage)?;
     }
     Ok(format!(
         "{} old for {} removed. Take it from hosts, servers and clients as well: the files in {} no \
-         longer have it",
+         longer have it{}",
         old.len(),
         role.name(),
-        state.display()
+        state.display(),
+        if in_tokens == 0 { "" } else { STILL_IN_TOKEN }
     ))
 }
 
 fn abandon(state: &Path, parts: &Parts, role: KeyRole) -> Result<String, RotateError> {
     let (since, _) = next(parts.mint.public(), role).ok_or(RotateError::Unprepared(role))?;
-    Mint::remove_key(state, role, Stage::Next { since })?;
-    Ok(format!("the next key for {} is removed; it never signed anything", role.name()))
+    let stage = Stage::Next { since };
+    let is_file = parts.mint.held(role, Some(stage)) == Held::File;
+    Mint::remove_key(state, role, stage)?;
+    let name = role.name();
+    let more = if is_file { "" } else { STILL_IN_TOKEN };
+    Ok(format!("the next key for {name} is removed; it never signed anything{more}"))
 }
 
 /// When the next key of `role` was made, and what the ledger would call it.
@@ -256,6 +282,10 @@ fn next(public: &PublicParts, role: KeyRole) -> Option<(Timestamp, String)> {
         Stage::Old { .. } => None,
     })
 }
+
+/// What only the owner of a token can do, and what the configuration must not say any more.
+const STILL_IN_TOKEN: &str = ".\nThe key itself is still in its token: destroy it there, with the token's own tool, and take its \
+                              place out of the configuration";
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::mint::RoleKey;
 
+const PREPARE: Step = Step::Prepare { in_file: false };
+
 /// A founded state directory.
 fn house() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -30,7 +32,7 @@ fn every_key_goes_from_next_to_current_to_old_to_gone() {
     for role in KeyRole::ALL {
         let (_dir, state) = house();
         let first = public(&state).current(role).unwrap();
-        step(&state, role, &Step::Prepare).unwrap();
+        step(&state, role, &PREPARE).unwrap();
         let second = public(&state).trusted(role)[1].clone();
         step(&state, role, &Step::Switch { now: true }).unwrap();
         assert_eq!(public(&state).trusted(role), [second.clone(), first], "{role:?}");
@@ -46,8 +48,8 @@ fn a_key_that_nobody_knows_yet_does_not_sign_unless_the_operator_says_so() {
     let (_dir, state) = house();
     let switch = |now| step(&state, KeyRole::SshCa, &Step::Switch { now });
     assert!(matches!(switch(true), Err(RotateError::Unprepared(_))));
-    step(&state, KeyRole::SshCa, &Step::Prepare).unwrap();
-    let again = step(&state, KeyRole::SshCa, &Step::Prepare);
+    step(&state, KeyRole::SshCa, &PREPARE).unwrap();
+    let again = step(&state, KeyRole::SshCa, &PREPARE);
     assert!(matches!(again, Err(RotateError::Prepared(_))));
     let Err(RotateError::TooEarly { since, from, .. }) = switch(false) else { panic!() };
     assert_eq!(from.since(since), PUBLISHED_SECONDS);
@@ -57,7 +59,7 @@ fn a_key_that_nobody_knows_yet_does_not_sign_unless_the_operator_says_so() {
 #[test]
 fn a_next_key_can_be_given_up() {
     let (_dir, state) = house();
-    step(&state, KeyRole::Lists, &Step::Prepare).unwrap();
+    step(&state, KeyRole::Lists, &PREPARE).unwrap();
     step(&state, KeyRole::Lists, &Step::Abandon).unwrap();
     assert_eq!(public(&state).trusted(KeyRole::Lists).len(), 1);
     let gone = step(&state, KeyRole::Lists, &Step::Retire { forced: None });
@@ -68,7 +70,7 @@ fn a_next_key_can_be_given_up() {
 fn while_the_daemon_runs_no_key_is_changed() {
     let (_dir, state) = house();
     let _running = opened(&state).unwrap();
-    let refused = step(&state, KeyRole::SshCa, &Step::Prepare);
+    let refused = step(&state, KeyRole::SshCa, &PREPARE);
     assert!(matches!(refused, Err(RotateError::Running)));
     let shown = status(&state, &Custody::default(), false).unwrap();
     assert!(shown.contains("ssh-ca   current"), "{shown}");
@@ -79,7 +81,7 @@ fn while_the_daemon_runs_no_key_is_changed() {
 fn a_switch_that_only_the_ledger_knows_is_finished_by_the_next_start() {
     for role in KeyRole::ALL {
         let (_dir, state) = house();
-        step(&state, role, &Step::Prepare).unwrap();
+        step(&state, role, &PREPARE).unwrap();
         let next = public(&state).trusted(role)[1].clone();
         let desk = Desk::start(opened(&state).unwrap()).unwrap();
         let (answer, told) = channel();
@@ -100,7 +102,7 @@ fn a_switch_that_only_the_ledger_knows_is_finished_by_the_next_start() {
 fn files_that_an_interrupted_step_left_are_brought_up_to_date_by_the_next_one() {
     let (_dir, state) = house();
     let role = KeyRole::SshCa;
-    step(&state, role, &Step::Prepare).unwrap();
+    step(&state, role, &PREPARE).unwrap();
     step(&state, role, &Step::Switch { now: true }).unwrap();
     let Stage::Old { until } = public(&state).others_of(role).next().unwrap().stage else {
         panic!("no old key")
@@ -132,7 +134,7 @@ fn keys_from_before_a_switch_are_not_used_after_it() {
     let (dir, state) = house();
     let kept = dir.path().join("ssh-ca");
     std::fs::copy(state.join("keys/ssh-ca"), &kept).unwrap();
-    step(&state, KeyRole::SshCa, &Step::Prepare).unwrap();
+    step(&state, KeyRole::SshCa, &PREPARE).unwrap();
     step(&state, KeyRole::SshCa, &Step::Switch { now: true }).unwrap();
     std::fs::copy(&kept, state.join("keys/ssh-ca")).unwrap();
     let refused = opened(&state);
@@ -144,7 +146,7 @@ fn keys_from_before_a_switch_are_not_used_after_it() {
 #[test]
 fn an_old_key_under_another_entrys_name_is_refused() {
     let (_dir, state) = house();
-    step(&state, KeyRole::SshCa, &Step::Prepare).unwrap();
+    step(&state, KeyRole::SshCa, &PREPARE).unwrap();
     step(&state, KeyRole::SshCa, &Step::Switch { now: true }).unwrap();
     let old = state.join("keys/old");
     let name = std::fs::read_dir(&old).unwrap().next().unwrap().unwrap().file_name();
@@ -163,7 +165,7 @@ fn what_hosts_and_clients_are_given_holds_both_keys_in_the_overlap() {
     let given = crate::init::client_config(&public(&state), &[]);
     std::fs::write(Layout::of(&state).client(), given).unwrap();
     for role in [KeyRole::SshCa, KeyRole::Lists, KeyRole::TlsCa, KeyRole::X509Ca] {
-        step(&state, role, &Step::Prepare).unwrap();
+        step(&state, role, &PREPARE).unwrap();
     }
     let layout = Layout::of(&state);
     let count =
@@ -177,7 +179,7 @@ fn what_hosts_and_clients_are_given_holds_both_keys_in_the_overlap() {
 #[test]
 fn the_status_tells_keys_apart_and_says_what_comes_next() {
     let (_dir, state) = house();
-    step(&state, KeyRole::JwtKey, &Step::Prepare).unwrap();
+    step(&state, KeyRole::JwtKey, &PREPARE).unwrap();
     let shown = status(&state, &Custody::default(), true).unwrap();
     let rows: Vec<serde_json::Value> = serde_json::from_str(&shown).unwrap();
     let of = |stage: &str| {

@@ -1,6 +1,8 @@
 //! A key of the broker gives way to the next: what the one of before signed is taken as long as it counts,
 //! then only what the new one signs. Daemon, client, sshd, openssl, PyJWT and joserfc are real.
 
+mod token;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -263,7 +265,12 @@ const STEP: Duration = Duration::from_millis(3);
 
 fn rotating(dev: &Dev, words: &[&str]) -> Command {
     let mut rotate = breakglassd();
-    rotate.arg("rotate").args(words).arg("--state").arg(dev.path("broker/state"));
+    rotate.arg("rotate").args(words);
+    if dev.more.is_empty() {
+        rotate.arg("--state").arg(dev.path("broker/state"));
+    } else {
+        rotate.arg("--config").arg(dev.config()).envs(dev.environment.clone());
+    }
     rotate
 }
 

@@ -88,6 +88,14 @@ fn a_key_is_replaced_as_its_runbook_says() {
 }
 
 #[test]
+fn a_key_goes_into_a_token_as_its_runbook_says() {
+    let mut place = Rehearsal::new();
+    // Its steps need a stopped daemon.
+    broker(&place).stop();
+    rehearse(&mut place, "tokens.md");
+}
+
+#[test]
 fn every_runbook_is_in_the_index_and_rehearsed() {
     let index = fs::read_to_string(runbooks().join("README.md")).unwrap();
     let this = include_str!("runbooks.rs");

@@ -12,87 +12,82 @@ use crate::entropy::Entropy;
 use crate::mint::{MintError, ssh_key_of, x509};
 use crate::sshwire::Reader;
 
-/// Makes the Ed25519 key of `role` under `name` in `dir`, or in its token.
-pub(super) fn make_ed25519(
-    dir: &Path,
-    name: &str,
-    role: Role,
-    custody: &Custody,
-    entropy: &dyn Entropy,
-) -> Result<(), MintError> {
-    let path = dir.join(name);
-    let Some(place) = custody.token(role) else {
-        return write_key(&path, &Ed25519Key::generate(entropy)?, custody.passphrase(), entropy);
-    };
-    let public = TokenKey::found(role, place)?;
-    let raw = public.as_slice().try_into().map_err(|_| MintError::WeakKey)?;
-    pin(&path, &ssh_key_of(raw)?)
+/// What a key in a token is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It signs, or will: its token is looked at.
+    Signing,
+    /// It signs nothing any more: its token may be gone for good.
+    Reading,
 }
 
-/// Makes the P-256 key of `role` under `name` in `dir`, or in its token.
-pub(super) fn make_p256(
-    dir: &Path,
-    name: &str,
+/// Makes the Ed25519 key of `role` at `path`, or in its token.
+pub(super) fn make_ed25519(
+    path: &Path,
     role: Role,
     custody: &Custody,
     entropy: &dyn Entropy,
 ) -> Result<(), MintError> {
-    let path = dir.join(name);
-    match custody.token(role) {
-        None => write_key(&path, &P256Key::generate()?, custody.passphrase(), entropy),
-        Some(place) => pin(&path, &x509::ssh_form(&TokenKey::found(role, place)?)?),
+    let Some(place) = custody.newest(role) else {
+        return write_key(path, &Ed25519Key::generate(entropy)?, custody.passphrase(), entropy);
+    };
+    pin(path, &public_of(role, &TokenKey::found(role, place)?)?)
+}
+
+/// Makes the P-256 key of `role` at `path`, or in its token.
+pub(super) fn make_p256(
+    path: &Path,
+    role: Role,
+    custody: &Custody,
+    entropy: &dyn Entropy,
+) -> Result<(), MintError> {
+    match custody.newest(role) {
+        None => write_key(path, &P256Key::generate()?, custody.passphrase(), entropy),
+        Some(place) => pin(path, &public_of(role, &TokenKey::found(role, place)?)?),
     }
 }
 
-/// The Ed25519 key under `name` in `dir`.
+/// The Ed25519 key at `path`.
 pub(super) fn open_ed25519(
-    dir: &Path,
-    name: &str,
+    path: &Path,
     role: Role,
     custody: &Custody,
+    use_of: Use,
 ) -> Result<Ed25519Key, MintError> {
-    let path = dir.join(name);
-    let Some(public) = pinned(&path, KeyType::Ed25519, role, custody)? else {
-        return Ed25519Key::from_pkcs8(&path, &read_key(&path, custody.passphrase())?);
+    let Some(public) = pinned(path, KeyType::Ed25519)? else {
+        return Ed25519Key::from_pkcs8(path, &read_key(path, custody.passphrase())?);
     };
-    let raw = public.as_slice().try_into().map_err(|_| unusable(&path))?;
-    let key = TokenKey::of(role, custody.token(role).cloned(), &public);
+    let raw = public.as_slice().try_into().map_err(|_| unusable(path))?;
+    let key = TokenKey::of(role, custody.places(role), &public, use_of == Use::Signing);
     Ok(Ed25519Key::in_token(key, raw))
 }
 
-/// The P-256 key under `name` in `dir`; `None` if there is none.
+/// The P-256 key at `path`; `None` if there is none.
 pub(super) fn open_p256(
-    dir: &Path,
-    name: &str,
+    path: &Path,
     role: Role,
     custody: &Custody,
+    use_of: Use,
 ) -> Result<Option<P256Key>, MintError> {
-    let path = dir.join(name);
-    let Some(public) = pinned(&path, KeyType::EcdsaP256, role, custody)? else {
-        if !is_there(&path)? {
+    let Some(public) = pinned(path, KeyType::EcdsaP256)? else {
+        if !is_there(path)? {
             return Ok(None);
         }
-        return super::open_p256(&path, &read_key(&path, custody.passphrase())?).map(Some);
+        return super::open_p256(path, &read_key(path, custody.passphrase())?).map(Some);
     };
-    let raw = public.as_slice().try_into().map_err(|_| unusable(&path))?;
-    let key = TokenKey::of(role, custody.token(role).cloned(), &public);
+    let raw = public.as_slice().try_into().map_err(|_| unusable(path))?;
+    let key = TokenKey::of(role, custody.places(role), &public, use_of == Use::Signing);
     Ok(Some(P256Key::in_token(key, raw)))
 }
 
 /// The public half of the key that should be at `path`, if it is in a token.
-fn pinned(
-    path: &Path,
-    kind: KeyType,
-    role: Role,
-    custody: &Custody,
-) -> Result<Option<Vec<u8>>, MintError> {
+fn pinned(path: &Path, kind: KeyType) -> Result<Option<Vec<u8>>, MintError> {
     let pin = pin_of(path);
-    let is_pinned = is_there(&pin)?;
-    if is_there(path)? && (is_pinned || custody.token(role).is_some()) {
-        return Err(MintError::TwoKeys { path: path.to_owned() });
-    }
-    if !is_pinned {
+    if !is_there(&pin)? {
         return Ok(None);
+    }
+    if is_there(path)? {
+        return Err(MintError::TwoKeys { path: path.to_owned(), pin });
     }
     let text = read_whole(File::open(&pin).map_err(failed("open", &pin))?, &pin)?;
     let line = std::str::from_utf8(&text).map_err(|_| unusable(&pin))?;
@@ -112,7 +107,16 @@ fn last_string(wire: &[u8]) -> Option<Vec<u8>> {
     last.map(<[u8]>::to_vec)
 }
 
-fn pin(path: &Path, public: &PublicKey) -> Result<(), MintError> {
+/// What a token says of a key of `role`, in SSH's form.
+pub(super) fn public_of(role: Role, raw: &[u8]) -> Result<PublicKey, MintError> {
+    match role {
+        Role::SshCa => ssh_key_of(raw.try_into().map_err(|_| MintError::WeakKey)?),
+        Role::X509Ca | Role::JwtKey => x509::ssh_form(raw),
+    }
+}
+
+/// Writes down that the key of `path` is in a token, and which one it is.
+pub(super) fn pin(path: &Path, public: &PublicKey) -> Result<(), MintError> {
     write_new(&pin_of(path), format!("{}\n", public.to_openssh()).as_bytes(), 0o644)
 }
 

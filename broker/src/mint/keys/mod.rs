@@ -27,14 +27,17 @@ use super::{tls, x509};
 use crate::entropy::{Entropy, EntropyError};
 use files::{failed, read_certificate, read_key, refuse_shared, sync, unusable};
 use files::{write_certificate, write_key};
+use held::Use;
 
 pub use self::custody::Custody;
 pub(super) use self::ed25519::Ed25519Key;
 pub(super) use self::files::write_new;
+pub use self::generations::NextKey;
 pub(super) use self::p256::P256Key;
 pub use self::passphrase::{LENGTH_MAX as PASSPHRASE_MAX, Passphrase};
 pub(super) use self::rewrap::{clear, rewrap};
-pub use self::token::{KeyTokens, Pkcs11Error, Role, TokenPlace};
+pub(super) use self::token::TokenKey;
+pub use self::token::{Found, KeyTokens, Pkcs11Error, Role, TokenPlace};
 
 /// Every private key of the broker.
 pub(super) struct Keys {
@@ -77,7 +80,7 @@ pub(super) fn create(
     let write = |name: &str, pkcs8: &[u8]| {
         write_key(&fresh.join(name), pkcs8, custody.passphrase(), entropy)
     };
-    held::make_ed25519(&fresh, SSH_CA, Role::SshCa, custody, entropy)?;
+    held::make_ed25519(&fresh.join(SSH_CA), Role::SshCa, custody, entropy)?;
     for name in [LOG, LISTS] {
         write(name, &Ed25519Key::generate(entropy)?)?;
     }
@@ -86,12 +89,13 @@ pub(super) fn create(
     let tls_ca = open_tls_ca(&fresh.join(TLS_CA), &tls_ca)?;
     let certificate = tls::certify_authority(&tls_ca, now)?;
     write_certificate(&fresh.join(TLS_CA_CERTIFICATE), &certificate)?;
-    held::make_p256(&fresh, X509_CA, Role::X509Ca, custody, entropy)?;
-    let x509_ca = held::open_p256(&fresh, X509_CA, Role::X509Ca, custody)?;
-    let x509_ca = x509_ca.ok_or_else(|| unusable(&fresh.join(X509_CA)))?;
+    let path = fresh.join(X509_CA);
+    held::make_p256(&path, Role::X509Ca, custody, entropy)?;
+    let x509_ca = held::open_p256(&path, Role::X509Ca, custody, Use::Signing)?;
+    let x509_ca = x509_ca.ok_or_else(|| unusable(&path))?;
     let certificate = x509::Authority::certify(&x509_ca, deployment, entropy, now)?;
     write_certificate(&fresh.join(X509_CA_CERTIFICATE), &certificate)?;
-    held::make_p256(&fresh, JWT_KEY, Role::JwtKey, custody, entropy)?;
+    held::make_p256(&fresh.join(JWT_KEY), Role::JwtKey, custody, entropy)?;
     sync(&fresh)?;
     // Fails if somebody else has put keys there meanwhile.
     fs::rename(&fresh, &keys).map_err(failed("put in place", &keys))?;
@@ -105,22 +109,45 @@ pub(super) fn open(dir: &Path, custody: &Custody) -> Result<Keys, MintError> {
     refuse_shared(&dir, &metadata, 0o700)?;
     generations::finish(&dir)?;
     let tls_ca = dir.join(TLS_CA);
-    Ok(Keys {
+    let keys = Keys {
         log: read_ed25519(&dir.join(LOG), custody)?,
-        ssh_ca: held::open_ed25519(&dir, SSH_CA, Role::SshCa, custody)?,
+        ssh_ca: held::open_ed25519(&dir.join(SSH_CA), Role::SshCa, custody, Use::Signing)?,
         lists: read_ed25519(&dir.join(LISTS), custody)?,
         tls_ca: open_tls_ca(&tls_ca, &read_key(&tls_ca, custody.passphrase())?)?,
         tls_ca_der: read_certificate(&dir.join(TLS_CA_CERTIFICATE))?,
         x509: open_x509(&dir, custody)?,
-        jwt: held::open_p256(&dir, JWT_KEY, Role::JwtKey, custody)?,
+        jwt: held::open_p256(&dir.join(JWT_KEY), Role::JwtKey, custody, Use::Signing)?,
         others: generations::open(&dir, custody)?,
-    })
+    };
+    check_places(&dir, &keys, custody)?;
+    Ok(keys)
+}
+
+/// Refuses a configuration that says that a key is in a token, where none of its role is: whoever wrote
+/// it believes that the key is safe there.
+fn check_places(dir: &Path, keys: &Keys, custody: &Custody) -> Result<(), MintError> {
+    let x509 = keys.x509.as_ref().map(|authority| authority.key().token());
+    let jwt = keys.jwt.as_ref().map(P256Key::token);
+    for (role, token, file) in [
+        (Role::SshCa, Some(keys.ssh_ca.token()), SSH_CA),
+        (Role::X509Ca, x509, X509_CA),
+        (Role::JwtKey, jwt, JWT_KEY),
+    ] {
+        let is_file = token.is_some_and(|token| token.is_none());
+        let of_role = |kept: &&generations::Kept| Role::of(kept.private.role()) == Some(role);
+        let mut others = keys.others.iter().filter(of_role);
+        let is_told = is_file && !custody.is_moving() && !custody.places(role).is_empty();
+        if is_told && others.all(|kept| kept.private.token().is_none()) {
+            return Err(MintError::NotInToken { path: dir.join(file), role: role.name() });
+        }
+    }
+    Ok(())
 }
 
 /// Absent with both of its files only: half of it is a backup that was not restored whole.
 fn open_x509(dir: &Path, custody: &Custody) -> Result<Option<x509::Authority>, MintError> {
     let certificate = dir.join(X509_CA_CERTIFICATE);
-    let key = held::open_p256(dir, X509_CA, Role::X509Ca, custody)?;
+    let key = held::open_p256(&dir.join(X509_CA), Role::X509Ca, custody, Use::Signing)?;
     match (key, held::is_there(&certificate)?) {
         (None, false) => Ok(None),
         (Some(key), _) => x509::Authority::open(key, read_certificate(&certificate)?).map(Some),
@@ -151,9 +178,12 @@ const SSH_CA: &str = "ssh-ca";
 const LISTS: &str = "lists";
 const TLS_CA: &str = "tls-ca";
 const TLS_CA_CERTIFICATE: &str = "tls-ca.crt";
+const SSH_CA_PIN: &str = "ssh-ca.pub";
 const X509_CA: &str = "x509-ca.pem";
+const X509_CA_PIN: &str = "x509-ca.pub";
 const X509_CA_CERTIFICATE: &str = "x509-ca.crt";
 const JWT_KEY: &str = "jwt-key.pem";
+const JWT_KEY_PIN: &str = "jwt-key.pub";
 
 #[cfg(test)]
 mod tests;

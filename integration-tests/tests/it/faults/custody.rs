@@ -8,6 +8,7 @@ use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 
 use breakglass_integration_tests::daemon::{Daemon, Ended, breakglassd, breakglassd_through, run};
+use breakglass_integration_tests::hsm::{Hsm, MODULE, PIN};
 use breakglass_integration_tests::site::{ROOMY, Site};
 use breakglass_integration_tests::wait::{SOON, until};
 use breakglass_integration_tests::wire::Wire;
@@ -15,125 +16,6 @@ use breakglass_integration_tests::wire::Wire;
 use super::{credential, give_back, minting, sound};
 
 const PEOPLE: [&str; 8] = ["pia", "sam", "ada", "bob", "eve", "tom", "kim", "lou"];
-const PIN: &str = "canary-pin-1234";
-pub(super) const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
-
-/// A token in software, with a directory of its own.
-pub(super) struct Hsm(tempfile::TempDir);
-
-impl Hsm {
-    pub(super) fn new() -> Self {
-        let hsm = Self(tempfile::tempdir().unwrap());
-        std::fs::create_dir(hsm.tokens()).unwrap();
-        let config = format!("directories.tokendir = {}\n", hsm.tokens().display());
-        std::fs::write(hsm.0.path().join("softhsm2.conf"), config).unwrap();
-        hsm.write_pin(PIN);
-        let mut init = Command::new("softhsm2-util");
-        init.args(["--init-token", "--free", "--label", "breakglass"]);
-        init.args(["--pin", PIN, "--so-pin", "officer"]);
-        let status =
-            init.env("SOFTHSM2_CONF", hsm.0.path().join("softhsm2.conf")).output().unwrap();
-        assert!(status.status.success(), "{status:?}");
-        hsm
-    }
-
-    fn tokens(&self) -> PathBuf {
-        self.0.path().join("tokens")
-    }
-
-    fn write_pin(&self, pin: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.0.path().join("pin");
-        std::fs::write(&path, format!("{pin}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    /// What a process needs in its environment to see the token.
-    fn environment(&self) -> String {
-        format!("SOFTHSM2_CONF={}", self.0.path().join("softhsm2.conf").display())
-    }
-
-    /// All three keys in the token, through the library `module`.
-    fn keys(&self, module: &str) -> String {
-        let pin = self.0.path().join("pin");
-        let one = |role: &str| {
-            format!(
-                "[keys.{role}]\npkcs11 = {{ module = \"{module}\", token = \"breakglass\", \
-                 key = \"{role}\", pin = \"{}\" }}\n",
-                pin.display()
-            )
-        };
-        ["ssh-ca", "x509-ca", "jwt-key"].map(one).concat()
-    }
-
-    /// The token is pulled out.
-    pub(super) fn remove(&self) {
-        std::fs::rename(self.tokens(), self.0.path().join("away")).unwrap();
-        std::fs::create_dir(self.tokens()).unwrap();
-    }
-
-    /// And put back.
-    pub(super) fn put_back(&self) {
-        std::fs::remove_dir(self.tokens()).unwrap();
-        std::fs::rename(self.0.path().join("away"), self.tokens()).unwrap();
-    }
-
-    /// A deployment whose keys were made in this token.
-    fn founded(&self) -> Site {
-        self.found(Site::planned(&PEOPLE))
-    }
-
-    /// The same, where this is planned.
-    pub(super) fn found(&self, site: Site) -> Site {
-        let config = site.config(&self.keys(MODULE));
-        let conf = self.0.path().join("softhsm2.conf");
-        let init =
-            || run(site.initialising().arg("--config").arg(&config).env("SOFTHSM2_CONF", &conf));
-        let first = init();
-        assert_eq!(first.code, Some(3), "{first:?}");
-        site.sign();
-        let second = init();
-        assert_eq!(second.code, Some(0), "{second:?}");
-        site
-    }
-
-    fn serve(&self, site: &Site, module: &str) -> Daemon {
-        self.serve_with(site, module, "")
-    }
-
-    /// With `more` in the configuration.
-    pub(super) fn serve_with(&self, site: &Site, module: &str, more: &str) -> Daemon {
-        let more = format!("{ROOMY}{more}{}", self.keys(module));
-        site.serve_with(&more, &["env", &self.environment()]).expect("the daemon starts")
-    }
-}
-
-/// A key in a token has no file beside which the next one could lie.
-#[test]
-fn a_key_in_a_token_is_not_rotated_and_the_operator_is_told_what_to_do() {
-    let hsm = Hsm::new();
-    let site = hsm.founded();
-    let keys = || {
-        let listed = std::fs::read_dir(site.state().join("keys")).unwrap();
-        let mut names: Vec<_> = listed.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
-    let before = keys();
-    for role in ["ssh-ca", "x509-ca", "jwt-key"] {
-        let mut prepare = breakglassd();
-        prepare.args(["rotate", "prepare", role, "--state"]).arg(site.state());
-        let told = run(&mut prepare);
-        assert_eq!(told.code, Some(1), "{told:?}");
-        for part in [role, "PKCS#11", "nothing was made", "breakglassd init"] {
-            assert!(told.err.contains(part), "{part}: {told:?}");
-        }
-        assert_eq!(keys(), before);
-    }
-    let mut prepare = breakglassd();
-    let told = run(prepare.args(["rotate", "prepare", "lists", "--state"]).arg(site.state()));
-    assert_eq!(told.code, Some(0), "that one is in a file: {told:?}");
-}
 
 /// What the stock tool says; whether it is content.
 pub(super) fn tool(program: &str, args: &[&str]) -> (bool, String) {
@@ -170,11 +52,11 @@ pub(super) fn list_number(site: &Site, daemon: &Daemon) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_pulled_out_stops_minting_but_not_revoking_and_nothing_is_lost() {
     let hsm = Hsm::new();
-    let site = hsm.founded();
+    let site = hsm.found(Site::planned(&PEOPLE));
     for file in ["ssh-ca", "x509-ca.pem", "jwt-key.pem"] {
         assert!(!site.state().join("keys").join(file).exists(), "{file} is in the token");
     }
-    let daemon = hsm.serve(&site, MODULE);
+    let daemon = hsm.serve(&site, MODULE, "");
     let wire = Wire::to(&site, &daemon).await;
     minting(&site, &daemon, Serving).await;
     let (sams, first) = credential(&wire, "sam", 600).await.unwrap();
@@ -216,10 +98,10 @@ async fn a_token_that_is_pulled_out_stops_minting_but_not_revoking_and_nothing_i
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_pin_or_a_missing_library_stops_minting_alone() {
     let hsm = Hsm::new();
-    let site = hsm.founded();
+    let site = hsm.found(Site::planned(&PEOPLE));
     let krl = site.dir().join("krl");
     hsm.write_pin("wrong-pin");
-    let daemon = hsm.serve(&site, MODULE);
+    let daemon = hsm.serve(&site, MODULE, "");
     daemon.logs("its PIN was refused, and is not tried again");
     minting(&site, &daemon, NotServing).await;
     fetch(&daemon, "/v1/ssh/krl", &krl);
@@ -229,13 +111,13 @@ async fn a_wrong_pin_or_a_missing_library_stops_minting_alone() {
     let ended = daemon.stop();
     assert!(!ended.err.contains("wrong-pin"), "{}", ended.err);
 
-    let daemon = hsm.serve(&site, "/nowhere/libpkcs11.so");
+    let daemon = hsm.serve(&site, "/nowhere/libpkcs11.so", "");
     daemon.logs("cannot load the library");
     minting(&site, &daemon, NotServing).await;
     fetch(&daemon, "/v1/ssh/krl", &krl);
     assert_eq!(daemon.stop().code, Some(0));
 
-    let daemon = hsm.serve(&site, MODULE);
+    let daemon = hsm.serve(&site, MODULE, "");
     minting(&site, &daemon, Serving).await;
     assert_eq!(daemon.stop().code, Some(0));
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use breakglass_integration_tests::daemon::Daemon;
 use breakglass_integration_tests::grant::{files_with, scope};
 use breakglass_integration_tests::holder::Holder;
+use breakglass_integration_tests::hsm::{Hsm, MODULE};
 use breakglass_integration_tests::record::rows;
 use breakglass_integration_tests::site::Site;
 use breakglass_integration_tests::wait::{SOON, until};
@@ -16,7 +17,7 @@ use breakglass_proto::v1;
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 
-use super::custody::{Hsm, MODULE, fetch, health, list_number, tool};
+use super::custody::{fetch, health, list_number, tool};
 use super::{give_back, minting, sound};
 use crate::jwt::judged_by;
 
@@ -43,7 +44,7 @@ impl Place {
         let hsm = Hsm::new();
         let site = hsm.found(Site::written(files));
         let issuer = format!("[jwt]\nissuer = \"{ISSUER}\"\n");
-        let daemon = hsm.serve_with(&site, MODULE, &issuer);
+        let daemon = hsm.serve(&site, MODULE, &issuer);
         minting(&site, &daemon, Serving).await;
         let wire = Wire::to(&site, &daemon).await;
         Self { hsm, site, daemon, wire }

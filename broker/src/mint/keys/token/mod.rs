@@ -7,9 +7,9 @@ mod module;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use breakglass_ledger::entry::KeyRole;
 use cryptoki::types::AuthPin;
 
 use self::module::Module;
@@ -27,6 +27,21 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SshCa, Self::X509Ca, Self::JwtKey];
+
+    /// What may be in a token of the keys that can be replaced.
+    pub(in crate::mint) const fn of(role: KeyRole) -> Option<Self> {
+        match role {
+            KeyRole::SshCa => Some(Self::SshCa),
+            KeyRole::X509Ca => Some(Self::X509Ca),
+            KeyRole::JwtKey => Some(Self::JwtKey),
+            // What signs the lists for hosts, and the daemon's TLS, must not go away with a token:
+            // revoking would end with it.
+            KeyRole::Lists | KeyRole::TlsCa => None,
+        }
+    }
+
     /// As the configuration says it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -52,7 +67,7 @@ enum Curve {
     P256,
 }
 
-/// Where a key is, and what opens it. It does not print: there is a PIN in it.
+/// Where a key is or will be, and what opens it. It does not print: there is a PIN in it.
 #[derive(Clone)]
 pub struct TokenPlace {
     module: PathBuf,
@@ -77,13 +92,28 @@ impl TokenPlace {
         let pin = std::str::from_utf8(pin.reveal()).map_err(wrong)?;
         Ok(Self { module, token, key, pin: AuthPin::from(pin.to_owned()) })
     }
+
+    /// Whether both name the same key.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let name = |of: &Self| (of.module.clone(), of.token.clone(), of.key.clone());
+        name(self) == name(other)
+    }
+
+    /// The key's label.
+    pub(super) fn label(&self) -> &str {
+        &self.key
+    }
 }
 
 /// A token did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Pkcs11Error {
     /// The configuration does not say where the key is.
-    #[error("the configuration does not say where the key is; add `[keys.{}] pkcs11 = …`", .0.name())]
+    #[error(
+        "the configuration does not say where the key is: `[keys.{}] pkcs11 = …`, in the file given \
+         with --config", .0.name()
+    )]
     NotConfigured(Role),
     /// It could not be used when it was last looked at; it is looked at every few seconds.
     #[error("it cannot be used: {0}")]
@@ -109,7 +139,10 @@ pub enum Pkcs11Error {
     #[error("{0} tokens have its label; it has to be one")]
     Tokens(usize),
     /// No key, or more than one, has the label.
-    #[error("{0} {1} keys have its label; it has to be one")]
+    #[error(
+        "{0} {1} keys have its label; it has to be one (what was left half made is removed with the \
+         token's own tool)"
+    )]
     Keys(usize, &'static str),
     /// The key there is not one that we use.
     #[error("the key there {0}")]
@@ -119,19 +152,50 @@ pub enum Pkcs11Error {
 /// A key in a token.
 pub(in crate::mint) struct TokenKey {
     role: Role,
-    place: Option<TokenPlace>,
+    /// Where keys of this role may be; its public half says which of them it is.
+    places: Vec<TokenPlace>,
     public: Vec<u8>,
-    /// Asking a token that is away takes seconds, in which nothing is revoked: so it is not asked.
-    is_away: AtomicBool,
-    why: Mutex<String>,
+    /// Whether it signs, or will; one that does not is never looked for.
+    signs: bool,
+    standing: Mutex<Standing>,
+}
+
+/// What is known of a key. Asking a token that is away takes seconds, in which nothing is revoked: so it
+/// is not asked.
+#[derive(Default)]
+struct Standing {
+    /// Which of the places it was found at last.
+    at: usize,
+    /// Why it cannot be used.
+    away: Option<String>,
+}
+
+/// Where a key in a token was found, or why it cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// There.
+    At {
+        /// Label of the token.
+        token: String,
+        /// Label of the key.
+        key: String,
+    },
+    /// Nowhere, and why.
+    Away(String),
+    /// It was not looked for: it signs nothing any more.
+    Unasked,
 }
 
 impl TokenKey {
-    /// The key whose public half is `public`; looked at once, for what it is now.
-    pub(super) fn of(role: Role, place: Option<TokenPlace>, public: &[u8]) -> Arc<Self> {
-        let (is_away, why) = (AtomicBool::new(false), Mutex::new(String::new()));
-        let key = Self { role, place, public: public.to_vec(), is_away, why };
-        key.look();
+    /// The key whose public half is `public`, at one of `places`. One that signs is looked at once, for
+    /// what it is now.
+    pub(super) fn of(role: Role, places: &[TokenPlace], public: &[u8], signs: bool) -> Arc<Self> {
+        let (public, places) = (public.to_vec(), places.to_vec());
+        let standing = Mutex::new(Standing::default());
+        let key = Self { role, places, public, signs, standing };
+        if signs {
+            key.look();
+        }
         Arc::new(key)
     }
 
@@ -147,17 +211,20 @@ impl TokenKey {
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], MintError> {
         let signed = self.try_sign(message);
         if let Err(error) = &signed {
-            self.note(Some(crate::report::chain(error)));
+            self.note(Err(crate::report::chain(error)));
         }
         signed.map_err(|source| MintError::Pkcs11 { role: self.role.name(), source })
     }
 
     fn try_sign(&self, message: &[u8]) -> Result<[u8; 64], Pkcs11Error> {
-        if self.is_away.load(Ordering::SeqCst) {
-            let why = self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            return Err(Pkcs11Error::Away(why));
-        }
-        let place = self.place()?;
+        let place = {
+            let standing = self.standing();
+            if let Some(why) = &standing.away {
+                return Err(Pkcs11Error::Away(why.clone()));
+            }
+            self.places.get(standing.at).filter(|_| self.signs).cloned()
+        };
+        let place = place.ok_or(Pkcs11Error::NotConfigured(self.role))?;
         let (message, curve) = (message.to_vec(), self.role.kind());
         let signature =
             Module::of(&place.module)?.ask(move |worker| worker.sign(&place, curve, &message))?;
@@ -166,35 +233,69 @@ impl TokenKey {
 
     /// Looks whether the key is where it should be.
     fn look(&self) {
-        let seen = self.place().and_then(|place| {
-            let curve = self.role.kind();
-            let public =
-                Module::of(&place.module)?.ask(move |worker| worker.look(&place, curve))?;
-            let is_ours = public == self.public;
-            is_ours.then_some(()).ok_or(Pkcs11Error::Key("is another one than ours"))
-        });
-        self.note(seen.err().map(|error| crate::report::chain(&error)));
+        self.note(self.find().map_err(|error| crate::report::chain(&error)));
     }
 
-    fn place(&self) -> Result<TokenPlace, Pkcs11Error> {
-        self.place.clone().ok_or(Pkcs11Error::NotConfigured(self.role))
+    /// Which of its places it is at: where it was last, or else any other.
+    fn find(&self) -> Result<usize, Pkcs11Error> {
+        let last = self.standing().at;
+        let others = (0..self.places.len()).filter(|at| *at != last);
+        let mut why = None;
+        for at in std::iter::once(last).chain(others) {
+            let Some(place) = self.places.get(at) else { continue };
+            match look_at(place, self.role.kind()) {
+                Ok(public) if public == self.public => return Ok(at),
+                Ok(_) => {}
+                // That there is another key elsewhere says less than that a place cannot be looked at.
+                Err(error) => why = why.or(Some(error)),
+            }
+        }
+        Err(why.unwrap_or(if self.places.is_empty() {
+            Pkcs11Error::NotConfigured(self.role)
+        } else {
+            Pkcs11Error::Key("is another one than ours")
+        }))
     }
 
-    /// Remembers why it cannot be used, and says so once.
-    fn note(&self, why: Option<String>) {
-        let was_away = self.is_away.swap(why.is_some(), Ordering::SeqCst);
+    /// Remembers where it is, or why it cannot be used, and says so once.
+    fn note(&self, found: Result<usize, String>) {
+        let mut standing = self.standing();
+        let was_away = standing.away.is_some();
         let key = self.role.name();
-        match (&why, was_away) {
+        match found {
+            Ok(at) => *standing = Standing { at, away: None },
+            Err(why) => standing.away = Some(why),
+        }
+        match (&standing.away, was_away) {
             (Some(why), false) => {
                 tracing::error!(key, why, "the token of a key cannot be used: it signs nothing");
             }
             (None, true) => tracing::info!(key, "the token of a key can be used again"),
             (Some(_), true) | (None, false) => {}
         }
-        if let Some(why) = why {
-            *self.why.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Where it is, as far as is known.
+    pub(in crate::mint) fn whereabouts(&self) -> Found {
+        let standing = self.standing();
+        if let Some(why) = &standing.away {
+            return Found::Away(why.clone());
+        }
+        match self.places.get(standing.at).filter(|_| self.signs) {
+            Some(place) => Found::At { token: place.token.clone(), key: place.key.clone() },
+            None => Found::Unasked,
         }
     }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The public half of the key at `place`.
+fn look_at(place: &TokenPlace, curve: Curve) -> Result<Vec<u8>, Pkcs11Error> {
+    let asked = place.clone();
+    Module::of(&place.module)?.ask(move |worker| worker.look(&asked, curve))
 }
 
 /// The keys in tokens, to be looked at every few seconds. Cheap to clone.
@@ -220,15 +321,15 @@ impl KeyTokens {
     /// Those that cannot be used, each with why, for whoever has to look after it.
     #[must_use]
     pub fn away(&self) -> Vec<(Role, String)> {
-        let away = self.0.iter().filter(|key| key.is_away.load(Ordering::SeqCst));
-        away.map(|key| (key.role, key.why.lock().unwrap_or_else(PoisonError::into_inner).clone()))
-            .collect()
+        let away = |key: &Arc<TokenKey>| Some((key.role, key.standing().away.clone()?));
+        self.0.iter().filter_map(away).collect()
     }
 
-    /// Whether the key of `role` can be used, as far as is known.
+    /// Whether every key of `role` can be used, as far as is known: what an older one signed cannot be
+    /// taken back without it.
     #[must_use]
     pub fn has(&self, role: Role) -> bool {
         let mut of_role = self.0.iter().filter(|key| key.role == role);
-        of_role.all(|key| !key.is_away.load(Ordering::SeqCst))
+        of_role.all(|key| key.standing().away.is_none())
     }
 }
