@@ -210,8 +210,10 @@ impl TokenKey {
     /// The 64 bytes over `message`, which is hashed already where the curve wants it.
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], MintError> {
         let signed = self.try_sign(message);
-        if let Err(error) = &signed {
-            self.note(Err(crate::report::chain(error)));
+        match &signed {
+            // It was not asked: nothing is learnt, and the reason would grow by itself.
+            Ok(_) | Err(Pkcs11Error::Away(_)) => {}
+            Err(error) => self.note(Err(crate::report::chain(error))),
         }
         signed.map_err(|source| MintError::Pkcs11 { role: self.role.name(), source })
     }
