@@ -1,7 +1,7 @@
 //! Whoever holds a fresh P-256 key, the type that TLS servers and those who check tokens take.
 
 use breakglass_ledger::key::PublicKey;
-use breakglass_ledger::sshsig::{assemble, to_be_signed};
+use breakglass_ledger::sshsig::{SshSig, assemble, to_be_signed};
 use breakglass_ledger::statement::{Act, Ask, Kind, Statement};
 use breakglass_proto::v1;
 use ring::rand::SystemRandom;
@@ -40,23 +40,28 @@ impl Holder {
         &self.public
     }
 
-    /// `statement` as the holder submits it.
+    /// Signs `statement` in its own namespace.
     ///
     /// # Panics
     ///
     /// Panics if there is no randomness.
     #[must_use]
-    pub fn submits(&self, statement: &Statement) -> v1::SubmitRequest {
+    pub fn sign(&self, statement: &Statement) -> SshSig {
         let namespace = statement.act().kind().namespace();
         let message = to_be_signed(&namespace, statement.text().as_bytes());
         let raw = self.pair.sign(&SystemRandom::new(), &message).expect("randomness");
         // RFC 5656, 3.1.2: two numbers.
         let (r, s) = raw.as_ref().split_at(32);
         let blob = strings(&[TYPE, &strings(&[&number(r), &number(s)])]);
-        let signature = assemble(&self.public, &namespace, &blob).expect("assembles");
+        assemble(&self.public, &namespace, &blob).expect("assembles")
+    }
+
+    /// `statement` as the holder submits it.
+    #[must_use]
+    pub fn submits(&self, statement: &Statement) -> v1::SubmitRequest {
         v1::SubmitRequest {
             statement: statement.text().as_bytes().to_vec(),
-            signature: signature.armored().to_owned(),
+            signature: self.sign(statement).armored().to_owned(),
             ..v1::SubmitRequest::default()
         }
     }

@@ -65,6 +65,20 @@ impl Hsm {
         assert!(done.status.success(), "{done:?}");
     }
 
+    /// A P-256 key of this label in the first token, which can be copied out of it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be made.
+    pub fn make_movable(&self, label: &str) {
+        let mut tool = Command::new("pkcs11-tool");
+        tool.args(["--module", MODULE, "--token-label", TOKEN, "--login", "--pin", PIN]);
+        tool.args(["--keypairgen", "--key-type", "EC:prime256v1", "--extractable"]);
+        tool.args(["--label", label]).env("SOFTHSM2_CONF", self.conf());
+        let done = tool.output().expect("pkcs11-tool");
+        assert!(done.status.success(), "{done:?}");
+    }
+
     fn tokens(&self) -> PathBuf {
         self.0.path().join("tokens")
     }

@@ -11,7 +11,7 @@ use super::themes::{self, Theme};
 /// A history: of the plain lane, or of a theme with all the rest around it.
 pub(crate) fn history() -> impl Strategy<Value = Vec<Step>> {
     let plain = || (begin(), prop::collection::vec(steps(), 6..14));
-    let themed = select(Theme::ALL.to_vec())
+    let themed = prop_oneof![8 => select(Theme::ALL.to_vec()), 1 => Just(Theme::Kinds)]
         .prop_flat_map(|theme| (themes::way(theme), prop::collection::vec(mixed(theme), 2..7)));
     let flat = |(begin, rest): (Vec<Step>, Vec<Vec<Step>>)| -> Vec<Step> {
         begin.into_iter().chain(rest.concat()).collect()

@@ -26,6 +26,10 @@ pub(crate) struct Scope {
     pub(crate) principal: &'static str,
     pub(crate) command: Option<&'static str>,
     pub(crate) hosts: Vec<&'static str>,
+    /// The organization in its X.509 certificates.
+    pub(crate) x509: Option<&'static str>,
+    /// The group in its tokens, and how long one lives, in seconds.
+    pub(crate) jwt: Option<(&'static str, u64)>,
 }
 
 /// What opens a scope's outage lane.
@@ -62,6 +66,7 @@ pub(crate) fn all() -> Vec<Scope> {
     let mirror = plain("mirror", "bg-mirror", 1200, 900, 4).with(vec![stage("guard", &guards, 1)]);
     let robot =
         plain("robot", "bg-robot", 1800, 600, 5).with(vec![stage("second-person", &either, 1)]);
+    let trio = plain("trio", "bg-trio", 1800, 900, 6).with(vec![stage("lead", &leads, 1)]);
     let owners = ["leads", "security", "security"];
     vec![
         root,
@@ -101,6 +106,12 @@ pub(crate) fn all() -> Vec<Scope> {
             hosts: vec!["db-1"],
             ..robot
         },
+        Scope {
+            lanes: vec!["normal", "drill"],
+            x509: Some("dba"),
+            jwt: Some(("readers", 240)),
+            ..trio
+        },
     ]
 }
 
@@ -129,6 +140,8 @@ fn plain(
         principal,
         command: None,
         hosts: Vec::new(),
+        x509: None,
+        jwt: None,
     }
 }
 
@@ -208,6 +221,14 @@ impl Scope {
         }
         if !self.hosts.is_empty() {
             writeln!(text, "hosts = {:?}", self.hosts).unwrap();
+        }
+        if let Some(organization) = self.x509 {
+            write!(text, "[scope.x509]\norganizations = [{organization:?}]\n").unwrap();
+        }
+        if let Some((group, ttl)) = self.jwt {
+            write!(text, "[scope.jwt]\naudience = \"payments-api\"\ngroups = [{group:?}]\n")
+                .unwrap();
+            writeln!(text, "ttl-max = \"{ttl}s\"").unwrap();
         }
         text.push('\n');
         text

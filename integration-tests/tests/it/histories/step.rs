@@ -1,6 +1,8 @@
 //! Steps of a history. What is printed of a failing one can be played again as it stands (see
 //! `reproductions.rs`).
 
+use breakglass_ledger::statement::Kind;
+
 /// One thing that happens. `of` counts requests from 0; beyond the newest it is the newest.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -8,12 +10,16 @@ pub(crate) enum Step {
     Ask { who: &'static str, key: u32, scope: &'static str, ttl: u32 },
     /// `who` asks in any lane, on behalf of the [chain](CHAINS) of this number.
     AskIn { who: &'static str, scope: &'static str, ttl: u32, lane: Lane, chain: usize },
+    /// `who` asks for the [kinds](KINDS) of this number, for a key that TLS servers take.
+    AskFor { who: &'static str, kinds: usize, ttl: u32, lane: Lane },
     /// `who` approves.
     Approve { of: usize, who: &'static str, stage: &'static str, twist: Twist },
     /// `who` wants to end it, or to pass it on.
     End { of: usize, who: &'static str, how: How, twist: Twist },
     /// The holder of the subject key (or of another) collects.
     Collect { of: usize, by: Holder, twist: Twist },
+    /// The same for the kind of this number of [`EACH`].
+    CollectAs { of: usize, kind: usize, by: Holder },
     /// The holder confirms that it arrived, naming the right entry or another.
     Pickup { of: usize, by: Holder, right: bool },
     /// `who` locks, for so many seconds if not for ever.
@@ -57,6 +63,19 @@ pub(crate) const CHAINS: [&[&str]; 9] = [
     &["robo"],
     &["nobody-there"],
     &["joe", "sam"],
+];
+
+/// Each kind of credential.
+pub(crate) const EACH: [Kind; 3] = [Kind::Ssh, Kind::X509, Kind::Jwt];
+
+/// What is asked for at once.
+pub(crate) const KINDS: [&[Kind]; 6] = [
+    &[Kind::X509],
+    &[Kind::Jwt],
+    &[Kind::Ssh, Kind::X509],
+    &[Kind::Ssh, Kind::Jwt],
+    &[Kind::X509, Kind::Jwt],
+    &[Kind::Ssh, Kind::X509, Kind::Jwt],
 ];
 
 /// Which way a request takes.

@@ -1,5 +1,7 @@
 //! What histories are about besides the plain lane: whole ways there, and single deeds.
 
+mod kinds;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -19,10 +21,11 @@ pub(crate) enum Theme {
     Limits,
     Delegation,
     Laws,
+    Kinds,
 }
 
 impl Theme {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Locks,
         Self::Drills,
         Self::Outages,
@@ -31,6 +34,7 @@ impl Theme {
         Self::Limits,
         Self::Delegation,
         Self::Laws,
+        Self::Kinds,
     ];
 }
 
@@ -45,6 +49,7 @@ pub(crate) fn way(theme: Theme) -> BoxedStrategy<Vec<Step>> {
         Theme::Limits => limit_way().boxed(),
         Theme::Delegation => delegation_way().boxed(),
         Theme::Laws => law_way().boxed(),
+        Theme::Kinds => kinds::way().boxed(),
     }
 }
 
@@ -73,6 +78,14 @@ pub(crate) fn deed(theme: Theme) -> BoxedStrategy<Step> {
             3 => (1..LAWS).prop_map(Step::Push),
             2 => select(vec![0, 9, 10, 16]).prop_map(Step::Push),
             1 => lock(),
+        ]
+        .boxed(),
+        Theme::Kinds => prop_oneof![
+            2 => kinds::ask_for(),
+            4 => kinds::collect_as(),
+            1 => pass(&[60, 239, 240, 300, 3600]),
+            1 => select(vec![20, 21]).prop_map(Step::Push),
+            1 => pickup(),
         ]
         .boxed(),
     }

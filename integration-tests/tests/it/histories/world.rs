@@ -3,23 +3,27 @@
 mod acts;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use breakglass_broker::clock::Clock as _;
 use breakglass_broker::desk::{DeskError, Incoming, Receipt, Text};
-use breakglass_broker::krl;
+use breakglass_broker::{crl, deny, krl};
 use breakglass_integration_tests::desk::House;
 use breakglass_integration_tests::evidence::{Evidence, trust};
+use breakglass_integration_tests::holder::Holder as Fresh;
 use breakglass_integration_tests::people::{Person, REASON, REASON_SALT};
 use breakglass_ledger::audit::Verdict;
 use breakglass_ledger::bytes::{Digest, Salt};
-use breakglass_ledger::entry::{Body, Entry};
+use breakglass_ledger::entry::{Body, Entry, Issued};
 use breakglass_ledger::id::RequestId;
+use breakglass_ledger::key::PublicKey;
+use breakglass_ledger::sshsig::SshSig;
 use breakglass_ledger::statement::{About, Act, Approve, Collect, Kind, Pickup, Seen, Statement};
 use breakglass_ledger::time::{Moment, Ttl};
 
 use super::eye::Eye;
 use super::law::Law;
-use super::step::{Holder, How, Lane, Step, Twist};
+use super::step::{EACH, Holder, How, KINDS, Lane, Step, Twist};
 
 /// The verifier allows a broker that is at work five minutes to end what is due; a sweep that
 /// stands still for longer is a finding, and rightly so.
@@ -57,8 +61,36 @@ struct Asked {
     digest: Digest,
     id: RequestId,
     by: &'static str,
-    subject: u32,
+    subject: Signer,
     issued: Option<Digest>,
+}
+
+/// Whoever has a key.
+#[derive(Clone)]
+enum Signer {
+    Person(Rc<Person>),
+    /// The subject of credentials that TLS servers take.
+    Fresh(Rc<Fresh>),
+}
+
+impl Signer {
+    fn numbered(name: &str, number: u32) -> Self {
+        Self::Person(Rc::new(Person::numbered(name, number)))
+    }
+
+    fn key(&self) -> &PublicKey {
+        match self {
+            Self::Person(person) => person.key(),
+            Self::Fresh(fresh) => fresh.key(),
+        }
+    }
+
+    fn sign(&self, statement: &Statement) -> SshSig {
+        match self {
+            Self::Person(person) => person.sign(statement),
+            Self::Fresh(fresh) => fresh.sign(statement),
+        }
+    }
 }
 
 impl World {
@@ -97,9 +129,11 @@ impl World {
             Step::AskIn { who, scope, ttl, lane, chain } => {
                 self.ask_in((who, 0), scope, ttl, lane, chain);
             }
+            Step::AskFor { who, kinds, ttl, lane } => self.ask_for(who, KINDS[kinds], ttl, lane),
             Step::Approve { of, who, stage, twist } => self.approve(of, who, stage, twist),
             Step::End { of, who, how, twist } => self.end(of, who, how, twist),
-            Step::Collect { of, by, twist } => self.collect(of, by, twist),
+            Step::Collect { of, by, twist } => self.collect(of, Kind::Ssh, by, twist),
+            Step::CollectAs { of, kind, by } => self.collect(of, EACH[kind], by, Twist::Nothing),
             Step::Pickup { of, by, right } => self.pick_up(of, by, right),
             Step::Lock { who, what, seconds } => self.lock(who, what, seconds),
             Step::Unlock { who, of } => self.unlock(who, of),
@@ -194,9 +228,9 @@ impl World {
         self.say_and_send(who, act, twist);
     }
 
-    fn collect(&mut self, of: usize, by: Holder, twist: Twist) {
+    fn collect(&mut self, of: usize, kind: Kind, by: Holder, twist: Twist) {
         let Some(request) = self.about(of, twist) else { return };
-        let statement = self.say(Act::Collect(Collect { request, kind: Kind::Ssh }), twist);
+        let statement = self.say(Act::Collect(Collect { request, kind }), twist);
         let holder = self.holder(of, by);
         if let Some(receipt) = self.send(&holder, statement) {
             assert!(receipt.credential.is_some(), "collected nothing");
@@ -251,8 +285,7 @@ impl World {
         let statement = self.say(act, twist);
         let (name, number) =
             if let Twist::Key(name, number) = twist { (name, number) } else { (who, 0) };
-        let signer = Person::numbered(name, number);
-        self.send(&signer, statement);
+        self.send(&Signer::numbered(name, number), statement);
     }
 
     fn say(&mut self, act: Act, twist: Twist) -> Statement {
@@ -283,7 +316,7 @@ impl World {
 
     /// Gives it to the desk and compares the answer with what was written; the receipt, if it is a
     /// yes.
-    fn send(&mut self, signer: &Person, statement: Statement) -> Option<Receipt> {
+    fn send(&mut self, signer: &Signer, statement: Statement) -> Option<Receipt> {
         let signature = signer.sign(&statement);
         let is_request = matches!(statement.act(), Act::Request(_));
         let text = is_request.then(|| Text { salt: REASON_SALT, text: REASON.to_owned() });
@@ -308,7 +341,7 @@ impl World {
                     let Body::Issued(issued) = Entry::parse(&entry).unwrap().body else {
                         panic!("a credential without its entry")
                     };
-                    assert_eq!(Some(credential), issued.certificate.as_ref());
+                    is_told(&issued, credential);
                 }
                 Some(receipt)
             }
@@ -344,11 +377,17 @@ impl World {
         }
         let now = self.house.now().unix_seconds();
         self.eye.after_step(now, self.is_swept);
-        let list = self.house.desk().lists();
+        let lists = self.house.desk().lists();
         let authority = self.house.desk().public().ssh_ca.wire().to_vec();
-        let list = krl::read(&list.krl, &authority).unwrap();
+        let list = krl::read(&lists.krl, &authority).unwrap();
         let revoked = self.eye.revoked();
         assert!(list.is_exactly(&revoked), "the list is not {revoked:?}: {:?}", list.runs());
+        let crl = crl::read(&lists.crl.as_ref().unwrap().der).unwrap();
+        let numbers = crl.revoked.iter().map(|(number, _)| number.as_bytes().to_vec());
+        self.eye.is_told_of("x509", &numbers.collect(), now);
+        let denied = lists.deny.as_ref().map(|list| deny::read(&list.json).unwrap().denied);
+        let denied = denied.unwrap_or_default().into_iter().map(String::into_bytes);
+        self.eye.is_told_of("jwt", &denied.collect(), now);
     }
 
     fn verify(&mut self) {
@@ -383,12 +422,24 @@ impl World {
         Some(if unknown { Digest::of(b"nobody asked") } else { asked })
     }
 
-    fn holder(&self, of: usize, by: Holder) -> Person {
-        let asked = &self.asked[self.index(of)];
+    fn holder(&self, of: usize, by: Holder) -> Signer {
+        let at = self.index(of);
         match by {
-            Holder::Subject => Person::numbered("subject", asked.subject),
-            Holder::Neighbour => Person::numbered("subject", asked.subject + 1),
-            Holder::Requester => Person::named(asked.by),
+            Holder::Subject => self.asked[at].subject.clone(),
+            Holder::Neighbour => Signer::numbered("subject", u32::try_from(at).unwrap() + 1),
+            Holder::Requester => Signer::numbered(self.asked[at].by, 0),
         }
     }
+}
+
+/// What is handed out is what was written down: a token is not, but its digest and its claims are.
+fn is_told(issued: &Issued, credential: &str) {
+    if issued.kind != Kind::Jwt {
+        assert_eq!(issued.certificate.as_deref(), Some(credential));
+        return;
+    }
+    assert_eq!(issued.token, Some(Digest::of(credential.as_bytes())));
+    let claims = credential.split('.').nth(1).unwrap();
+    let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+    assert_eq!(issued.claims.as_deref().map(str::as_bytes), Some(&*claims));
 }

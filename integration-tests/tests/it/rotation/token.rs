@@ -254,6 +254,18 @@ fn a_key_that_cannot_be_the_next_one_is_refused_and_the_operator_is_told_what_to
     for part in ["PKCS#11", "nothing was made", "--config", "--file"] {
         assert!(told.err.contains(part), "{part}: {told:?}");
     }
+    hsm.make_movable("movable");
+    stage.name(&hsm, &[("ssh-ca", &[(TOKEN, "two")]), ("jwt-key", &[(TOKEN, "movable")])]);
+    let told = stage.dev.while_stopped(|dev| {
+        let told = Stage::rotate(dev, &["prepare", "jwt-key"]);
+        let text = std::fs::read_to_string(dev.config()).unwrap();
+        let (without, _) = text.split_once("[keys.jwt-key]").unwrap();
+        std::fs::write(dev.config(), without).unwrap();
+        told
+    });
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.err.contains("the key there may leave the token"), "{told:?}");
+    stage.name(&hsm, &[("ssh-ca", &[(TOKEN, "two")])]);
     stage.steps(&["prepare", "lists"]);
     stage.steps(&["abandon", "lists"]);
     stage.name(&hsm, &[("ssh-ca", &[(TOKEN, "two"), (TOKEN, "three")])]);

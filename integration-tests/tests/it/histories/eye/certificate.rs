@@ -6,7 +6,7 @@ use super::Eye;
 use super::grant::Grant;
 
 impl Eye {
-    pub(super) fn certificate(&self, grant: &Grant, certificate: &str) {
+    pub(super) fn certificate(&self, grant: &Grant, certificate: &str, ends: u64) {
         let (ask, certificate) =
             (&grant.ask.lines, Certificate::from_openssh(certificate).unwrap());
         let authority = ssh_key::PublicKey::from_openssh(&self.authority).unwrap();
@@ -23,7 +23,7 @@ impl Eye {
         }
         assert_eq!(certificate.key_id(), name);
         assert_eq!(certificate.valid_after(), self.now - 60);
-        assert_eq!(certificate.valid_before(), self.now + grant.ttl());
+        assert_eq!(certificate.valid_before(), ends);
         let subject = ssh_key::PublicKey::from_openssh(&ask["key"]).unwrap();
         assert_eq!(certificate.public_key(), subject.key_data());
         let scope = self.scope_of(grant).unwrap();

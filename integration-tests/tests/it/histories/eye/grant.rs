@@ -19,12 +19,26 @@ pub(super) struct Grant {
     /// Serial, and first second at which it is no longer valid.
     pub(super) issued: Option<(u64, u64)>,
     pub(super) issued_at: u64,
+    /// All of its credentials, the first among them.
+    pub(super) credentials: Vec<Credential>,
     pub(super) picked_up: bool,
     pub(super) ended: Option<u64>,
     pub(super) closed: bool,
     pub(super) reviewed: Option<String>,
     pub(super) gseq: u64,
     pub(super) gprev: String,
+}
+
+/// A credential, as its entry has it.
+pub(super) struct Credential {
+    pub(super) kind: String,
+    pub(super) serial: u64,
+    /// First second at which it is over by itself.
+    pub(super) until: u64,
+    /// What names it on the list of its kind: a certificate's number, a token's `jti`.
+    pub(super) name: Vec<u8>,
+    /// When another one took its place.
+    pub(super) replaced: Option<u64>,
 }
 
 pub(super) struct Approval {
@@ -76,6 +90,9 @@ impl Grant {
         assert!(!self.closed, "{kind} after closed");
         let in_time = at < self.lapses;
         match kind {
+            "issued" if self.is_live() => {
+                assert!(self.issued.is_some_and(|(_, until)| at < until), "issued after its end");
+            }
             "approved" | "escalated" | "issued" => assert!(self.waits() && in_time, "{kind}"),
             "picked-up" => assert!(self.is_live()),
             "denied" | "withdrawn" => assert!(self.waits() && in_time),
@@ -101,6 +118,10 @@ impl Grant {
 
     pub(super) const fn is_live(&self) -> bool {
         self.issued.is_some() && self.ended.is_none()
+    }
+
+    pub(super) fn kinds(&self) -> Vec<&str> {
+        self.ask.lines["kinds"].split(',').collect()
     }
 
     /// Whether it counts for pauses, budgets and reviews.

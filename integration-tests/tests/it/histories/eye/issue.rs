@@ -44,6 +44,7 @@ impl Eye {
             escalated: Vec::new(),
             issued: None,
             issued_at: 0,
+            credentials: Vec::new(),
             picked_up: false,
             ended: None,
             closed: false,
@@ -67,7 +68,15 @@ impl Eye {
             let (_, _, delay) = self.scope_of(grant).unwrap().emergency.unwrap();
             assert!(self.now >= grant.at + delay, "issued within the delay");
         }
-        self.surroundings(grant);
+        let is_first = grant.issued.is_none();
+        if is_first {
+            self.surroundings(grant);
+        } else {
+            // Its time and its place among those alive were counted when it began.
+            assert!(!self.is_covered(grant), "another although a lock covers it");
+            assert!(self.is_lane_open(grant), "the lane is closed");
+            assert!(self.lets_ask(grant, self.live_beside(grant)), "the rules forbid it");
+        }
         let counted = body["approvals"].as_array().unwrap();
         let mut rules = self.ask_of(grant, grant.by(), self.live_beside(grant)).1;
         let determining = rules.clone();
@@ -78,11 +87,12 @@ impl Eye {
             rules.extend(self.permits("approve", given.said.by(), grant).1);
         }
         self.names(&body["decision"], &determining, &rules);
-        self.certificate(grant, &text(&body["certificate"]));
-        let until = seconds(text(&body["valid-before"]).trim_end_matches('Z'));
-        assert_eq!(until, self.now + grant.ttl());
-        (grant.issued, grant.issued_at) = (Some((self.seq, until)), self.now);
-        self.count_issued(grant);
+        let ends = grant.issued.map_or(self.now + grant.ttl(), |(_, ends)| ends);
+        self.credential(grant, said, body, ends);
+        if is_first {
+            (grant.issued, grant.issued_at) = (Some((self.seq, ends)), self.now);
+            self.count_issued(grant);
+        }
     }
 
     fn count_issued(&mut self, grant: &Grant) {

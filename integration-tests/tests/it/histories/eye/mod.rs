@@ -9,6 +9,7 @@ mod certificate;
 mod due;
 mod grant;
 mod issue;
+mod kinds;
 mod refused;
 mod spoken;
 mod standing;
@@ -35,6 +36,8 @@ pub(crate) struct Eye {
     outages: BTreeMap<String, Outage>,
     said: BTreeSet<String>,
     authority: String,
+    /// The certificate of the one over X.509 certificates, PEM.
+    x509_authority: String,
     now: u64,
     seq: u64,
     prev: String,
@@ -76,7 +79,10 @@ impl Eye {
 
     fn take(&mut self, kind: &str, body: &Value, drilled: Option<(String, bool)>) {
         match kind {
-            "genesis" => self.authority = text(&body["ssh-ca"]),
+            "genesis" => {
+                self.authority = text(&body["ssh-ca"]);
+                self.x509_authority = text(&body["x509-ca"]);
+            }
             "policy" => {
                 self.policies.push(text(&body["digest"]));
                 self.is_rejudging = true;
@@ -156,11 +162,20 @@ impl Eye {
         }
     }
 
-    fn revoked_for(&self, grant: &Grant, cause: &str, said: Option<&Spoken>, body: &Value) {
+    fn revoked_for(&mut self, grant: &Grant, cause: &str, said: Option<&Spoken>, body: &Value) {
         let (serial, until) = grant.issued.unwrap();
         assert_eq!(body["serial"].as_u64(), Some(serial));
+        let others = grant.credentials.iter().skip(1).map(|one| one.serial);
+        let also = body.get("also").map_or(&[][..], |also| also.as_array().unwrap());
+        assert!(
+            others.clone().eq(also.iter().map(|serial| serial.as_u64().unwrap())),
+            "not all of them"
+        );
         assert_eq!(seconds(text(&body["valid-before"]).trim_end_matches('Z')), until);
         let by_itself = || assert!(said.is_none(), "{cause} by somebody");
+        if others.count() > 0 {
+            self.count(format!("revoked {cause} with others"));
+        }
         match cause {
             "dropped" => self.by_requester(grant, said.unwrap(), "drop"),
             "cancelled" => drop(self.by_entitled(grant, said.unwrap(), &["cancel"])),
@@ -209,8 +224,11 @@ impl Eye {
     /// The serials that a host must refuse, ascending.
     pub(crate) fn revoked(&self) -> Vec<u64> {
         let listed = self.grants.values().filter(|grant| grant.ended.is_some() && !grant.closed);
-        let mut serials: Vec<u64> =
-            listed.filter_map(|grant| grant.issued.map(|(serial, _)| serial)).collect();
+        let of_ssh = |grant: &Grant| -> Vec<u64> {
+            let all = grant.credentials.iter().filter(|one| one.kind == "ssh");
+            all.map(|one| one.serial).collect()
+        };
+        let mut serials: Vec<u64> = listed.flat_map(of_ssh).collect();
         serials.sort_unstable();
         serials
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use breakglass_integration_tests::people::Person;
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde_json::Value;
 
 use super::super::law::{Key, Law};
@@ -34,7 +35,12 @@ impl Spoken {
         let (first, rest) = statement.split_once('\n').unwrap();
         let act = first.strip_prefix("breakglass-").unwrap().strip_suffix("/v1").unwrap();
         let key = ssh_key::PublicKey::from(signature.public_key().clone());
-        key.verify(&format!("{act}.v1@breakglass"), statement.as_bytes(), &signature).unwrap();
+        let namespace = format!("{act}.v1@breakglass");
+        if let Some(point) = key.key_data().ecdsa() {
+            by_curve(point.as_sec1_bytes(), &namespace, &statement, &signature);
+        } else {
+            key.verify(&namespace, statement.as_bytes(), &signature).unwrap();
+        }
         let lines: BTreeMap<String, String> = rest
             .lines()
             .map(|line| line.split_once(": ").unwrap())
@@ -77,4 +83,23 @@ pub(super) fn owner<'a>(law: &'a Law, key: &str) -> Option<&'a str> {
 pub(super) fn fingerprint(key: &str) -> String {
     let key = ssh_key::PublicKey::from_openssh(key).unwrap();
     key.fingerprint(ssh_key::HashAlg::Sha256).to_string()
+}
+
+/// The signature of a P-256 key, which `ssh-key` leaves to others: two numbers (RFC 5656, 3.1.2).
+fn by_curve(point: &[u8], namespace: &str, statement: &str, signature: &ssh_key::SshSig) {
+    let (hash, bytes) = (signature.hash_alg(), signature.signature_bytes());
+    let signed = ssh_key::SshSig::signed_data(namespace, hash, statement.as_bytes()).unwrap();
+    let (mut rest, mut raw) = (bytes, Vec::new());
+    for _ in 0..2 {
+        let (length, more) = rest.split_at(4);
+        let length = usize::try_from(u32::from_be_bytes(length.try_into().unwrap())).unwrap();
+        let (number, more) = more.split_at(length);
+        let digits = number.strip_prefix(&[0]).unwrap_or(number);
+        raw.extend(vec![0; 32 - digits.len()]);
+        raw.extend(digits);
+        rest = more;
+    }
+    assert!(rest.is_empty());
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+    key.verify(&signed, &raw).unwrap();
 }

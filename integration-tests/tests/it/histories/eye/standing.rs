@@ -51,8 +51,11 @@ impl Eye {
             && owner(law, &grant.ask.key) == Some(grant.by())
             && owner(law, &ask["key"]).is_none()
             && grant.ttl() <= scope.ttl_max.min(longest)
-            && scope.principal == then.principal
-            && scope.command == then.command
+            && grant.kinds().into_iter().all(|kind| match kind {
+                "ssh" => (scope.principal, scope.command) == (then.principal, then.command),
+                "x509" => scope.x509.is_some() && scope.x509 == then.x509,
+                _ => scope.jwt.is_some() && scope.jwt == then.jwt,
+            })
     }
 
     /// The same with the rules, as things are now.

@@ -1,16 +1,17 @@
 //! What is about more than one request: locks, outages, reviews, and asking in any lane.
 
+use std::rc::Rc;
 use std::sync::mpsc::channel;
 
 use breakglass_broker::desk::Probed;
 use breakglass_integration_tests::people::{Person, ask};
 use breakglass_ledger::entry::Evidence as Seen;
 use breakglass_ledger::statement::{
-    Act, Ask, Declare, Lane, Lock, Resolve, Review, ReviewVerdict, Target, Unlock,
+    Act, Ask, Declare, Kind, Lane, Lock, Resolve, Review, ReviewVerdict, Target, Unlock,
 };
 
 use super::super::step::{self, CHAINS, Found, Twist, What};
-use super::World;
+use super::{Fresh, Signer, World};
 
 impl World {
     pub(super) fn ask_in(
@@ -21,21 +22,41 @@ impl World {
         lane: step::Lane,
         chain: usize,
     ) {
+        let subject = Signer::numbered("subject", u32::try_from(self.asked.len()).unwrap());
+        let chain = CHAINS[chain].iter().map(|name| name.parse().unwrap()).collect();
+        let ask = self.asking(who, scope, ttl, lane, &subject);
+        self.request((who, key), Ask { on_behalf_of: chain, ..ask }, subject);
+    }
+
+    /// For `kinds` of the scope that has all of them.
+    pub(super) fn ask_for(
+        &mut self,
+        who: &'static str,
+        kinds: &[Kind],
+        ttl: u32,
+        lane: step::Lane,
+    ) {
+        let subject = Signer::Fresh(Rc::new(Fresh::fresh()));
+        let ask = self.asking(who, "trio", ttl, lane, &subject);
+        self.request((who, 0), Ask { kinds: kinds.to_vec(), ..ask }, subject);
+    }
+
+    fn asking(&self, who: &str, scope: &str, ttl: u32, lane: step::Lane, subject: &Signer) -> Ask {
         let number = u64::try_from(self.asked.len()).unwrap();
-        let subject = u32::try_from(number).unwrap();
-        let holder = Person::numbered("subject", subject);
         let lane = match lane {
             step::Lane::Normal => Lane::Normal,
             step::Lane::Outage => Lane::Outage,
             step::Lane::Emergency => Lane::Emergency,
             step::Lane::Drill => Lane::Drill,
         };
-        let on_behalf_of = CHAINS[chain].iter().map(|name| name.parse().unwrap()).collect();
-        let ask = Ask { lane, on_behalf_of, ..ask(who, scope, ttl, number, holder.key()) };
+        Ask { lane, ..ask(who, scope, ttl, number, subject.key()) }
+    }
+
+    fn request(&mut self, (who, key): (&'static str, u32), ask: Ask, subject: Signer) {
         let id = ask.id;
         let statement = self.say(Act::Request(ask), Twist::Nothing);
         let digest = statement.digest();
-        self.send(&Person::numbered(who, key), statement);
+        self.send(&Signer::numbered(who, key), statement);
         self.asked.push(super::Asked { digest, id, by: who, subject, issued: None });
     }
 
@@ -49,8 +70,7 @@ impl World {
             What::Host(host) => Target::Host(host.parse().unwrap()),
             What::Subject(_) | What::Grant(_) if self.asked.is_empty() => return,
             What::Subject(of) => {
-                let subject = self.asked[self.index(of)].subject;
-                Target::Key(Person::numbered("subject", subject).key().fingerprint())
+                Target::Key(self.asked[self.index(of)].subject.key().fingerprint())
             }
             What::Grant(of) => Target::Grant(self.asked[self.index(of)].id),
         };
@@ -59,7 +79,7 @@ impl World {
         let statement =
             self.say(Act::Lock(Lock { by, target, until, comment: None }), Twist::Nothing);
         self.locks.push(statement.digest());
-        self.send(&Person::named(who), statement);
+        self.send(&Signer::numbered(who, 0), statement);
     }
 
     pub(super) fn unlock(&mut self, who: &'static str, of: usize) {
