@@ -246,13 +246,13 @@ fn retire(
             return Err(RotateError::StillCounts { role, until });
         }
     }
-    let mut in_tokens = 0_usize;
+    let mut not_in_files = 0_usize;
     for (stage, seq) in &old {
         if let Some(reason) = forced {
             tracing::warn!(role = role.name(), seq, reason, "an old key is retired by force");
         }
         let is_file = parts.mint.held(role, Some(*stage)) == Held::File;
-        in_tokens = in_tokens.saturating_add(usize::from(!is_file));
+        not_in_files = not_in_files.saturating_add(usize::from(!is_file));
         Mint::remove_key(state, role, *stage)?;
     }
     Ok(format!(
@@ -261,7 +261,7 @@ fn retire(
         old.len(),
         role.name(),
         state.display(),
-        if in_tokens == 0 { "" } else { STILL_IN_TOKEN }
+        if not_in_files == 0 { "" } else { STILL_IN_TOKEN }
     ))
 }
 
