@@ -26,7 +26,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("approved after escalation", 6),
     ("escalated by the clock", 32),
     ("escalated by hand", 3),
-    ("denied in normal", 2),
+    ("denied in normal", 1),
     ("denied in emergency", 1),
     ("denied in emergency by an owner", 1),
     ("entry withdrawn", 2),
@@ -51,7 +51,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("revoked outage-ended", 1),
     ("locked principal", 11),
     ("locked key", 9),
-    ("locked scope", 7),
+    ("locked scope", 3),
     ("locked host", 1),
     ("locked grant", 6),
     ("unlocked by hand", 11),
@@ -82,7 +82,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("lapsed by a policy", 13),
     ("refused requester-not-entitled", 14),
     ("refused reviewer-took-part", 9),
-    ("refused already-declared", 2),
+    ("refused already-declared", 1),
     ("refused wrong-state", 50),
 ];
 

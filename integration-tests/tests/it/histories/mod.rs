@@ -24,7 +24,7 @@ pub(crate) use step::{Holder, How, Step, Twist};
 pub(crate) use world::World;
 
 /// Histories of one run; `PROPTEST_CASES` overrides it.
-const CASES: u32 = 240;
+const CASES: u32 = 300;
 
 /// Attempts to make a history that fails shorter.
 const SHRINKS: u32 = 200;
