@@ -170,6 +170,10 @@ impl Sshd {
         if output.status.code() != Some(SSH_FAILED) {
             return Login::In(String::from_utf8_lossy(&output.stdout).into_owned());
         }
+        // What ssh says of a session that it had: somebody let it in, and ended it before the command was.
+        if stderr.contains("Connection to 127.0.0.1 closed by remote host.") {
+            return Login::In(String::new());
+        }
         let (is_refusal, log) = (stderr.contains("Permission denied"), self.log());
         assert!(is_refusal, "neither let in nor refused: {stderr}\n{log}");
         // That would be a refusal of everybody, which proves nothing.

@@ -4,9 +4,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use breakglass_ledger::statement::{Canary, List};
+use breakglass_ledger::statement::List;
 
-use super::canary::{ACCEPTED, Canaries};
+use super::canary::{ACCEPTED, Canaries, Tried};
 use super::config::HostConfig;
 use super::fetch::{self, Answer, Page, Question};
 use super::following::{Asked, Following, Heard};
@@ -37,7 +37,7 @@ pub struct Agent {
     /// Whoever tries canaries and reports lists.
     trial: Sender<Order>,
     /// What became of the canary, and what was last written of that.
-    canary: (Arc<Mutex<Option<Canary>>>, Option<Canary>),
+    canary: (Arc<Mutex<Option<Tried>>>, Option<Tried>),
     /// The list in place.
     held: Option<Arc<Checked>>,
     /// Sessions ended and not yet reported.
@@ -73,7 +73,7 @@ impl Agent {
             list: place.list(),
             reports: reports.clone(),
             told: told.0.clone(),
-            canary: Arc::clone(&canary),
+            tried: Arc::clone(&canary),
         };
         Ok(Self {
             trial: trial.start()?,
@@ -225,12 +225,13 @@ impl Agent {
     /// way.
     fn write_state(&self) {
         let version = self.held.as_ref().map_or(0, |held| held.krl.version);
-        let canary = self.canary.1;
-        let accepted = (canary == Some(Canary::Accepted)).then_some(ACCEPTED);
+        let tried = self.canary.1;
+        let accepted = (tried == Some(Tried::Accepted)).then_some(ACCEPTED);
         let trouble: Vec<&str> = self.trouble.as_deref().into_iter().chain(accepted).collect();
         let state = serde_json::json!({
             "version": version,
-            "canary": canary.map(|canary| canary.to_string()),
+            "canary": tried.map(|tried| tried.canary().to_string()),
+            "untried": tried.and_then(Tried::why),
             "trouble": (!trouble.is_empty()).then(|| trouble.join("; ")),
         });
         let path = self.config.state_dir.join("state.json");

@@ -46,6 +46,36 @@ pub(super) struct Canaries {
     kept: Kept,
 }
 
+/// What became of a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// The server refused it.
+    Refused,
+    /// It did not.
+    Accepted,
+    /// None was tried, or nothing was heard: why.
+    Not(&'static str),
+}
+
+impl Tried {
+    /// The word that is reported.
+    pub(super) const fn canary(self) -> Canary {
+        match self {
+            Self::Refused => Canary::Refused,
+            Self::Accepted => Canary::Accepted,
+            Self::Not(_) => Canary::Untried,
+        }
+    }
+
+    /// Why nothing was learnt.
+    pub(super) const fn why(self) -> Option<&'static str> {
+        match self {
+            Self::Not(why) => Some(why),
+            Self::Refused | Self::Accepted => None,
+        }
+    }
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
@@ -87,34 +117,36 @@ impl Canaries {
     }
 
     /// Tries the newest one that `krl` revokes against the file `list`, and against `sshd`, `now`.
-    pub(super) fn attempt(&self, krl: &Krl, list: &Path, now: Timestamp) -> Canary {
+    pub(super) fn attempt(&self, krl: &Krl, list: &Path, now: Timestamp) -> Tried {
         let revoked = self.kept.certificates.iter().rev();
-        let mut revoked = revoked.filter(|(serial, _)| krl.revokes(**serial));
+        let mut revoked = revoked.filter(|(serial, _)| krl.revokes(**serial)).peekable();
+        let Some((_, newest)) = revoked.peek() else { return Tried::Not(NONE_AT_HAND) };
         if self.address.is_none() {
-            return revoked.next().map_or(Canary::Untried, |(_, one)| self.by_file(one, list));
+            return self.by_file(newest, list);
         }
         let found = revoked.find_map(|(serial, certificate)| {
             let account = self.kept.taken.get(serial)?;
             goes_on(certificate, now).then_some((certificate, account))
         });
-        let Some((certificate, account)) = found else { return Canary::Untried };
+        let Some((certificate, account)) = found else { return Tried::Not(NEVER_TAKEN) };
         match (self.by_file(certificate, list), self.asked(certificate, account)) {
-            (Canary::Accepted, _) | (_, Some(true)) => Canary::Accepted,
-            (Canary::Refused, Some(false)) => Canary::Refused,
-            (Canary::Untried, _) | (Canary::Refused, None) => Canary::Untried,
+            (Tried::Accepted, _) | (_, Some(true)) => Tried::Accepted,
+            (Tried::Refused, Some(false)) => Tried::Refused,
+            (Tried::Refused, None) => Tried::Not(UNHEARD),
+            (not @ Tried::Not(_), _) => not,
         }
     }
 
     /// What `ssh-keygen` says of the certificate and the file that `sshd` reads.
-    fn by_file(&self, certificate: &str, list: &Path) -> Canary {
-        let Some(path) = self.written(certificate) else { return Canary::Untried };
+    fn by_file(&self, certificate: &str, list: &Path) -> Tried {
+        let Some(path) = self.written(certificate) else { return Tried::Not(UNREADABLE) };
         let mut keygen = Command::new("ssh-keygen");
         keygen.args(["-Q", "-f"]).arg(list).arg(&path);
         match program::ask(keygen, WITHIN) {
-            Ok(Said { code: Some(0), .. }) => Canary::Accepted,
+            Ok(Said { code: Some(0), .. }) => Tried::Accepted,
             // Also if it could not read the list; only its word counts.
-            Ok(Said { code: Some(1), out, .. }) if out.contains(": REVOKED") => Canary::Refused,
-            _ => Canary::Untried,
+            Ok(Said { code: Some(1), out, .. }) if out.contains(": REVOKED") => Tried::Refused,
+            _ => Tried::Not(UNREADABLE),
         }
     }
 
@@ -186,6 +218,12 @@ pub(super) const ACCEPTED: &str = "ALARM: the server does not refuse a certifica
                                    is the list where it looks, and does it keep no sessions? \
                                    See `breakglass doctor --target`";
 
+/// Why nothing was tried, or learnt.
+pub(super) const NONE_AT_HAND: &str = "no revoked certificate is at hand that was used here";
+const NEVER_TAKEN: &str = "sshd never said of a certificate that is revoked now that it would take it, or its time is over";
+const UNHEARD: &str = "sshd did not answer at `address`";
+const UNREADABLE: &str = "ssh-keygen said nothing of the list in place";
+
 /// Before the end of a certificate it is not shown any more: longer than all questions take.
 const END_SECONDS: u64 = 15;
 
@@ -232,8 +270,8 @@ mod tests {
         let list = dir.path().join("nobody");
         let at =
             |second| canaries.attempt(&Krl::naming(7), &list, Timestamp::from_unix_seconds(second));
-        assert_eq!(at(0x5000 - 16), Canary::Accepted, "by the file");
-        assert_eq!([at(0x5000 - 15), at(0x5000)], [Canary::Untried; 2]);
+        assert_eq!(at(0x5000 - 16), Tried::Accepted, "by the file");
+        assert_eq!([at(0x5000 - 15), at(0x5000)], [Tried::Not(NEVER_TAKEN); 2]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct TargetState {
     pub until: Option<String>,
     /// What became of a revoked certificate there, if it was tried.
     pub canary: Option<String>,
+    /// Why none was tried, or nothing was heard.
+    pub untried: Option<String>,
     /// What is in the way.
     pub trouble: Option<String>,
 }
@@ -30,6 +32,7 @@ struct File {
     version: u64,
     until: Option<String>,
     canary: Option<String>,
+    untried: Option<String>,
     trouble: Option<String>,
 }
 
@@ -45,8 +48,8 @@ pub fn states(config: &HostConfig) -> Vec<TargetState> {
         let read: Option<File> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let unsaid =
             File { trouble: Some("the agent has said nothing".to_owned()), ..File::default() };
-        let File { version, until, canary, trouble } = read.unwrap_or(unsaid);
-        TargetState { target: target.clone(), version, until, canary, trouble }
+        let File { version, until, canary, untried, trouble } = read.unwrap_or(unsaid);
+        TargetState { target: target.clone(), version, until, canary, untried, trouble }
     })
     .collect()
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use breakglass_ledger::statement::Canary;
 
-use super::canary::Canaries;
+use super::canary::{Canaries, Tried};
 use super::list::Checked;
 use super::reports::{Applied, Reports};
 use super::sessions::Session;
@@ -43,7 +43,7 @@ pub(super) struct Trial {
     /// Where what is to be printed goes.
     pub(super) told: Sender<String>,
     /// What became of the canary under the list that was reported last.
-    pub(super) canary: Arc<Mutex<Option<Canary>>>,
+    pub(super) tried: Arc<Mutex<Option<Tried>>>,
 }
 
 impl Trial {
@@ -87,8 +87,9 @@ impl Trial {
     /// Tries the canary and queues the report.
     fn report(&self, landed: &Landed) {
         let Landed { list, latency, ended } = landed;
-        let canary = self.canaries.attempt(&list.krl, &self.list, clock::now());
-        *self.canary.lock().unwrap_or_else(PoisonError::into_inner) = Some(canary);
+        let tried = self.canaries.attempt(&list.krl, &self.list, clock::now());
+        *self.tried.lock().unwrap_or_else(PoisonError::into_inner) = Some(tried);
+        let canary = tried.canary();
         let version = list.krl.version;
         if canary == Canary::Accepted {
             self.say(format!("list {version} is in place and a revoked certificate is accepted"));

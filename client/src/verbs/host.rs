@@ -44,10 +44,11 @@ fn status(config: &HostConfig, out: &mut Output) -> Result<Exit, Failure> {
     let mut text = String::new();
     for one in &all {
         let canary = one.canary.as_deref().map(|canary| format!(", canary {canary}"));
+        let why = one.untried.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
         let until = one.until.as_deref().map(|until| format!(", counts until {until}"));
         let trouble = one.trouble.as_deref().unwrap_or("nothing in the way");
         text.push_str(&format!(
-            "{}: list {} in place{}{}: {trouble}\n",
+            "{}: list {} in place{}{}{why}: {trouble}\n",
             one.target,
             one.version,
             until.unwrap_or_default(),

@@ -28,7 +28,6 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use breakglass_ledger::statement::Canary;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring as provider};
@@ -41,6 +40,7 @@ use rustls::{
 use self::forged::Shown;
 use super::authority::Authority;
 use crate::host::address::here;
+use crate::host::canary::Tried;
 
 /// For each step: the server is on this host.
 const WITHIN: Duration = Duration::from_secs(3);
@@ -55,13 +55,13 @@ const REQUEST: &[u8] = b"HEAD /.breakglass-canary HTTP/1.0\r\nUser-Agent: breakg
 const ANSWER_MAX: usize = 16 * 1024;
 
 /// Shows PostgreSQL at `address` a certificate under `serial`, which the list in place names.
-pub(super) fn postgresql(address: &str, authority: &Authority, serial: u128) -> Canary {
+pub(super) fn postgresql(address: &str, authority: &Authority, serial: u128) -> Tried {
     match alert(address, authority, serial) {
-        Some(AlertDescription::CertificateRevoked) => Canary::Refused,
+        Some(AlertDescription::CertificateRevoked) => Tried::Refused,
         // It went on to the signature: its list does not name the serial.
-        Some(AlertDescription::DecryptError | AlertDescription::BadCertificate) => Canary::Accepted,
+        Some(AlertDescription::DecryptError | AlertDescription::BadCertificate) => Tried::Accepted,
         // Another fault came first, or nobody answered: that says nothing about the list.
-        _ => Canary::Untried,
+        _ => Tried::Not("the server at `address` did not say what it thinks of it"),
     }
 }
 

@@ -18,7 +18,7 @@ use super::postgresql::{self, Session};
 use super::witness::{Witness, Word};
 use crate::clock;
 use crate::failure::{Exit, Failure};
-use crate::host::canary::ACCEPTED;
+use crate::host::canary::{ACCEPTED, Tried};
 use crate::host::config::HostConfig;
 use crate::host::fetch::{self, Answer, Question};
 use crate::host::following::{Following, Heard};
@@ -92,7 +92,7 @@ struct Follower {
     open: BTreeSet<Session>,
     /// Sessions ended and not yet reported.
     ended: u64,
-    canary: Option<Canary>,
+    canary: Option<Tried>,
     /// A serial that the newest list names, and the lists in place before it did not, if it is known.
     news: Option<u128>,
     witness: Witness,
@@ -180,7 +180,7 @@ impl Follower {
         }
         troubles.extend(self.blind.clone());
         troubles.extend(running_out(&self.held, self.target.alarm_hours, clock::now()));
-        if self.canary == Some(Canary::Accepted) {
+        if self.canary == Some(Tried::Accepted) {
             troubles.push(ACCEPTED.to_owned());
         }
         let trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
@@ -319,8 +319,9 @@ impl Follower {
             return;
         }
         self.tried = Some(Instant::now());
-        let canary = self.attempt(&newest);
-        self.canary = Some(canary);
+        let tried = self.attempt(&newest);
+        self.canary = Some(tried);
+        let canary = tried.canary();
         if !self.memory.is_news(version, canary) {
             return;
         }
@@ -340,16 +341,18 @@ impl Follower {
 
     /// What became of a revoked serial: of one that only the newest list names, shown without anybody's key,
     /// and at nginx of those that got in as well.
-    fn attempt(&mut self, newest: &Crl) -> Canary {
+    fn attempt(&mut self, newest: &Crl) -> Tried {
         let of = |one: &&Authority| one.hash == newest.hash;
         let authority = self.config.x509.iter().find(of);
         let serial = self.news.or(newest.latest);
         match (&self.target.server, authority, serial) {
             (Server::PostgreSql(server), Some(authority), Some(serial)) => {
                 let address = server.address.as_deref();
-                address.map_or(Canary::Untried, |at| canary::postgresql(at, authority, serial))
+                address
+                    .map_or(Tried::Not(NO_ADDRESS), |at| canary::postgresql(at, authority, serial))
             }
             (Server::Nginx(server), Some(authority), Some(serial)) => {
+                let why = if server.address.is_some() { UNHEARD } else { NO_ADDRESS };
                 let address = server.address.as_deref().filter(|_| self.witness.is_open());
                 let shown = address.and_then(|at| canary::nginx(at, authority, serial));
                 if let Some(number) = shown {
@@ -360,10 +363,11 @@ impl Follower {
                         std::thread::park_timeout(WRITING);
                     }
                 }
-                self.witness.canary()
+                self.witness.tried().unwrap_or(Tried::Not(why))
             }
-            (Server::Nginx(_), ..) => self.witness.canary(),
-            (Server::PostgreSql(_) | Server::Etcd(_), ..) => Canary::Untried,
+            (Server::Nginx(_), ..) => self.witness.tried().unwrap_or(Tried::Not(NONE_NAMED)),
+            (Server::PostgreSql(_), ..) => Tried::Not(NONE_NAMED),
+            (Server::Etcd(_), ..) => Tried::Not(NOT_ETCD),
         }
     }
 
@@ -390,7 +394,8 @@ impl Follower {
         let state = serde_json::json!({
             "version": self.version(),
             "until": end.map(|end| end.to_string()),
-            "canary": self.canary.map(|canary| canary.to_string()),
+            "canary": self.canary.map(|tried| tried.canary().to_string()),
+            "untried": self.canary.and_then(Tried::why),
             "trouble": self.said,
         });
         let path = state_file(&self.config.state_dir, &self.target.name);
@@ -415,3 +420,9 @@ fn number(serial: u128) -> u64 {
 
 /// What the broker shows on its public side.
 const PATH: &str = "/v1/x509/crl.pem";
+
+/// Why nothing was tried, or learnt.
+const NONE_NAMED: &str = "the list in place names no certificate";
+const NO_ADDRESS: &str = "no `address` says where to try it";
+const UNHEARD: &str = "nothing was heard of it at `address` or in the log";
+const NOT_ETCD: &str = "nothing forged gets as far as etcd's list";

@@ -7,7 +7,7 @@
 //! is written down as revoked whatever number the certificate below it has. So a server with an older list
 //! could be made to pass for one with the newest.
 
-use breakglass_ledger::statement::Canary;
+use crate::host::canary::Tried;
 
 use super::crl::Crl;
 
@@ -45,7 +45,7 @@ pub(super) struct Witness {
     /// Numbers that only we know, shown and not written down yet.
     shown: Vec<u128>,
     /// What became of one of them.
-    tried: Option<Canary>,
+    tried: Option<Tried>,
 }
 
 impl Witness {
@@ -82,25 +82,30 @@ impl Witness {
             // Whoever reads the log knows it from now on.
             self.shown.remove(shown);
             let canary = match one.word {
-                Word::Revoked => Some(Canary::Refused),
-                Word::NotNamed | Word::LetIn => Some(Canary::Accepted),
+                Word::Revoked => Some(Tried::Refused),
+                Word::NotNamed | Word::LetIn => Some(Tried::Accepted),
                 Word::Refused => None,
             };
             self.tried = self.tried.or(canary);
         }
     }
 
-    /// What became of a revoked certificate under the newest list.
-    pub(super) fn canary(&self) -> Canary {
-        if self.got_in { Canary::Accepted } else { self.tried.unwrap_or(Canary::Untried) }
+    /// What became of a revoked certificate under the newest list, if anything is known of one.
+    pub(super) fn tried(&self) -> Option<Tried> {
+        if self.got_in { Some(Tried::Accepted) } else { self.tried }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use breakglass_ledger::statement::Canary;
     use breakglass_ledger::time::Timestamp;
 
     use super::*;
+
+    fn canary_of(witness: &Witness) -> Canary {
+        witness.tried().map_or(Canary::Untried, Tried::canary)
+    }
 
     fn naming(revoked: &[u128]) -> Crl {
         let next_update = Timestamp::from_unix_seconds(1_795_348_800);
@@ -117,19 +122,19 @@ mod tests {
     fn a_revoked_certificate_that_got_in_under_the_list_in_force_counts_until_the_next_list() {
         let (lists, mut witness) = ([naming(&[7, 9])], Witness::default());
         witness.look(&seen(7, 100, Word::LetIn), &lists);
-        assert_eq!(witness.canary(), Canary::Untried, "no list is in force yet");
+        assert_eq!(canary_of(&witness), Canary::Untried, "no list is in force yet");
         witness.in_force(1, 100);
         for (serial, at) in [(8, 101), (7, 100), (9, 99)] {
             witness.look(&seen(serial, at, Word::LetIn), &lists);
-            assert_eq!(witness.canary(), Canary::Untried, "{serial} {at}");
+            assert_eq!(canary_of(&witness), Canary::Untried, "{serial} {at}");
         }
         witness.in_force(1, 200);
         witness.look(&seen(9, 101, Word::LetIn), &lists);
-        assert_eq!(witness.canary(), Canary::Accepted, "in force since the first word");
+        assert_eq!(canary_of(&witness), Canary::Accepted, "in force since the first word");
         witness.look(&seen(8, 102, Word::LetIn), &lists);
-        assert_eq!(witness.canary(), Canary::Accepted, "it is not made good by another");
+        assert_eq!(canary_of(&witness), Canary::Accepted, "it is not made good by another");
         witness.in_force(2, 300);
-        assert_eq!(witness.canary(), Canary::Untried, "another list, another question");
+        assert_eq!(canary_of(&witness), Canary::Untried, "another list, another question");
     }
 
     #[test]
@@ -147,18 +152,22 @@ mod tests {
             for forged in [7, 8, 501] {
                 witness.look(&seen(forged, 101, Word::Revoked), &lists);
                 witness.look(&seen(forged, 101, Word::NotNamed), &lists);
-                assert_eq!(witness.canary(), Canary::Untried, "anybody can have that written");
+                assert_eq!(canary_of(&witness), Canary::Untried, "anybody can have that written");
             }
             witness.look(&seen(500, 101, word), &lists);
-            assert_eq!(witness.canary(), canary, "{word:?}");
+            assert_eq!(canary_of(&witness), canary, "{word:?}");
             assert_eq!(witness.is_open(), canary == Canary::Untried);
             for other in [Word::Revoked, Word::NotNamed] {
                 witness.look(&seen(500, 102, other), &lists);
-                assert_eq!(witness.canary(), canary, "it can be read by now: {word:?}, {other:?}");
+                assert_eq!(
+                    canary_of(&witness),
+                    canary,
+                    "it can be read by now: {word:?}, {other:?}"
+                );
             }
             witness.in_force(2, 200);
             witness.look(&seen(500, 201, Word::Revoked), &lists);
-            assert_eq!(witness.canary(), Canary::Untried, "shown under the list of before");
+            assert_eq!(canary_of(&witness), Canary::Untried, "shown under the list of before");
         }
     }
 
@@ -169,7 +178,7 @@ mod tests {
         witness.showed(500);
         witness.look(&seen(500, 101, Word::Revoked), &lists);
         witness.look(&seen(7, 102, Word::LetIn), &lists);
-        assert_eq!(witness.canary(), Canary::Accepted);
+        assert_eq!(canary_of(&witness), Canary::Accepted);
     }
 
     #[test]
@@ -178,8 +187,8 @@ mod tests {
         witness.in_force(1, 100);
         (0..=16).for_each(|number| witness.showed(1000 + number));
         witness.look(&seen(1000, 101, Word::Revoked), &[]);
-        assert_eq!(witness.canary(), Canary::Untried);
+        assert_eq!(canary_of(&witness), Canary::Untried);
         witness.look(&seen(1016, 101, Word::Revoked), &[]);
-        assert_eq!(witness.canary(), Canary::Refused);
+        assert_eq!(canary_of(&witness), Canary::Refused);
     }
 }

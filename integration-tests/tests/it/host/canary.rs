@@ -101,6 +101,15 @@ fn of_an_sshd_that_is_gone_nothing_is_claimed() {
     let held = used(&stage, &host, |kept| kept.contains(":\"root\"}"));
     drop(host);
     assert_eq!(given_back(&stage, &held), Canary::Untried);
+    is_told(&stage, "canary untried (sshd did not answer at `address`): nothing in the way");
+}
+
+/// Whoever looks after the host is told why nothing was learnt.
+fn is_told(stage: &Stage, said: &str) {
+    until("the status says it", SOON, || {
+        let mut status = verb(stage.told.dir.path(), &["status", "--config"]);
+        run(status.arg(stage.told.config())).out.contains(said).then_some(())
+    });
 }
 
 /// Nobody ever answered there.
@@ -111,6 +120,7 @@ fn of_an_sshd_that_cannot_be_asked_nothing_is_claimed() {
     let _agent = asking(&stage, &format!("127.0.0.1:{}", free_port()));
     let canary = used_and_given_back(&stage, &host, |kept| kept.contains("\"taken\":{}"));
     assert_eq!(canary, Canary::Untried);
+    is_told(&stage, "canary untried (sshd never said of a certificate");
 }
 
 /// It says no to whatever it is shown, so that its no has another reason.
