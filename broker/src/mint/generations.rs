@@ -11,7 +11,7 @@ use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::time::Timestamp;
 
 use super::keys::generations::{self, Kept, Private};
-use super::keys::{Ed25519Key, Found, NextKey, P256Key, TokenKey};
+use super::keys::{Ed25519Key, Found, NextKey, P256Key, TokenKey, next};
 use super::{Mint, MintError, PublicParts, pem, ssh_key_of, x509};
 use crate::crl::Issuer;
 use crate::entropy::Entropy;
@@ -223,7 +223,7 @@ impl Mint {
     ) -> Result<(), MintError> {
         let spent = [wanted.spent, &self.own].concat();
         let wanted = NextKey { spent: &spent, ..*wanted };
-        generations::prepare(dir, &wanted, self.public.origin.deployment(), entropy)
+        next::prepare(dir, &wanted, self.public.origin.deployment(), entropy)
     }
 
     /// Where the key of `role` is that stands at `stage`; `None` is the current one.

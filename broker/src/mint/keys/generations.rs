@@ -20,22 +20,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use breakglass_ledger::entry::KeyRole;
-use breakglass_ledger::key::PublicKey;
 use breakglass_ledger::time::Timestamp;
 
-use super::files::{
-    failed, read_certificate, read_key, refuse_shared, sync, unusable, write_certificate,
-    write_key, write_new,
-};
+use super::files::{failed, read_certificate, read_key, refuse_shared, sync, unusable, write_new};
 use super::held::{self, Use, is_there};
-use super::token::{Role, TokenKey, TokenPlace};
+use super::token::{Role, TokenKey};
 use super::{
     AuthorityKey, Custody, DIRECTORY, Ed25519Key, JWT_KEY, JWT_KEY_PIN, LISTS, P256Key, SSH_CA,
-    SSH_CA_PIN, TLS_CA, TLS_CA_CERTIFICATE, X509_CA, X509_CA_CERTIFICATE, X509_CA_PIN, open_p256,
-    open_tls_ca, read_ed25519,
+    SSH_CA_PIN, TLS_CA, TLS_CA_CERTIFICATE, X509_CA, X509_CA_CERTIFICATE, X509_CA_PIN, open_tls_ca,
+    read_ed25519,
 };
-use crate::entropy::{Entropy, EntropyError};
-use crate::mint::{MintError, Stage, tls, x509};
+use crate::mint::{MintError, Stage, x509};
 
 /// A key that is not the current one of its role.
 pub(in crate::mint) struct Kept {
@@ -82,20 +77,6 @@ impl Private {
     }
 }
 
-/// What a next key is to be.
-pub struct NextKey<'a> {
-    /// What it is for.
-    pub role: KeyRole,
-    /// How keys are kept: in a token, where its last place of this role is, or in a file.
-    pub custody: &'a Custody,
-    /// In a file, whatever `custody` says of tokens.
-    pub in_file: bool,
-    /// Keys of before, which are never used again.
-    pub spent: &'a [PublicKey],
-    /// When it is made.
-    pub now: Timestamp,
-}
-
 /// Every key in `keys` that is not a current one: old ones from the oldest on, then the next.
 pub(super) fn open(keys: &Path, custody: &Custody) -> Result<Vec<Kept>, MintError> {
     let mut places = Vec::new();
@@ -121,109 +102,6 @@ pub(super) fn open(keys: &Path, custody: &Custody) -> Result<Vec<Kept>, MintErro
     places.sort_unstable_by_key(|(stage, _)| *stage);
     let kept = |(stage, role)| Ok(Kept { stage, private: read(keys, role, stage, custody)? });
     places.into_iter().map(kept).collect()
-}
-
-/// Makes the next key; its file comes last, so that without it there is none.
-pub(in crate::mint) fn prepare(
-    dir: &Path,
-    wanted: &NextKey<'_>,
-    deployment: &str,
-    entropy: &dyn Entropy,
-) -> Result<(), MintError> {
-    let keys = dir.join(DIRECTORY);
-    let (role, next, files) = (wanted.role, keys.join(NEXT), Files::of(wanted.role));
-    let in_token = Role::of(role).filter(|_| !wanted.in_file);
-    let place = in_token.and_then(|role| Some((role, wanted.custody.newest(role)?)));
-    let is_pinned = files.pin.map(|pin| is_there(&keys.join(pin))).transpose()?.unwrap_or(false);
-    if is_pinned && place.is_none() && !wanted.in_file {
-        return Err(MintError::InToken { role: role.name() });
-    }
-    if has_next(&next, role)? {
-        return Err(MintError::Exists { path: next.join(files.key) });
-    }
-    make_dir(&keys, &next)?;
-    match place {
-        None => make_in_file(&next, wanted, deployment, entropy)?,
-        Some((role, place)) => make_in_token(&next, wanted, (role, place), deployment, entropy)?,
-    }
-    sync(&next)
-}
-
-fn make_in_file(
-    next: &Path,
-    wanted: &NextKey<'_>,
-    deployment: &str,
-    entropy: &dyn Entropy,
-) -> Result<(), MintError> {
-    let NextKey { role, custody, now, .. } = *wanted;
-    let path = next.join(Files::of(role).key);
-    let pkcs8 = match role {
-        KeyRole::SshCa | KeyRole::Lists => Ed25519Key::generate(entropy)?,
-        KeyRole::TlsCa => AuthorityKey::generate().map_err(|_| EntropyError)?,
-        KeyRole::X509Ca | KeyRole::JwtKey => P256Key::generate()?,
-    };
-    let certificate = match role {
-        KeyRole::TlsCa => Some(tls::certify_authority(&open_tls_ca(&path, &pkcs8)?, now)?),
-        KeyRole::X509Ca => {
-            let key = open_p256(&path, &pkcs8)?;
-            Some(x509::Authority::certify(&key, deployment, entropy, now)?)
-        }
-        KeyRole::SshCa | KeyRole::Lists | KeyRole::JwtKey => None,
-    };
-    write_beside(next, wanted, certificate)?;
-    write_key(&path, &pkcs8, custody.passphrase(), entropy)
-}
-
-/// In the token, or taken over if it lies there already; but not if it ever was one of ours.
-fn make_in_token(
-    next: &Path,
-    wanted: &NextKey<'_>,
-    (role, place): (Role, &TokenPlace),
-    deployment: &str,
-    entropy: &dyn Entropy,
-) -> Result<(), MintError> {
-    let path = next.join(Files::of(wanted.role).key);
-    let raw = TokenKey::found(role, place)?;
-    let public = held::public_of(role, &raw)?;
-    if wanted.spent.contains(&public) {
-        return Err(MintError::Spent { role: role.name(), label: place.label().to_owned() });
-    }
-    let certificate = if role == Role::X509Ca {
-        let point = raw.as_slice().try_into().map_err(|_| MintError::WeakKey)?;
-        let places = std::slice::from_ref(place);
-        let key = P256Key::in_token(TokenKey::of(role, places, &raw, true), point);
-        Some(x509::Authority::certify(&key, deployment, entropy, wanted.now)?)
-    } else {
-        None
-    };
-    write_beside(next, wanted, certificate)?;
-    held::pin(&path, &public)
-}
-
-/// What a next key has besides itself. What a crash left half made is written over: nobody has ever used
-/// it.
-fn write_beside(
-    next: &Path,
-    wanted: &NextKey<'_>,
-    certificate: Option<Vec<u8>>,
-) -> Result<(), MintError> {
-    let made = next.join(since_name(wanted.role));
-    remove_file(&made)?;
-    write_new(&made, format!("{}\n", wanted.now).as_bytes(), 0o600)?;
-    if let (Some(der), Some(name)) = (certificate, Files::of(wanted.role).certificate) {
-        remove_file(&next.join(name))?;
-        write_certificate(&next.join(name), &der)?;
-    }
-    sync(next)
-}
-
-fn has_next(next: &Path, role: KeyRole) -> Result<bool, MintError> {
-    for form in Files::of(role).forms() {
-        if is_there(&next.join(form))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// See [`Mint::switch`](crate::mint::Mint::switch).
@@ -321,6 +199,16 @@ pub(in crate::mint) fn remove(dir: &Path, role: KeyRole, stage: Stage) -> Result
     holder.parent().map_or(Ok(()), sync)
 }
 
+/// Whether there is a next key of `role` in the directory `next`.
+pub(super) fn has_next(next: &Path, role: KeyRole) -> Result<bool, MintError> {
+    for form in Files::of(role).forms() {
+        if is_there(&next.join(form))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn read(keys: &Path, role: KeyRole, stage: Stage, custody: &Custody) -> Result<Private, MintError> {
     let files = Files::of(role);
     let path = place(keys, stage, files.key);
@@ -360,20 +248,22 @@ fn since(keys: &Path, role: KeyRole) -> Result<Timestamp, MintError> {
     text.trim_end().parse().map_err(|_| unusable(&path))
 }
 
-fn since_name(role: KeyRole) -> String {
+pub(super) fn since_name(role: KeyRole) -> String {
     format!("{}.{SINCE}", role.name())
 }
 
 /// The files of one key.
-struct Files {
-    key: &'static str,
+pub(super) struct Files {
+    /// The key itself.
+    pub(super) key: &'static str,
     /// Instead of it, if the key is in a token: its public half.
-    pin: Option<&'static str>,
-    certificate: Option<&'static str>,
+    pub(super) pin: Option<&'static str>,
+    /// Of an authority.
+    pub(super) certificate: Option<&'static str>,
 }
 
 impl Files {
-    const fn of(role: KeyRole) -> Self {
+    pub(super) const fn of(role: KeyRole) -> Self {
         let (key, pin, certificate) = match role {
             KeyRole::SshCa => (SSH_CA, Some(SSH_CA_PIN), None),
             KeyRole::Lists => (LISTS, None, None),
@@ -385,7 +275,7 @@ impl Files {
     }
 
     /// What says that there is a key: its file, or the one that pins it.
-    fn forms(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub(super) fn forms(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.key).chain(self.pin)
     }
 }
@@ -404,7 +294,7 @@ fn names(dir: &Path) -> Result<Vec<String>, MintError> {
     listing.map(name).collect()
 }
 
-fn make_dir(keys: &Path, dir: &Path) -> Result<(), MintError> {
+pub(super) fn make_dir(keys: &Path, dir: &Path) -> Result<(), MintError> {
     if is_there(dir)? {
         return Ok(());
     }
@@ -412,7 +302,7 @@ fn make_dir(keys: &Path, dir: &Path) -> Result<(), MintError> {
     sync(keys)
 }
 
-fn remove_file(path: &Path) -> Result<(), MintError> {
+pub(super) fn remove_file(path: &Path) -> Result<(), MintError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
         Ok(()) | Err(_) => Ok(()),
@@ -420,7 +310,7 @@ fn remove_file(path: &Path) -> Result<(), MintError> {
 }
 
 /// Names in the directory of keys.
-const NEXT: &str = "next";
+pub(super) const NEXT: &str = "next";
 const OLD: &str = "old";
 const SWITCHING: &str = "switching";
 const SWITCHING_NEW: &str = "switching.new";
