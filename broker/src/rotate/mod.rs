@@ -261,7 +261,7 @@ fn retire(
         old.len(),
         role.name(),
         state.display(),
-        if not_in_files == 0 { "" } else { STILL_IN_TOKEN }
+        if not_in_files == 0 { "" } else { LEFT_BEHIND }
     ))
 }
 
@@ -271,7 +271,7 @@ fn abandon(state: &Path, parts: &Parts, role: KeyRole) -> Result<String, RotateE
     let is_file = parts.mint.held(role, Some(stage)) == Held::File;
     Mint::remove_key(state, role, stage)?;
     let name = role.name();
-    let more = if is_file { "" } else { STILL_IN_TOKEN };
+    let more = if is_file { "" } else { LEFT_BEHIND };
     Ok(format!("the next key for {name} is removed; it never signed anything{more}"))
 }
 
@@ -284,7 +284,7 @@ fn next(public: &PublicParts, role: KeyRole) -> Option<(Timestamp, String)> {
 }
 
 /// What only the owner of a token can do, and what the configuration must not say any more.
-const STILL_IN_TOKEN: &str = ".\nThe key itself is still in its token: destroy it there, with the token's own tool, and take its \
+const LEFT_BEHIND: &str = ".\nThe key itself is still in its token: destroy it there, with the token's own tool, and take its \
                               place out of the configuration";
 
 #[cfg(test)]

@@ -123,10 +123,11 @@ fn nothing_that_is_sent_says_where_to_write() {
     let aim = dev.path("aim");
     fs::create_dir(&aim).unwrap();
     // Of a daemon that is stopped, so that none of them is about to be replaced. Lists have their version in
-    // their name.
+    // their name, and which of that version they are.
     let names = |dev: &Dev| -> BTreeSet<String> {
         let all = below(&dev.path("broker/state"));
-        all.iter().map(|path| path.replace(|c: char| c.is_ascii_digit(), "")).collect()
+        let named = |path: &String| path.replace(|c: char| c.is_ascii_digit(), "");
+        all.iter().map(|path| named(path).replace("lists/-/", "lists//")).collect()
     };
     let ask = |dev: &Dev, reason: &str| {
         let asked = ["request", "solo", "--incident", "INC-1", "--ttl", "10m", "--reason", reason];

@@ -58,7 +58,8 @@ pub(super) fn open_ed25519(
         return Ed25519Key::from_pkcs8(path, &read_key(path, custody.passphrase())?);
     };
     let raw = public.as_slice().try_into().map_err(|_| unusable(path))?;
-    let key = TokenKey::of(role, custody.places(role), &public, use_of == Use::Signing);
+    let signs = use_of == Use::Signing;
+    let key = TokenKey::of(role, custody.places(role), &public, signs);
     Ok(Ed25519Key::in_token(key, raw))
 }
 
@@ -76,7 +77,8 @@ pub(super) fn open_p256(
         return super::open_p256(path, &read_key(path, custody.passphrase())?).map(Some);
     };
     let raw = public.as_slice().try_into().map_err(|_| unusable(path))?;
-    let key = TokenKey::of(role, custody.places(role), &public, use_of == Use::Signing);
+    let signs = use_of == Use::Signing;
+    let key = TokenKey::of(role, custody.places(role), &public, signs);
     Ok(Some(P256Key::in_token(key, raw)))
 }
 
