@@ -98,7 +98,10 @@ impl Pkcs11 {
             self.pin.clone()
         } else if self.pin.components().count() == 1 {
             let directory = credentials.ok_or_else(|| {
-                wrong("its `pin` names a systemd credential, and there are no credentials here")
+                wrong(
+                    "its `pin` names a systemd credential, and there are no credentials here; by hand, \
+                     CREDENTIALS_DIRECTORY=DIR says where the file of that name is",
+                )
             })?;
             directory.join(&self.pin)
         } else {
@@ -193,6 +196,31 @@ mod tests {
         assert!(error.contains("named twice"), "{error}");
         let elsewhere = PLACE.replace("hsm", "other");
         assert!(read(&format!("[ssh-ca]\npkcs11 = [{PLACE}, {elsewhere}]\n")).is_ok());
+    }
+
+    #[test]
+    fn a_pin_is_in_a_file_or_in_a_credential() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("token-pin"), "1234\n").unwrap();
+        let held = |pin: &str, credentials| {
+            let text = format!("[ssh-ca]\npkcs11 = {}\n", PLACE.replace("PIN", pin));
+            let keys: Keys = toml::from_str(&text).unwrap();
+            keys.custody(None, credentials).err().map(|error| error.to_string())
+        };
+        assert_eq!(held("token-pin", Some(dir.path())), None);
+        for (pin, credentials, words) in [
+            ("token-pin", None, "there are no credentials here"),
+            ("other-pin", Some(dir.path()), "other-pin"),
+            ("a/token-pin", Some(dir.path()), "an absolute path, or the name of a credential"),
+        ] {
+            let error = held(pin, credentials).unwrap();
+            assert!(error.contains(words), "{error}");
+        }
+        let shared = dir.path().join("shared");
+        std::fs::write(&shared, "1234\n").unwrap();
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = held(shared.to_str().unwrap(), None).unwrap();
+        assert!(error.contains("chmod 600"), "{error}");
     }
 
     #[test]
